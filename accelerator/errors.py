@@ -1,0 +1,281 @@
+"""Every failure the tool knows: one exit code, one message and one hint each.
+
+The classes take facts and write their own message. Only ``__main__`` turns them into an exit code.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import ClassVar
+
+
+class ExitCode(IntEnum):
+    """The exit codes, stable for other people's pipelines (documented in docs/reference)."""
+
+    DONE = 0
+    BUG = 1
+    USAGE = 2
+    REFUSED = 3
+    BUILD_FAILED = 4
+    RELEASE_FAILED = 5
+    ROLLED_BACK = 6
+    NOT_ROLLED_BACK = 7
+    PARTLY_DONE = 8
+    UNKNOWN = 9
+    KEY_REFUSED = 10
+    UNREACHABLE = 11
+    NOT_FOUND = 12
+    TESTS_FAILED = 13
+    INCONCLUSIVE = 14
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class AcceleratorError(Exception):
+    """An expected failure: shown as one message and one hint, never as a traceback.
+
+    ``code`` is the word in the JSON's ``error.code``; it is stable like the exit codes.
+    """
+
+    exit_code: ClassVar[ExitCode] = ExitCode.BUG
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageProblem(AcceleratorError):
+    """The command line, the environment or the configuration file cannot be acted on."""
+
+    exit_code = ExitCode.USAGE
+    code = "usage"
+
+
+class ConfigurationInvalid(UsageProblem):
+    """One or more settings are wrong; all problems are reported together."""
+
+    code = "configuration"
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        listed = problems[0] if len(problems) == 1 else "\n  - " + "\n  - ".join(problems)
+        super().__init__(
+            f"the configuration has {len(problems)} problem(s): {listed}",
+            "`accelerator config` shows every setting and where its value came from",
+        )
+        self.problems = problems
+
+
+class KeyMissing(UsageProblem):
+    """No API key was found in any of the places it is looked for."""
+
+    code = "no_key"
+
+    def __init__(self, variable: str, host: str) -> None:
+        super().__init__(
+            f"no Heroku API key: {variable} is not set, and neither the netrc file nor "
+            f"git's credential helper has one for {host}",
+            f"set {variable} (in CI), or run `heroku login` (on a laptop)",
+        )
+
+
+class HostNotRecognised(UsageProblem):
+    """The configured host is neither Heroku's nor this machine: the key is not sent there."""
+
+    code = "host"
+
+    def __init__(self, variable: str, host: str) -> None:
+        super().__init__(
+            f"{variable}={host} is neither a Heroku domain nor this machine; "
+            "the API key is not sent there",
+            f"unset {variable}, or use a loopback address such as http://127.0.0.1:5001",
+        )
+
+
+class RepositoryProblem(UsageProblem):
+    """The working directory is not a repository that can be deployed from."""
+
+    code = "repository"
+
+
+class ShallowClone(RepositoryProblem):
+    """A git push from a shallow clone would be rejected by Heroku."""
+
+    code = "shallow_clone"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this is a shallow clone, and Heroku rejects pushes from shallow clones",
+            "use --strategy source (needs no history), or run `git fetch --unshallow` first "
+            "(GIT_DEPTH: 0 on GitLab, fetch-depth: 0 for GitHub's checkout action)",
+        )
+
+
+class Refused(AcceleratorError):
+    """A guard says no. ``reason`` is one of the refusal reasons of the reference."""
+
+    exit_code = ExitCode.REFUSED
+    code = "refused"
+
+    def __init__(self, reason: str, message: str, hint: str | None = None) -> None:
+        super().__init__(message, hint)
+        self.reason = reason
+
+
+class BuildFailed(AcceleratorError):
+    """Heroku ran the build and the build did not succeed."""
+
+    exit_code = ExitCode.BUILD_FAILED
+    code = "build_failed"
+
+    def __init__(self, app: str, build_id: str) -> None:
+        super().__init__(
+            f"build {build_id} on {app} failed",
+            f"the build log is above; nothing was released on {app}",
+        )
+
+
+class PromotionFailed(AcceleratorError):
+    """Heroku refused or failed a promotion; the old release still serves."""
+
+    exit_code = ExitCode.RELEASE_FAILED
+    code = "promotion_failed"
+
+    def __init__(self, app: str, reason: str) -> None:
+        super().__init__(
+            f"the promotion to {app} failed: {reason}",
+            f"the release that ran before still serves on {app}",
+        )
+
+
+class ReleaseFailed(AcceleratorError):
+    """The release command failed; Heroku keeps the old release running."""
+
+    exit_code = ExitCode.RELEASE_FAILED
+    code = "release_failed"
+
+    def __init__(self, app: str, version: int) -> None:
+        super().__init__(
+            f"the release command of v{version} on {app} failed",
+            f"the release that ran before still serves on {app}; "
+            f"`heroku releases:output v{version} -a {app}` shows the command's output",
+        )
+
+
+class WrongArtifact(AcceleratorError):
+    """A write ended with another release or artifact than the one that was compared."""
+
+    exit_code = ExitCode.RELEASE_FAILED
+    code = "wrong_artifact"
+
+    def __init__(self, app: str, expected: str, found: str | None) -> None:
+        super().__init__(
+            f"{app} was to get {expected} but holds {found or 'nothing'}",
+            "somebody else released at the same moment; look at "
+            f"`heroku releases -a {app}` before deploying again",
+        )
+
+
+class VerificationFailed(AcceleratorError):
+    """The release is live but does not do what was asked of it."""
+
+    code = "verification_failed"
+
+    def __init__(self, app: str, reason: str, rolled_back_to: int | None, note: str = "") -> None:
+        done = f"v{rolled_back_to} serves again" if rolled_back_to else f"not rolled back{note}"
+        super().__init__(f"{app} failed verification: {reason}; {done}", None)
+        self.rolled_back_to = rolled_back_to
+        self.exit_code = (  # type: ignore[misc]  # the one class whose code depends on the end
+            ExitCode.ROLLED_BACK if rolled_back_to else ExitCode.NOT_ROLLED_BACK
+        )
+        if rolled_back_to is None:
+            self.hint = (
+                f"the new release is still live; `heroku rollback -a {app}` goes back by hand"
+            )
+        else:
+            self.hint = (
+                "the code of the release before is verified and live; its config is untouched"
+            )
+
+
+class PartlyDone(AcceleratorError):
+    """Some targets have the commit, others do not."""
+
+    exit_code = ExitCode.PARTLY_DONE
+    code = "partly_done"
+
+    def __init__(self, done: tuple[str, ...], missing: tuple[str, ...], first: str) -> None:
+        super().__init__(
+            f"done: {', '.join(done)}; not done: {', '.join(missing)} ({first})",
+            "run the same command again: finished targets are recognised and left alone",
+        )
+
+
+class OutcomeUnknown(AcceleratorError):
+    """A deadline passed, or a reply was lost, while the platform may still be working."""
+
+    exit_code = ExitCode.UNKNOWN
+    code = "unknown"
+
+
+class KeyRefused(AcceleratorError):
+    """The platform refuses the API key, or the key may not do this."""
+
+    exit_code = ExitCode.KEY_REFUSED
+    code = "key_refused"
+
+
+class Unreachable(AcceleratorError):
+    """The platform did not answer, or answered with an error of its own, until the deadline."""
+
+    exit_code = ExitCode.UNREACHABLE
+    code = "unreachable"
+
+
+class RateLimited(Unreachable):
+    """The account's rate limit was reached and not lifted within the deadline."""
+
+    code = "rate_limited"
+
+
+class NotFound(AcceleratorError):
+    """An app, pipeline, release or commit does not exist, or the key may not see it."""
+
+    exit_code = ExitCode.NOT_FOUND
+    code = "not_found"
+
+
+class RequestInvalid(AcceleratorError):
+    """Heroku refused a request as invalid (422 and relatives): it did nothing."""
+
+    exit_code = ExitCode.RELEASE_FAILED
+    code = "request_invalid"
+
+
+class TestsFailed(AcceleratorError):
+    """The test command of `ship` failed; nothing was released."""
+
+    exit_code = ExitCode.TESTS_FAILED
+    code = "tests_failed"
+    __test__ = False  # pytest: this is no test class
+
+    def __init__(self, command: str, status: int) -> None:
+        super().__init__(
+            f"the tests failed: `{command}` exited {status}",
+            "nothing was promoted; the output of the tests is above",
+        )
+
+
+class Inconclusive(AcceleratorError):
+    """Verification could be neither passed nor failed; nothing was rolled back."""
+
+    exit_code = ExitCode.INCONCLUSIVE
+    code = "inconclusive"
+
+
+class Interrupted(AcceleratorError):
+    """The user or the CI system stopped the run."""
+
+    exit_code = ExitCode.INTERRUPTED
+    code = "interrupted"

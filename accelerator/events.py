@@ -1,0 +1,122 @@
+"""What happened, as values: console, JSON, CI summary and ledger all listen to the same events.
+
+Durations come from the clock's monotonic seconds, moments from its UTC wall time.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from accelerator.waiting import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    """A step of the story began; `title` is for people."""
+
+    name: str
+    title: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StepFinished:
+    """A step ended; `outcome` is ``ok``, ``failed`` or ``skipped``, `detail` is for people."""
+
+    name: str
+    outcome: str
+    started_at: datetime
+    seconds: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line of somebody's log: a build, a release command, the tests."""
+
+    source: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something worth a line. `level`: ``detail`` (behind -v), ``info`` or ``warning``."""
+
+    text: str
+    level: str = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """One HTTP request was answered, or failed (`status` is None). Never has a query or a header."""
+
+    method: str
+    path: str
+    status: int | None
+    seconds: float
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """A read failed and is repeated after a pause."""
+
+    what: str
+    why: str
+    pause_seconds: float
+
+
+Event = StepStarted | StepFinished | LogLine | Note | Requested | Retried
+
+
+class Listener(Protocol):
+    """Anything that wants to hear events; called from several threads."""
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+
+
+@dataclass
+class Step:
+    """A step under way; set `detail` or `outcome` before it ends to have them reported."""
+
+    detail: str = ""
+    outcome: str = "ok"
+
+
+@dataclass
+class Recorder:
+    """Hands every event to every listener, and times the steps."""
+
+    clock: Clock
+    listeners: list[Listener] = field(default_factory=list)
+
+    def emit(self, event: Event) -> None:
+        """Tell all listeners, in the order they were added."""
+        for listener in self.listeners:
+            listener(event)
+
+    def note(self, text: str, level: str = "info") -> None:
+        """Emit a `Note`."""
+        self.emit(Note(text, level))
+
+    @contextmanager
+    def step(self, name: str, title: str) -> Iterator[Step]:
+        """Time a step; an exception marks it failed and goes on."""
+        started_at, begun = self.clock.moment(), self.clock.now()
+        self.emit(StepStarted(name, title, started_at))
+        step = Step()
+        try:
+            yield step
+        except BaseException:
+            step.outcome = "failed"
+            raise
+        finally:
+            seconds = self.clock.now() - begun
+            self.emit(StepFinished(name, step.outcome, started_at, seconds, step.detail))

@@ -1,0 +1,233 @@
+"""The values everything speaks in: frozen, without behaviour beyond small questions.
+
+Names are Heroku's (slug, release, coupling, stage, promotion); ours are artifact, route, reason and
+decision. Moments (``_at``) are aware UTC datetimes, sizes are bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+
+class Secret:
+    """A value that never shows itself: not in ``repr``, ``str``, ``format`` or a pickle.
+
+    It is no ``str`` on purpose: a subclass would leak through ``join`` and ``+``.
+    """
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """Give the value itself, for the one place that sends it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> str | tuple[object, ...]:
+        raise TypeError("a Secret is not pickled")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the platform is: base URLs without a trailing slash."""
+
+    api_url: str
+    git_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What is to be shipped. Only ``sha`` is known when no repository was opened."""
+
+    sha: str
+    tree: str | None = None
+    committed_at: datetime | None = None
+    subject: str | None = None
+
+    @property
+    def short(self) -> str:
+        """Give the first eight digits, for people."""
+        return self.sha[:8]
+
+
+class ArtifactKind(StrEnum):
+    """What a build leaves behind."""
+
+    SLUG = "slug"
+    OCI_IMAGE = "oci-image"
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """An immutable build result. ``commit`` is free text on Heroku's side and may be absent."""
+
+    kind: ArtifactKind
+    id: str
+    checksum: str | None = None
+    commit: str | None = None
+    stack: str | None = None
+    size: int | None = None
+    process_types: Mapping[str, str] = field(default_factory=dict)
+    deleted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactRef:
+    """The kind and id of an artifact, as releases and builds name it."""
+
+    kind: ArtifactKind
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """An app. ``web_url`` is read, never made from the name (it has a random suffix)."""
+
+    id: str
+    name: str
+    web_url: str | None
+    stack: str
+    build_stack: str
+    generation: str
+    maintenance: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A release ``v42`` of an app. ``status``: pending, succeeded, failed or expired.
+
+    The highest version is not always the ``current`` one: a pending or failed release may be on top.
+    """
+
+    id: str
+    version: int
+    status: str
+    current: bool
+    app_id: str
+    app_name: str
+    description: str
+    created_at: datetime
+    artifact: ArtifactRef | None
+    output_stream_url: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A build; ``commit`` is its ``source_blob.version``. ``status``: pending, succeeded, failed."""
+
+    id: str
+    app_name: str
+    status: str
+    commit: str | None
+    artifact: ArtifactRef | None
+    release_id: str | None
+    created_at: datetime
+    output_stream_url: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceBlob:
+    """Signed addresses for one source upload: capabilities, never to be shown."""
+
+    get_url: str = field(repr=False)
+    put_url: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A pipeline; its name is not unique on Heroku."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Coupling:
+    """An app's place in a pipeline."""
+
+    id: str
+    app_id: str
+    pipeline_id: str
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """A promotion as created: ``source_release_id`` is what is really being promoted."""
+
+    id: str
+    status: str
+    source_release_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PromotionTarget:
+    """What became of a promotion on one app. ``status``: pending, succeeded or failed."""
+
+    app_id: str
+    status: str
+    release_id: str | None
+    error_message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Dyno:
+    """A dyno. ``state``: starting, up, crashed, idle or down."""
+
+    name: str
+    type: str
+    state: str
+    release_version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Formation:
+    """How many dynos of which size run one process type."""
+
+    type: str
+    quantity: int
+    size: str
+
+
+class Route(StrEnum):
+    """The ways to get a commit onto a target, best first (design, section 2)."""
+
+    LIVE = "live"
+    PROMOTE = "promote"
+    RELEASE = "release"
+    WAIT = "wait"
+    BUILD = "build"
+
+
+class Reason(StrEnum):
+    """Why a route was taken. One per outcome; stable words of the JSON."""
+
+    ALREADY_LIVE = "already_live"
+    PREPARED = "prepared"
+    PREPARED_EARLIER = "prepared_earlier"
+    ON_OTHER_APP = "on_other_app"
+    SAME_TREE = "same_tree"
+    JOINED_BUILD = "joined_build"
+    NOTHING_PREPARED = "nothing_prepared"
+    OTHER_COMMIT = "other_commit"
+    PREPARE_BUILD_FAILED = "prepare_build_failed"
+    PREPARE_RELEASE_FAILED = "prepare_release_failed"
+    EXPIRED = "expired"
+    STACK_DIFFERS = "stack_differs"
+    BUILDPACKS_DIFFER = "buildpacks_differ"
+    BUILD_CONFIG_DIFFERS = "build_config_differs"
+    GENERATION_DIFFERS = "generation_differs"
+    NOT_IN_PIPELINE = "not_in_pipeline"
+    UNREADABLE = "unreadable"

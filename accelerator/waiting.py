@@ -1,0 +1,142 @@
+"""Deadlines, clocks, retry and polling policies: the only place that sleeps.
+
+Reads may be repeated freely. Writes may not: a second POST is a second build or release. So
+`reading` is for GET and HEAD only, and `wait_for` takes a look that only reads.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    retry_if_result,
+    wait_exponential,
+    wait_random_exponential,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Answer = TypeVar("Answer")
+Seen = TypeVar("Seen")
+
+
+class Clock(Protocol):
+    """Time as the rest of the tool sees it; tests bring their own."""
+
+    def now(self) -> float:
+        """Give monotonic seconds, for durations and deadlines."""
+
+    def moment(self) -> datetime:
+        """Give the aware UTC moment, for reports."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait that long."""
+
+
+class SystemClock:
+    """The real clock."""
+
+    def now(self) -> float:
+        """Give the machine's monotonic seconds."""
+        return time.monotonic()
+
+    def moment(self) -> datetime:
+        """Give the machine's wall clock in UTC."""
+        return datetime.now(UTC)
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep for real."""
+        time.sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A moment (in the clock's monotonic seconds) after which waiting ends."""
+
+    clock: Clock
+    at: float
+
+    @classmethod
+    def after(cls, clock: Clock, seconds: float) -> Deadline:
+        """Make the deadline that many seconds from now."""
+        return cls(clock, clock.now() + seconds)
+
+    @property
+    def remaining(self) -> float:
+        """Give the seconds left, never below zero."""
+        return max(0.0, self.at - self.clock.now())
+
+    def within(self, seconds: float) -> Deadline:
+        """Give the earlier of this deadline and one that many seconds from now."""
+        return Deadline(self.clock, min(self.at, self.clock.now() + seconds))
+
+
+class StillPending(Exception):  # noqa: N818  # an outcome, not an error: the caller decides
+    """Waiting ended at the deadline; `seen` is the last thing that was looked at."""
+
+    def __init__(self, seen: object) -> None:
+        super().__init__("still pending at the deadline")
+        self.seen = seen
+
+
+def reading(
+    look: Callable[[], Answer],
+    deadline: Deadline,
+    is_retryable: Callable[[BaseException], bool],
+    pause_after: Callable[[BaseException], float],
+    on_retry: Callable[[BaseException, float], None],
+) -> Answer:
+    """Call `look` until it answers; between failures wait randomly up to 0.25, 0.5, 1 … 5 s.
+
+    `pause_after` adds seconds for a failure that asks for more patience (a rate limit). The last
+    real error comes out when the deadline would pass during the next pause.
+    """
+    retrying = Retrying(
+        reraise=True,
+        sleep=deadline.clock.sleep,
+        retry=retry_if_exception(is_retryable),
+        wait=lambda state: _random(state) + pause_after(_failure(state)),
+        stop=lambda state: state.upcoming_sleep >= deadline.remaining,
+        before_sleep=lambda state: on_retry(_failure(state), state.upcoming_sleep),
+    )
+    return retrying(look)
+
+
+def wait_for(
+    look: Callable[[], Seen],
+    is_done: Callable[[Seen], bool],
+    deadline: Deadline,
+    slower: Callable[[], float] = lambda: 1.0,
+) -> Seen:
+    """Look until `is_done`; pauses grow 0.25, 0.38, 0.56 … 2 s, times `slower()`.
+
+    Raises `StillPending` with what was seen last when the deadline would pass during a pause.
+    """
+    backoff = wait_exponential(multiplier=0.25, exp_base=1.5, min=0.25, max=2)
+
+    def gave_up(state: RetryCallState) -> Seen:
+        raise StillPending(state.outcome.result() if state.outcome else None)
+
+    retrying = Retrying(
+        sleep=deadline.clock.sleep,
+        retry=retry_if_result(lambda seen: not is_done(seen)),
+        retry_error_callback=gave_up,
+        wait=lambda state: backoff(state) * slower(),
+        stop=lambda state: state.upcoming_sleep >= deadline.remaining,
+    )
+    return retrying(look)
+
+
+_random = wait_random_exponential(multiplier=0.25, max=5)
+
+
+def _failure(state: RetryCallState) -> BaseException:
+    failure = state.outcome.exception() if state.outcome else None
+    return failure or RuntimeError("retried without a failure")
