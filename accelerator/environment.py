@@ -1,0 +1,170 @@
+"""Which CI system is this, and which commit is it about: read from a mapping, not the process.
+
+One row a system in a table; the first whose marker is set wins. Three things a caller would get
+wrong: on GitHub's ``pull_request`` events ``GITHUB_SHA`` is the merge commit GitHub made for the
+test, not the head of the branch (and on ``workflow_run`` it is the tip of the default branch);
+GitLab's merged-result pipelines do the same with ``CI_COMMIT_SHA``; and ``BUILDKITE_COMMIT`` can be
+the word ``HEAD``. So what is found here is a revision to be resolved, not always a full sha.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class CI:
+    """The CI system of this run; every field is ``None`` on somebody's own machine.
+
+    `commit` is what `commit_variable` holds: the revision the system says the job is about.
+    """
+
+    name: str | None = None
+    job_url: str | None = None
+    ref: str | None = None
+    commit_variable: str | None = None
+    commit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _System:
+    """How one CI system shows itself; an empty `marker_value` means any value will do.
+
+    Templates name variables in braces and count only when all of them are set; the first that
+    does is taken.
+    """
+
+    name: str
+    marker: str
+    commit_variable: str
+    job_urls: tuple[str, ...]
+    refs: tuple[str, ...]
+    marker_value: str = ""
+
+
+_SYSTEMS = (
+    _System("gitlab", "GITLAB_CI", "CI_COMMIT_SHA", ("{CI_JOB_URL}",), ("{CI_COMMIT_REF_NAME}",)),
+    _System(
+        "github",
+        "GITHUB_ACTIONS",
+        "GITHUB_SHA",
+        ("{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}",),
+        ("{GITHUB_HEAD_REF}", "{GITHUB_REF_NAME}"),
+    ),
+    _System(
+        "circleci",
+        "CIRCLECI",
+        "CIRCLE_SHA1",
+        ("{CIRCLE_BUILD_URL}",),
+        ("{CIRCLE_BRANCH}", "{CIRCLE_TAG}"),
+    ),
+    _System(
+        "buildkite",
+        "BUILDKITE",
+        "BUILDKITE_COMMIT",
+        ("{BUILDKITE_BUILD_URL}#{BUILDKITE_JOB_ID}", "{BUILDKITE_BUILD_URL}"),
+        ("{BUILDKITE_BRANCH}",),
+    ),
+    _System(
+        "bitbucket",
+        "BITBUCKET_BUILD_NUMBER",
+        "BITBUCKET_COMMIT",
+        (
+            "https://bitbucket.org/{BITBUCKET_REPO_FULL_NAME}/pipelines/results/"
+            "{BITBUCKET_BUILD_NUMBER}",
+        ),
+        ("{BITBUCKET_BRANCH}", "{BITBUCKET_TAG}"),
+    ),
+    _System(
+        "travis",
+        "TRAVIS",
+        "TRAVIS_COMMIT",
+        ("{TRAVIS_JOB_WEB_URL}", "{TRAVIS_BUILD_WEB_URL}"),
+        ("{TRAVIS_PULL_REQUEST_BRANCH}", "{TRAVIS_BRANCH}"),
+    ),
+    _System(
+        "semaphore",
+        "SEMAPHORE",
+        "SEMAPHORE_GIT_SHA",
+        ("{SEMAPHORE_ORGANIZATION_URL}/jobs/{SEMAPHORE_JOB_ID}",),
+        ("{SEMAPHORE_GIT_WORKING_BRANCH}", "{SEMAPHORE_GIT_BRANCH}"),
+    ),
+    _System(
+        "azure",
+        "TF_BUILD",
+        "BUILD_SOURCEVERSION",
+        ("{SYSTEM_COLLECTIONURI}{SYSTEM_TEAMPROJECT}/_build/results?buildId={BUILD_BUILDID}",),
+        ("{BUILD_SOURCEBRANCH}",),
+    ),
+    _System("drone", "DRONE", "DRONE_COMMIT_SHA", ("{DRONE_BUILD_LINK}",), ("{DRONE_BRANCH}",)),
+    _System(
+        "codeship",
+        "CI_NAME",
+        "CI_COMMIT_ID",
+        ("{CI_BUILD_URL}",),
+        ("{CI_BRANCH}",),
+        marker_value="codeship",
+    ),
+    # Last: JENKINS_URL is also set in jobs that Jenkins only passes on to another system.
+    _System(
+        "jenkins",
+        "JENKINS_URL",
+        "GIT_COMMIT",
+        ("{RUN_DISPLAY_URL}", "{BUILD_URL}"),
+        ("{BRANCH_NAME}", "{GIT_BRANCH}"),
+    ),
+)
+
+_VARIABLE = re.compile(r"\{([A-Z0-9_]+)\}")
+
+
+def detect_ci(env: Mapping[str, str]) -> CI:
+    """Tell which CI system `env` belongs to; a `CI` without a name when it is none we know.
+
+    The commit is found even then, so that a plain ``GIT_COMMIT=… accelerator deploy`` works.
+    """
+    variable, commit = find_commit(env) or (None, None)
+    system = _find_system(env)
+    if system is None:
+        return CI(commit_variable=variable, commit=commit)
+    return CI(
+        name=system.name,
+        job_url=_first(system.job_urls, env),
+        ref=_first(system.refs, env),
+        commit_variable=variable,
+        commit=commit,
+    )
+
+
+def find_commit(env: Mapping[str, str]) -> tuple[str, str] | None:
+    """Find the commit variable and its value: the detected system's first, then any other's."""
+    system = _find_system(env)
+    own = (system.commit_variable,) if system else ()
+    for variable in (*own, *(other.commit_variable for other in _SYSTEMS)):
+        if value := env.get(variable, "").strip():
+            return variable, value
+    return None
+
+
+def _find_system(env: Mapping[str, str]) -> _System | None:
+    return next((system for system in _SYSTEMS if _is_here(system, env)), None)
+
+
+def _is_here(system: _System, env: Mapping[str, str]) -> bool:
+    value = env.get(system.marker, "").strip()
+    if system.marker_value:
+        return value == system.marker_value
+    return value.lower() not in ("", "false", "0")
+
+
+def _first(templates: tuple[str, ...], env: Mapping[str, str]) -> str | None:
+    for template in templates:
+        if all(env.get(variable) for variable in _VARIABLE.findall(template)):
+            filled = _VARIABLE.sub(lambda found: env[found[1]], template)
+            return filled.removeprefix("refs/heads/")
+    return None
