@@ -7,7 +7,7 @@ import os
 import selectors
 import subprocess
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -55,11 +55,11 @@ class Shell:
             start_new_session=True,
         )
         watched = self.keeper.watching(process.pid) if self.keeper else nullcontext()
-        lines = _Lines(write or self.write)
+        lines = Lines(write or self.write)
         try:
             with watched, process:
                 try:
-                    self._follow(process, lines)
+                    follow(process, lines, self.check)
                 finally:
                     kill_group(process.pid)
         finally:
@@ -79,37 +79,47 @@ class Shell:
         if time.monotonic() > self.deadline:
             raise TooLong
 
-    def _follow(self, process: subprocess.Popen[bytes], lines: _Lines) -> None:
-        """Read until the output ends, or the process has and what it wrote is read."""
-        if process.stdout is None:
-            return
+
+def follow(
+    process: subprocess.Popen[bytes], lines: Lines, check: Callable[[], None] = lambda: None
+) -> None:
+    """Read a process's output until it ends, or the process has and what it wrote is read.
+
+    A child left in the background may hold the pipe for ever. `check` is called all the time
+    and may raise.
+    """
+    if process.stdout is not None:
         descriptor = process.stdout.fileno()
         with selectors.DefaultSelector() as selector:
             selector.register(descriptor, selectors.EVENT_READ)
-            ended = False
-            while True:
-                self.check()
-                if selector.select(0 if ended else _LOOK_AGAIN_SECONDS):
-                    data = os.read(descriptor, 1 << 16)
-                    lines.feed(data)
-                    if not data:
-                        break
-                elif ended:  # a child in the background still holds the pipe
-                    return
-                ended = process.poll() is not None
-        self._wait(process)
+            _read(process, lines, check, lambda wait: bool(selector.select(wait)))
+    while process.poll() is None:
+        check()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_LOOK_AGAIN_SECONDS)
 
-    def _wait(self, process: subprocess.Popen[bytes]) -> None:
-        while True:
-            self.check()
-            try:
-                process.wait(_LOOK_AGAIN_SECONDS)
-            except subprocess.TimeoutExpired:
-                continue
+
+def _read(
+    process: subprocess.Popen[bytes],
+    lines: Lines,
+    check: Callable[[], None],
+    readable: Callable[[float], bool],
+) -> None:
+    ended = False
+    while process.stdout is not None:
+        check()
+        if readable(0 if ended else _LOOK_AGAIN_SECONDS):
+            data = os.read(process.stdout.fileno(), 1 << 16)
+            lines.feed(data)
+            if not data:
+                return
+        elif ended:
             return
+        else:
+            ended = process.poll() is not None
 
 
-class _Lines:
+class Lines:
     """Cut bytes into whole lines, the last of which may lack its end."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
@@ -118,11 +128,13 @@ class _Lines:
         self._rest = ""
 
     def feed(self, data: bytes) -> None:
+        """Write the lines that `data` completes."""
         *whole, self._rest = (self._rest + self._decoder.decode(data)).split("\n")
         for line in whole:
             self._write(f"{line}\n")
 
     def close(self) -> None:
+        """Write what is left."""
         if self._rest:
             self._write(f"{self._rest}\n")
             self._rest = ""
