@@ -1,0 +1,27 @@
+"""Settings: flags > environment > `accelerator.toml` > defaults, each value with its source."""
+
+from __future__ import annotations
+
+from accelerator.settings.declared import SETTINGS, STAGES, Setting, parameter
+from accelerator.settings.file import find_file, read_file
+from accelerator.settings.hosts import endpoint
+from accelerator.settings.loading import FILE_NAME, load_settings
+from accelerator.settings.values import Deadlines, Prepare, Row, Settings, Stage, duration
+
+__all__ = [
+    "FILE_NAME",
+    "SETTINGS",
+    "STAGES",
+    "Deadlines",
+    "Prepare",
+    "Row",
+    "Setting",
+    "Settings",
+    "Stage",
+    "duration",
+    "endpoint",
+    "find_file",
+    "load_settings",
+    "parameter",
+    "read_file",
+]

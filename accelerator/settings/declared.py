@@ -1,0 +1,171 @@
+"""Every setting, declared once: flag, variable, file key and documentation derive from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from accelerator.settings import parsing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+STAGES = ("review", "development", "staging", "production")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting. `name` is also its place in the file: ``prepare.apps`` is ``[prepare] apps``.
+
+    `flags` are the spellings on the command line, if it has any there; `unless_set` says what
+    holds when there is no default.
+    """
+
+    name: str
+    help: str
+    parse: Callable[[Any], Any]
+    default: Any = None
+    flags: tuple[str, ...] = ()
+    unless_set: str = ""
+
+    @property
+    def variable(self) -> str:
+        """Give the name of its environment variable."""
+        return "ACCELERATOR_" + self.name.replace(".", "_").upper()
+
+    @property
+    def parse_in_file(self) -> Callable[[Any], Any]:
+        """Give the parser for the file, where lists are lists and commas are just commas."""
+        return parsing.parse_items if self.parse is parsing.parse_strings else self.parse
+
+
+def parameter(flag: str) -> str:
+    """Give the key under which `load_settings` takes a flag: ``--on-miss`` is ``on_miss``."""
+    return flag.lstrip("-").replace("-", "_")
+
+
+_DEADLINES = (
+    ("connect", "a connection to be made", 5.0),
+    ("read", "one answer of the platform", 60.0),
+    ("build", "a build", 1800.0),
+    ("promotion", "a promotion", 600.0),
+    ("release_phase", "a release command", 3600.0),
+    ("dynos", "the dynos of a release to be up", 300.0),
+    ("smoke_deadline", "the smoke checks of one app", 120.0),
+)
+
+_GLOBAL = (
+    Setting("pipeline", "the Heroku pipeline", parsing.parse_text, flags=("--pipeline",)),
+    Setting(
+        "key_env",
+        "the environment variable that holds the API key",
+        parsing.parse_variable_name,
+        "HEROKU_API_KEY",
+    ),
+    Setting(
+        "prepare.apps",
+        "the apps that build beside the tests; several are a pool",
+        parsing.parse_strings,
+        (),
+        ("--from", "--app"),
+    ),
+    Setting(
+        "prepare.strategy",
+        "how the source gets there: a source blob or a git push",
+        parsing.one_of("source", "git"),
+        "source",
+        ("--strategy",),
+    ),
+    Setting(
+        "prepare.build_config",
+        "config vars that shape the build, compared (by hash) before promoting",
+        parsing.parse_strings,
+        (),
+    ),
+    Setting(
+        "on_miss",
+        "what to do when the commit is not prepared",
+        parsing.one_of("build", "wait", "fail"),
+        "build",
+        ("--on-miss",),
+    ),
+    Setting(
+        "wait",
+        "how long to wait for a build to appear with on_miss = wait",
+        parsing.parse_duration,
+        600.0,
+        ("--wait",),
+    ),
+    Setting(
+        "smoke",
+        "checks after a release: paths on the app, full URLs, or commands",
+        parsing.parse_strings,
+        (),
+        ("--smoke",),
+    ),
+    Setting(
+        "rollback",
+        "go back to the release before when verification fails",
+        parsing.parse_boolean,
+        default=True,
+        flags=("--rollback", "--no-rollback"),
+    ),
+    Setting(
+        "lock",
+        "one deploy per target at a time",
+        parsing.one_of("auto", "required", "off"),
+        "auto",
+        ("--lock",),
+    ),
+    Setting(
+        "timeout",
+        "the longest the whole run may take",
+        parsing.parse_deadline,
+        flags=("--timeout",),
+        unless_set="no limit of its own",
+    ),
+    *(
+        Setting(
+            f"deadlines.{name}", f"the longest wait for {what}", parsing.parse_deadline, seconds
+        )
+        for name, what, seconds in _DEADLINES
+    ),
+)
+
+
+def _stage_settings(stage: str) -> tuple[Setting, ...]:
+    own = f"stages.{stage}."
+    return (
+        Setting(
+            own + "smoke",
+            f"the smoke checks of {stage}",
+            parsing.parse_strings,
+            unless_set="the ones for all stages",
+        ),
+        Setting(
+            own + "key_env",
+            f"the environment variable that holds the API key for {stage}",
+            parsing.parse_variable_name,
+            unless_set="the one for all stages",
+        ),
+        Setting(own + "after", f"the stage that must come before {stage}", parsing.one_of(*STAGES)),
+        Setting(
+            own + "soak",
+            f"how long a release must have served there before {stage}",
+            parsing.parse_duration,
+            0.0,
+        ),
+        Setting(own + "windows", f"when {stage} may be deployed to", parsing.parse_windows, ()),
+        Setting(
+            own + "confirm",
+            f"deploy to {stage} only when --confirm names the app",
+            parsing.parse_boolean,
+            default=False,
+        ),
+    )
+
+
+SETTINGS: tuple[Setting, ...] = (
+    *_GLOBAL,
+    *(setting for stage in STAGES for setting in _stage_settings(stage)),
+)

@@ -1,0 +1,101 @@
+"""Where the platform is: `HEROKU_HOST` and `HEROKU_GIT_HOST` as the Heroku CLI reads them.
+
+One difference, on purpose: where the CLI warns about a host it does not recognise and then calls
+the real service with the key, this refuses.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from accelerator.errors import HostNotRecognised, UsageProblem
+from accelerator.models import Endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_DOMAINS = ("heroku.com", "herokai.com", "herokuspace.com", "herokudev.com")
+_AUTHORITY = re.compile(
+    r"(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>\d{1,5}))?", re.ASCII
+)
+_USERINFO = re.compile(r"(?:(?<=://)|^)[^/@]*@")
+
+
+@dataclass(frozen=True, slots=True)
+class _Host:
+    """A host as configured: `scheme` is empty when only a name was given."""
+
+    scheme: str
+    name: str
+    authority: str
+
+    @property
+    def is_loopback(self) -> bool:
+        return _is_loopback(self.name)
+
+
+def endpoint(environment: Mapping[str, str]) -> Endpoint:
+    """Give the base URLs of the platform; raises rather than guess where the key may go.
+
+    A full URL in `HEROKU_HOST` is the API and, with the same host and port, git; a bare domain
+    stands for ``https://api.…`` and ``https://git.…``. `HEROKU_GIT_HOST` replaces git's host.
+    """
+    host = _read("HEROKU_HOST", environment.get("HEROKU_HOST", "").strip() or "heroku.com")
+    if host.scheme:
+        api_url = git_url = f"{host.scheme}://{host.authority}"
+    else:
+        _refuse_bare_loopback("HEROKU_HOST", host)
+        api_url, git_url = f"https://api.{host.authority}", f"https://git.{host.authority}"
+    if named := environment.get("HEROKU_GIT_HOST", "").strip():
+        git_host = _read("HEROKU_GIT_HOST", named)
+        # Without a scheme a loopback host speaks as the API does: the local platform has no TLS.
+        local = host.scheme if git_host.is_loopback and host.is_loopback else ""
+        git_url = f"{git_host.scheme or local or 'https'}://{git_host.authority}"
+    return Endpoint(api_url=api_url, git_url=git_url)
+
+
+def _read(variable: str, value: str) -> _Host:
+    scheme, separator, rest = value.partition("://")
+    scheme = scheme.lower() if separator else ""
+    found = _AUTHORITY.fullmatch((rest if separator else value).removesuffix("/"))
+    if not found or scheme not in ("", "http", "https"):
+        raise HostNotRecognised(variable, _shown(value))
+    name, port = found["host"].lower().strip("[]"), found["port"]
+    if not (_is_heroku(name) or _is_loopback(name)) or int(port or 0) > 65535:
+        raise HostNotRecognised(variable, _shown(value))
+    if scheme == "http" and not _is_loopback(name):
+        raise UsageProblem(
+            f"{variable}={_shown(value)} would send the API key in clear text",
+            f"use https://{name}, or unset {variable}",
+        )
+    return _Host(scheme, name, urlsplit(f"//{found[0].lower()}").netloc)
+
+
+def _refuse_bare_loopback(variable: str, host: _Host) -> None:
+    # The Heroku CLI would make https://api.127.0.0.1:5001 of it, which is nowhere.
+    if host.is_loopback:
+        raise HostNotRecognised(variable, host.authority)
+
+
+def _is_heroku(name: str) -> bool:
+    return any(name == domain or name.endswith("." + domain) for domain in _DOMAINS)
+
+
+def _is_loopback(name: str) -> bool:
+    if name == "localhost":
+        return True
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return False
+    return address.is_loopback and (address.version == 4 or address.compressed == "::1")
+
+
+def _shown(value: str) -> str:
+    """Make a refused value fit for a message: no credentials, no control characters."""
+    printable = "".join(letter if letter.isprintable() else "?" for letter in value)
+    return _USERINFO.sub("***@", printable)

@@ -1,0 +1,145 @@
+"""Flags before environment before file before defaults, each value with its source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from accelerator.errors import ConfigurationInvalid
+from accelerator.settings.declared import SETTINGS, STAGES, Setting, parameter
+from accelerator.settings.parsing import nearest
+from accelerator.settings.values import Deadlines, Prepare, Settings, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+FILE_NAME = "accelerator.toml"
+
+# Other programs may own a variable that begins like ours: only a near miss is taken for a slip.
+_SLIP = 0.85
+
+
+def load_settings(
+    flags: Mapping[str, Any],
+    environment: Mapping[str, str],
+    file: Mapping[str, Any] | None,
+    file_name: str = FILE_NAME,
+) -> Settings:
+    """Merge all sources into one `Settings`; all problems are raised together.
+
+    The keys of `flags` are parameter names (``on_miss`` for ``--on-miss``), and ``None`` or an
+    empty list means that the flag was not given.
+    """
+    entries = dict(_flatten(file or {}))
+    sources = _Sources(flags, environment, entries, file_name)
+    problems = [*_unknown_keys(entries, file_name), *_unknown_variables(environment)]
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for setting in SETTINGS:
+        raw, origins[setting.name], parse = sources.find(setting)
+        try:
+            values[setting.name] = parse(raw) if parse else raw
+        except ValueError as error:
+            problems.append(f"{origins[setting.name]} {error}")
+    problems += _contradictions(values, origins)
+    if problems:
+        raise ConfigurationInvalid(tuple(problems))
+    return _build(values, origins)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    flags: Mapping[str, Any]
+    environment: Mapping[str, str]
+    entries: Mapping[str, Any]
+    file_name: str
+
+    def find(self, setting: Setting) -> tuple[Any, str, Any]:
+        """Give the raw value, where it came from, and its parser (none for a default)."""
+        for flag in setting.flags:
+            value = self.flags.get(parameter(flag))
+            if value is not None and value not in ((), []):
+                return value, f"flag {_spelled(flag, setting, value)}", setting.parse
+        if text := self.environment.get(setting.variable, "").strip():
+            return text, setting.variable, setting.parse
+        if setting.name in self.entries:
+            source = f"{self.file_name}: {setting.name}"
+            return self.entries[setting.name], source, setting.parse_in_file
+        return setting.default, "default", None
+
+
+def _spelled(flag: str, setting: Setting, value: Any) -> str:
+    negative = flag.replace("--", "--no-", 1)
+    return negative if value is False and negative in setting.flags else flag
+
+
+def _flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        name = prefix + key
+        if not isinstance(value, dict) or name in _NAMES:
+            yield name, value
+        elif value:
+            yield from _flatten(value, name + ".")
+        elif name not in _TABLES:
+            yield name, value
+
+
+_NAMES = frozenset(setting.name for setting in SETTINGS)
+_TABLES = frozenset(("prepare", "deadlines", "stages", *(f"stages.{stage}" for stage in STAGES)))
+
+
+def _unknown_keys(entries: Mapping[str, Any], file_name: str) -> Iterator[str]:
+    for name in entries:
+        if name in _NAMES:
+            continue
+        parts = name.split(".")
+        if parts[0] == "stages" and len(parts) > 1 and parts[1] not in STAGES:
+            yield f'{file_name}: unknown stage "{parts[1]}"{nearest(parts[1], STAGES)}'
+        else:
+            yield f'{file_name}: unknown key "{name}"{nearest(name, _NAMES)}'
+
+
+def _unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
+    known = {setting.variable.removeprefix("ACCELERATOR_") for setting in SETTINGS}
+    for variable in sorted(environment):
+        rest = variable.removeprefix("ACCELERATOR_")
+        if rest in (variable, *known):
+            continue
+        if close := get_close_matches(rest, known, n=1, cutoff=_SLIP):
+            yield f"unknown variable {variable}; did you mean ACCELERATOR_{close[0]}?"
+
+
+def _contradictions(values: Mapping[str, Any], origins: Mapping[str, str]) -> Iterator[str]:
+    for stage in STAGES:
+        after = f"stages.{stage}.after"
+        if values.get(after) == stage:
+            yield f"{origins[after]} must name another stage than itself"
+        if values.get(f"stages.{stage}.soak") and after in values and values[after] is None:
+            source = origins[f"stages.{stage}.soak"]
+            yield f"{source} needs {after}: the stage where the release is to soak"
+
+
+def _build(values: Mapping[str, Any], origins: Mapping[str, str]) -> Settings:
+    return Settings(
+        pipeline=values["pipeline"],
+        key_env=values["key_env"],
+        prepare=Prepare(**_table(values, "prepare.")),
+        on_miss=values["on_miss"],
+        wait=values["wait"],
+        smoke=values["smoke"],
+        rollback=values["rollback"],
+        lock=values["lock"],
+        timeout=values["timeout"],
+        deadlines=Deadlines(**_table(values, "deadlines.")),
+        stages={stage: Stage(**_table(values, f"stages.{stage}.")) for stage in STAGES},
+        sources=dict(origins),
+    )
+
+
+def _table(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in values.items()
+        if name.startswith(prefix)
+    }

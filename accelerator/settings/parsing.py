@@ -1,0 +1,125 @@
+"""Turn what a flag, a variable or the file says into a value, or say what is wrong with it.
+
+Every parser takes anything and raises `ValueError` with the end of a sentence ("must be …").
+"""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_DURATION = re.compile(
+    r"(?:(?P<d>\d+)d)?(?:(?P<h>\d+)h)?(?:(?P<m>\d+)m)?(?:(?P<s>\d+(?:\.\d+)?)s)?", re.ASCII
+)
+_NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
+_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_KEY = re.compile(r"(?i)HRKU[-_].*|[0-9a-f]{32,}")
+_DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
+_DAYS = rf"{_DAY}(?:-{_DAY})?"
+_TIME = r"(?:[01]\d|2[0-3]):[0-5]\d"
+_ZONE = r"[A-Za-z][\w+-]*(?:/[\w+-]+)*"
+_WINDOW = re.compile(rf"{_DAYS}(?:,{_DAYS})* {_TIME}-(?:{_TIME}|24:00) {_ZONE}")
+_YES = ("true", "yes", "on", "1")
+_NO = ("false", "no", "off", "0")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Give ``; did you mean "…"?`` for the nearest known word, or nothing."""
+    close = get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f'; did you mean "{close[0]}"?' if close else ""
+
+
+def parse_text(value: Any) -> str:
+    """Read a text that is not blank."""
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("must be a text that is not empty")
+    return value.strip()
+
+
+def parse_boolean(value: Any) -> bool:
+    """Read true or false; in the environment also yes/no, on/off and 1/0."""
+    if isinstance(value, bool):
+        return value
+    word = value.strip().lower() if isinstance(value, str) else ""
+    if word not in _YES + _NO:
+        raise ValueError("must be true or false")
+    return word in _YES
+
+
+def parse_duration(value: Any) -> float:
+    """Read seconds from ``90``, ``30s``, ``10m``, ``1h30m`` or ``1d``."""
+    text = str(value).strip() if isinstance(value, str | int | float) else ""
+    found = _DURATION.fullmatch(text)
+    if isinstance(value, bool) or not text or not (found or _NUMBER.fullmatch(text)):
+        raise ValueError('must be a duration such as "90", "30s", "10m" or "1h30m"')
+    if not found:
+        return float(text)
+    return sum(float(n) * _SECONDS[unit] for unit, n in found.groupdict().items() if n)
+
+
+def parse_deadline(value: Any) -> float:
+    """Read a duration that is not zero: a wait without any patience never ends well."""
+    seconds = parse_duration(value)
+    if seconds <= 0:
+        raise ValueError("must be longer than nothing")
+    return seconds
+
+
+def parse_strings(value: Any) -> tuple[str, ...]:
+    """Read a list of texts; one text is separated at its line ends, or else at its commas.
+
+    So commands with commas in them need the file, or a line each in the environment.
+    """
+    if isinstance(value, str):
+        parts = value.splitlines() if "\n" in value.strip() else value.split(",")
+        return tuple(part.strip() for part in parts if part.strip())
+    if not isinstance(value, list | tuple) or not all(
+        isinstance(item, str) and item.strip() for item in value
+    ):
+        raise ValueError("must be a list of texts")
+    return tuple(item.strip() for item in value)
+
+
+def parse_items(value: Any) -> tuple[str, ...]:
+    """Read a list from the file, where a single text is one item whatever it contains."""
+    return parse_strings([value] if isinstance(value, str) else value)
+
+
+def parse_variable_name(value: Any) -> str:
+    """Read the name of an environment variable; never repeats the value, which may be a key."""
+    if not isinstance(value, str) or not value:
+        raise ValueError("must be the name of an environment variable")
+    if _KEY.fullmatch(value.replace("-", "")) or _KEY.fullmatch(value):
+        raise ValueError(
+            "looks like an API key itself (not repeated here); "
+            "it must be the name of the variable that holds the key"
+        )
+    if not _VARIABLE.fullmatch(value):
+        raise ValueError("must be the name of an environment variable (letters, digits and _)")
+    return value
+
+
+def parse_windows(value: Any) -> tuple[str, ...]:
+    """Read deploy windows: days, a span of time and a time zone each."""
+    windows = parse_strings(value.splitlines() if isinstance(value, str) else value)
+    for window in windows:
+        if not _WINDOW.fullmatch(window):
+            raise ValueError(f'must look like "Mon-Thu 08:00-16:00 Europe/Berlin", not "{window}"')
+    return windows
+
+
+def one_of(*words: str) -> Callable[[Any], str]:
+    """Make a parser that takes one of these words."""
+
+    def parse_word(value: Any) -> str:
+        if isinstance(value, str) and value.strip() in words:
+            return value.strip()
+        hint = nearest(value, words) if isinstance(value, str) else ""
+        raise ValueError(f"must be one of {', '.join(words)}, not {value!r}{hint}")
+
+    return parse_word

@@ -1,0 +1,124 @@
+"""The settings as frozen, typed values."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from accelerator.settings.declared import SETTINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from accelerator.settings.declared import Setting
+
+_USERINFO = re.compile(r"://[^/@\s]+@")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """The ``[prepare]`` table."""
+
+    apps: tuple[str, ...]
+    strategy: str
+    build_config: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """The ``[deadlines]`` table: seconds for each kind of waiting."""
+
+    connect: float
+    read: float
+    build: float
+    promotion: float
+    release_phase: float
+    dynos: float
+    smoke_deadline: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One ``[stages.…]`` table; ``None`` means that the setting for all stages holds."""
+
+    smoke: tuple[str, ...] | None
+    key_env: str | None
+    after: str | None
+    soak: float
+    windows: tuple[str, ...]
+    confirm: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of `accelerator config`."""
+
+    name: str
+    value: str
+    source: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of a run; durations are seconds. `sources` has an entry for every name."""
+
+    pipeline: str | None
+    key_env: str
+    prepare: Prepare
+    on_miss: str
+    wait: float
+    smoke: tuple[str, ...]
+    rollback: bool
+    lock: str
+    timeout: float | None
+    deadlines: Deadlines
+    stages: Mapping[str, Stage]
+    sources: Mapping[str, str] = field(repr=False)
+
+    def key_env_of(self, stage: str | None) -> str:
+        """Give the variable that holds the key for a stage."""
+        own = self.stages.get(stage or "")
+        return (own.key_env if own else None) or self.key_env
+
+    def smoke_of(self, stage: str | None) -> tuple[str, ...]:
+        """Give the smoke checks of a stage; a flag is meant for every stage of this run."""
+        own = self.stages.get(stage or "")
+        if own is None or own.smoke is None or self.sources["smoke"].startswith("flag "):
+            return self.smoke
+        return own.smoke
+
+    def rows(self) -> tuple[Row, ...]:
+        """List every setting with its source; of the stages only what somebody has set."""
+        return tuple(
+            Row(setting.name, self._shown(setting), self.sources[setting.name], setting.help)
+            for setting in SETTINGS
+            if not setting.name.startswith("stages.") or self.sources[setting.name] != "default"
+        )
+
+    def _shown(self, setting: Setting) -> str:
+        value: Any = self
+        for part in setting.name.split("."):
+            value = value[part] if isinstance(value, dict) else getattr(value, part)
+        return _USERINFO.sub("://***@", _text(value)) or setting.unless_set or "-"
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    return duration(value) if isinstance(value, float) else str(value)
+
+
+def duration(seconds: float) -> str:
+    """Write seconds as they may be given: ``1h30m``, ``90s`` as ``1m30s``, ``0s``."""
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    parts = [f"{hours}h" if hours else "", f"{minutes}m" if minutes else ""]
+    if rest or not any(parts):
+        parts.append(f"{rest:g}s")
+    return "".join(parts)

@@ -1,0 +1,615 @@
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accelerator.errors import ConfigurationInvalid, HostNotRecognised, UsageProblem
+from accelerator.models import Endpoint
+from accelerator.settings import (
+    SETTINGS,
+    STAGES,
+    Setting,
+    Settings,
+    duration,
+    endpoint,
+    load_settings,
+    parameter,
+    parsing,
+    read_file,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+UUID_KEY = "01234567-89ab-cdef-0123-456789abcdef"
+NEW_KEY = "HRKU-AAdGVzdA-9qk2_veryLongAndSecretIndeed"
+
+
+def load(
+    flags: dict[str, Any] | None = None,
+    environment: dict[str, str] | None = None,
+    file: dict[str, Any] | None = None,
+) -> Settings:
+    return load_settings(flags or {}, environment or {}, file)
+
+
+def problems_of(**sources: Any) -> tuple[str, ...]:
+    with pytest.raises(ConfigurationInvalid) as raised:
+        load(**sources)
+    return raised.value.problems
+
+
+# Merging
+
+
+def test_with_nothing_said_the_documented_defaults_hold() -> None:
+    settings = load()
+
+    assert settings.key_env == "HEROKU_API_KEY"
+    assert settings.prepare.strategy == "source"
+    assert settings.on_miss == "build"
+    assert settings.lock == "auto"
+    assert settings.rollback is True
+    assert settings.timeout is None
+    assert settings.deadlines.connect == 5
+    assert settings.deadlines.release_phase == 3600
+    assert set(settings.sources.values()) == {"default"}
+
+
+FILE = {"on_miss": "fail", "prepare": {"apps": ["foo-prepare"]}}
+
+PRECEDENCE = [
+    pytest.param({}, {}, None, "build", "default", id="default"),
+    pytest.param({}, {}, FILE, "fail", "accelerator.toml: on_miss", id="file over default"),
+    pytest.param(
+        {},
+        {"ACCELERATOR_ON_MISS": "wait"},
+        FILE,
+        "wait",
+        "ACCELERATOR_ON_MISS",
+        id="environment over file",
+    ),
+    pytest.param(
+        {"on_miss": "build"},
+        {"ACCELERATOR_ON_MISS": "wait"},
+        FILE,
+        "build",
+        "flag --on-miss",
+        id="flag over environment",
+    ),
+    pytest.param(
+        {"on_miss": None},
+        {"ACCELERATOR_ON_MISS": ""},
+        FILE,
+        "fail",
+        "accelerator.toml: on_miss",
+        id="flags not given and blank variables do not count",
+    ),
+]
+
+
+@pytest.mark.parametrize(("flags", "environment", "file", "value", "source"), PRECEDENCE)
+def test_flags_come_before_environment_before_file_before_defaults(
+    flags: dict[str, Any],
+    environment: dict[str, str],
+    file: dict[str, Any] | None,
+    value: str,
+    source: str,
+) -> None:
+    settings = load(flags, environment, file)
+
+    assert (settings.on_miss, settings.sources["on_miss"]) == (value, source)
+
+
+def test_the_file_of_the_reference_is_understood() -> None:
+    settings = load(
+        file={
+            "pipeline": "foo",
+            "prepare": {"apps": ["foo-prepare"], "build_config": ["NODE_ENV"]},
+            "deadlines": {"build": "45m", "read": 30},
+            "stages": {
+                "staging": {"smoke": ["/health"], "key_env": "HEROKU_STAGING_API_KEY"},
+                "production": {
+                    "smoke": ["/health"],
+                    "after": "staging",
+                    "soak": "30m",
+                    "windows": ["Mon-Thu 08:00-16:00 Europe/Berlin"],
+                    "confirm": True,
+                },
+            },
+        }
+    )
+
+    production = settings.stages["production"]
+    assert settings.prepare.apps == ("foo-prepare",)
+    assert settings.deadlines.build == 2700
+    assert settings.deadlines.read == 30
+    assert (production.after, production.soak, production.confirm) == ("staging", 1800, True)
+    assert production.windows == ("Mon-Thu 08:00-16:00 Europe/Berlin",)
+    assert settings.key_env_of("staging") == "HEROKU_STAGING_API_KEY"
+    assert settings.key_env_of("production") == "HEROKU_API_KEY"
+    assert settings.key_env_of(None) == "HEROKU_API_KEY"
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        pytest.param({}, ("/stage",), id="the stage's own before the one for all"),
+        pytest.param({"smoke": ("/flag",)}, ("/flag",), id="a flag before both"),
+        pytest.param({"smoke": ()}, ("/stage",), id="a flag not given is no flag"),
+    ],
+)
+def test_smoke_checks_of_a_stage(flags: dict[str, Any], expected: tuple[str, ...]) -> None:
+    file = {"smoke": ["/all"], "stages": {"staging": {"smoke": ["/stage"]}}}
+
+    settings = load(flags, {}, file)
+
+    assert settings.smoke_of("staging") == expected
+
+
+def test_a_stage_can_have_its_smoke_checks_taken_away() -> None:
+    settings = load(file={"smoke": ["/all"], "stages": {"review": {"smoke": []}}})
+
+    assert settings.smoke_of("review") == ()
+    assert settings.smoke_of("production") == ("/all",)
+
+
+CHOICES = {"prepare.strategy": "git", "on_miss": "fail", "lock": "off"}
+
+
+def sample(setting: Setting) -> str:
+    """Give a text that the setting takes."""
+    samples = {
+        parsing.parse_variable_name: "OTHER_KEY",
+        parsing.parse_boolean: "no",
+        parsing.parse_windows: "Mon 08:00-09:00 UTC",
+    }
+    return samples.get(setting.parse, CHOICES.get(setting.name, "7"))
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_every_setting_can_be_given_by_its_variable(setting: Setting) -> None:
+    stage = setting.name.removeprefix("stages.").split(".")[0]
+    other = "staging" if stage != "staging" else "review"
+    environment = {f"ACCELERATOR_STAGES_{stage.upper()}_AFTER": other} if stage in STAGES else {}
+    environment.setdefault(setting.variable, sample(setting))
+
+    settings = load(environment=environment)
+
+    assert settings.sources[setting.name] == setting.variable
+
+
+def test_the_names_flags_and_variables_of_settings_are_unique() -> None:
+    names = [setting.name for setting in SETTINGS]
+    variables = [setting.variable for setting in SETTINGS]
+    flags = [parameter(flag) for setting in SETTINGS for flag in setting.flags]
+
+    for words in (names, variables, flags):
+        assert len(words) == len(set(words))
+
+
+# Values
+
+
+DURATIONS = [
+    pytest.param("90", 90, id="plain number"),
+    pytest.param(90, 90, id="integer"),
+    pytest.param(0.5, 0.5, id="float"),
+    pytest.param("30s", 30, id="seconds"),
+    pytest.param("1.5s", 1.5, id="fraction"),
+    pytest.param("10m", 600, id="minutes"),
+    pytest.param("1h30m", 5400, id="hours and minutes"),
+    pytest.param("1d", 86400, id="a day"),
+    pytest.param(" 2h ", 7200, id="blanks around"),
+]
+
+
+@pytest.mark.parametrize(("text", "seconds"), DURATIONS)
+def test_durations_are_seconds(text: Any, seconds: float) -> None:
+    assert load(flags={"wait": text}).wait == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["-1", "10x", "1h30", "m", "1m1h", "nan", "inf", True, -3, float("inf"), [], "\u0661m"]
+)
+def test_what_is_no_duration_is_a_problem(text: Any) -> None:
+    problems = problems_of(file={"wait": text})
+
+    assert len(problems) == 1
+    assert "accelerator.toml: wait must be a duration" in problems[0]
+
+
+@given(st.integers(min_value=0, max_value=10**7))
+def test_a_duration_reads_back_as_it_was_written(seconds: int) -> None:
+    assert parsing.parse_duration(duration(float(seconds))) == seconds
+
+
+def test_a_deadline_of_zero_is_a_problem() -> None:
+    problems = problems_of(environment={"ACCELERATOR_DEADLINES_BUILD": "0"})
+
+    assert problems == ("ACCELERATOR_DEADLINES_BUILD must be longer than nothing",)
+
+
+LISTS = [
+    pytest.param({}, {"ACCELERATOR_SMOKE": "/a, /b,"}, None, ("/a", "/b"), id="commas"),
+    pytest.param({}, {"ACCELERATOR_SMOKE": "curl a,b\n/b\n"}, None, ("curl a,b", "/b"), id="lines"),
+    pytest.param({}, {}, {"smoke": ["curl a,b"]}, ("curl a,b",), id="a list in the file"),
+    pytest.param({}, {}, {"smoke": "curl a,b"}, ("curl a,b",), id="one text in the file"),
+    pytest.param({"smoke": ("/a", "/b,c")}, {}, None, ("/a", "/b,c"), id="repeated flags"),
+]
+
+
+@pytest.mark.parametrize(("flags", "environment", "file", "expected"), LISTS)
+def test_lists_are_read_from_everywhere(
+    flags: dict[str, Any],
+    environment: dict[str, str],
+    file: dict[str, Any] | None,
+    expected: tuple[str, ...],
+) -> None:
+    assert load(flags, environment, file).smoke == expected
+
+
+@pytest.mark.parametrize("word", ["false", "No", "OFF", "0"])
+def test_switches_can_be_turned_off_in_the_environment(word: str) -> None:
+    assert load(environment={"ACCELERATOR_ROLLBACK": word}).rollback is False
+
+
+def test_the_negative_spelling_of_a_flag_is_named_as_the_source() -> None:
+    settings = load(flags={"rollback": False})
+
+    assert settings.sources["rollback"] == "flag --no-rollback"
+
+
+# Problems
+
+
+PROBLEMS = [
+    pytest.param(
+        {"file": {"pipline": "foo"}},
+        'accelerator.toml: unknown key "pipline"; did you mean "pipeline"?',
+        id="misspelt key",
+    ),
+    pytest.param(
+        {"file": {"prepare": {"app": ["x"]}}},
+        'accelerator.toml: unknown key "prepare.app"; did you mean "prepare.apps"?',
+        id="misspelt key in a table",
+    ),
+    pytest.param(
+        {"file": {"stages": {"prod": {"confirm": True}}}},
+        'accelerator.toml: unknown stage "prod"; did you mean "production"?',
+        id="misspelt stage",
+    ),
+    pytest.param(
+        {"file": {"zzz": {}}}, 'accelerator.toml: unknown key "zzz"', id="an unknown empty table"
+    ),
+    pytest.param(
+        {"environment": {"ACCELERATOR_ONMISS": "wait"}},
+        "unknown variable ACCELERATOR_ONMISS; did you mean ACCELERATOR_ON_MISS?",
+        id="misspelt variable",
+    ),
+    pytest.param(
+        {"flags": {"on_miss": "biuld"}},
+        "flag --on-miss must be one of build, wait, fail, not 'biuld'; did you mean \"build\"?",
+        id="misspelt choice",
+    ),
+    pytest.param(
+        {"file": {"rollback": "perhaps"}},
+        "accelerator.toml: rollback must be true or false",
+        id="neither true nor false",
+    ),
+    pytest.param(
+        {"file": {"prepare": {"apps": [1]}}},
+        "accelerator.toml: prepare.apps must be a list of texts",
+        id="a list of something else",
+    ),
+    pytest.param(
+        {"file": {"smoke": {"a": 1}}},
+        "accelerator.toml: smoke must be a list of texts",
+        id="a table instead of a list",
+    ),
+    pytest.param(
+        {"file": {"pipeline": " "}},
+        "accelerator.toml: pipeline must be a text that is not empty",
+        id="a blank text",
+    ),
+    pytest.param(
+        {"file": {"stages": {"production": {"windows": ["Mo 8-16"]}}}},
+        "accelerator.toml: stages.production.windows must look like "
+        '"Mon-Thu 08:00-16:00 Europe/Berlin", not "Mo 8-16"',
+        id="a window of another shape",
+    ),
+    pytest.param(
+        {"file": {"stages": {"staging": {"after": "staging"}}}},
+        "accelerator.toml: stages.staging.after must name another stage than itself",
+        id="a stage after itself",
+    ),
+    pytest.param(
+        {"file": {"stages": {"staging": {"soak": "5m"}}}},
+        "accelerator.toml: stages.staging.soak needs stages.staging.after: "
+        "the stage where the release is to soak",
+        id="soaking nowhere",
+    ),
+]
+
+
+@pytest.mark.parametrize(("sources", "expected"), PROBLEMS)
+def test_a_problem_names_its_source_and_what_was_meant(
+    sources: dict[str, Any], expected: str
+) -> None:
+    assert problems_of(**sources) == (expected,)
+
+
+def test_all_problems_are_reported_together() -> None:
+    problems = problems_of(
+        flags={"lock": "maybe"},
+        environment={"ACCELERATOR_WAIT": "soon"},
+        file={"colour": "red", "on_miss": 3},
+    )
+
+    assert len(problems) == 4
+
+
+def test_variables_of_other_programs_are_left_alone() -> None:
+    environment = {"ACCELERATOR_COMMIT": "x", "ACCELERATOR_GPU_COUNT": "2", "ACCELERATOR_": "y"}
+
+    assert set(load(environment=environment).sources.values()) == {"default"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param(UUID_KEY, id="a UUID"),
+        pytest.param(NEW_KEY, id="a new key"),
+        pytest.param(UUID_KEY.replace("-", ""), id="bare digits"),
+        pytest.param("a" + UUID_KEY.replace("-", ""), id="digits that could be a name"),
+        pytest.param("s3cret value", id="something with a blank"),
+    ],
+)
+@pytest.mark.parametrize("place", ["key_env", "stages"])
+def test_a_key_in_place_of_its_variables_name_is_refused_and_not_repeated(
+    value: str, place: str
+) -> None:
+    file = {"key_env": value} if place == "key_env" else {"stages": {"staging": {"key_env": value}}}
+
+    with pytest.raises(ConfigurationInvalid) as raised:
+        load(file=file)
+
+    assert "variable" in str(raised.value)
+    assert value not in str(raised.value) + str(raised.value.hint) + repr(raised.value.problems)
+
+
+# Rows
+
+
+def test_rows_show_every_setting_with_value_source_and_help() -> None:
+    settings = load(
+        flags={"timeout": "1h30m"},
+        file={"smoke": ["https://user:pw@shop.example/health"], "stages": {"review": {"soak": 0}}},
+    )
+
+    rows = {row.name: row for row in settings.rows()}
+
+    assert rows["timeout"].value == "1h30m"
+    assert rows["timeout"].source == "flag --timeout"
+    assert rows["smoke"].value == "https://***@shop.example/health"
+    assert rows["rollback"].value == "true"
+    assert rows["pipeline"].value == "-"
+    assert rows["stages.review.soak"].source == "accelerator.toml: stages.review.soak"
+    assert all(row.help for row in rows.values())
+    assert {name for name in rows if name.startswith("stages.")} == {"stages.review.soak"}
+
+
+def test_the_stages_are_herokus() -> None:
+    assert STAGES == ("review", "development", "staging", "production")
+
+
+# The file
+
+
+def repository(root: Path) -> Path:
+    (root / ".git").mkdir(parents=True)
+    deep = root / "services" / "web"
+    deep.mkdir(parents=True)
+    return deep
+
+
+def test_the_nearest_file_up_to_the_root_of_the_repository_is_read(tmp_path: Path) -> None:
+    deep = repository(tmp_path / "shop")
+    (tmp_path / "shop" / "accelerator.toml").write_text('pipeline = "shop"\n')
+    (tmp_path / "shop" / "services" / "accelerator.toml").write_text('pipeline = "near"\n')
+
+    found = read_file(None, deep)
+
+    assert found == ({"pipeline": "near"}, tmp_path / "shop" / "services" / "accelerator.toml")
+
+
+@pytest.mark.parametrize("inside", [True, False], ids=["in a repository", "outside any"])
+def test_a_file_above_the_repository_configures_nothing(tmp_path: Path, inside: bool) -> None:
+    (tmp_path / "accelerator.toml").write_text('pipeline = "stray"\n')
+    deep = repository(tmp_path / "shop") if inside else tmp_path / "plain"
+    deep.mkdir(exist_ok=True)
+
+    assert read_file(None, deep) is None
+
+
+BROKEN = [
+    pytest.param(b'pipeline = "a"\nlock = auto\n', "at line 2", id="not TOML, with the line"),
+    pytest.param(b"pipeline = '\xff'\n", "is not UTF-8 text", id="not text"),
+]
+
+
+@pytest.mark.parametrize(("content", "expected"), BROKEN)
+def test_a_malformed_file_is_named(tmp_path: Path, content: bytes, expected: str) -> None:
+    path = tmp_path / "accelerator.toml"
+    path.write_bytes(content)
+
+    with pytest.raises(ConfigurationInvalid, match=expected) as raised:
+        read_file(None, tmp_path)
+
+    assert str(path) in raised.value.message
+
+
+def test_a_file_named_on_the_command_line_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationInvalid, match="there is no such file"):
+        read_file(tmp_path / "other.toml", tmp_path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a directory opens differently elsewhere")
+def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationInvalid, match="cannot be read"):
+        read_file(tmp_path, tmp_path)
+
+
+# The endpoint
+
+
+ENDPOINTS = [
+    pytest.param({}, "https://api.heroku.com", "https://git.heroku.com", id="nothing set"),
+    pytest.param(
+        {"HEROKU_HOST": ""}, "https://api.heroku.com", "https://git.heroku.com", id="blank"
+    ),
+    pytest.param(
+        {"HEROKU_HOST": "http://127.0.0.1:5001"},
+        "http://127.0.0.1:5001",
+        "http://127.0.0.1:5001",
+        id="this machine",
+    ),
+    pytest.param(
+        {"HEROKU_HOST": "http://localhost:5001/"},
+        "http://localhost:5001",
+        "http://localhost:5001",
+        id="this machine by name, with a slash",
+    ),
+    pytest.param(
+        {"HEROKU_HOST": "https://[::1]:5001"},
+        "https://[::1]:5001",
+        "https://[::1]:5001",
+        id="this machine in IPv6",
+    ),
+    pytest.param(
+        {"HEROKU_HOST": "http://127.8.9.1"},
+        "http://127.8.9.1",
+        "http://127.8.9.1",
+        id="any loopback address",
+    ),
+    pytest.param(
+        {"HEROKU_HOST": "HerokuDev.com"},
+        "https://api.herokudev.com",
+        "https://git.herokudev.com",
+        id="another Heroku domain",
+    ),
+    pytest.param(
+        {"HEROKU_HOST": "eu.herokuspace.com"},
+        "https://api.eu.herokuspace.com",
+        "https://git.eu.herokuspace.com",
+        id="a subdomain",
+    ),
+    pytest.param(
+        {"HEROKU_HOST": "https://api.staging.herokudev.com"},
+        "https://api.staging.herokudev.com",
+        "https://api.staging.herokudev.com",
+        id="a full URL on a Heroku domain",
+    ),
+    pytest.param(
+        {"HEROKU_GIT_HOST": "git.herokai.com"},
+        "https://api.heroku.com",
+        "https://git.herokai.com",
+        id="only git elsewhere",
+    ),
+    pytest.param(
+        {"HEROKU_HOST": "http://127.0.0.1:5001", "HEROKU_GIT_HOST": "127.0.0.1:5002"},
+        "http://127.0.0.1:5001",
+        "http://127.0.0.1:5002",
+        id="git on another port of this machine",
+    ),
+    pytest.param(
+        {"HEROKU_HOST": "http://127.0.0.1:5001", "HEROKU_GIT_HOST": "https://localhost:5002"},
+        "http://127.0.0.1:5001",
+        "https://localhost:5002",
+        id="git with a scheme of its own",
+    ),
+]
+
+
+@pytest.mark.parametrize(("environment", "api", "git"), ENDPOINTS)
+def test_the_endpoint_follows_the_variables_of_the_heroku_cli(
+    environment: dict[str, str], api: str, git: str
+) -> None:
+    assert endpoint(environment) == Endpoint(api_url=api, git_url=git)
+
+
+@pytest.mark.parametrize("variable", ["HEROKU_HOST", "HEROKU_GIT_HOST"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "example.com",
+        "https://example.com",
+        "evilheroku.com",
+        "heroku.com.evil.org",
+        "heroku.com.",
+        ".heroku.com.evil.org",
+        "http://localhost@evil.com",
+        "http://127.0.0.1:80@evil.com",
+        "https://user:pa55word@api.heroku.com",
+        "https://evil.com/heroku.com",
+        "https://evil.com#.heroku.com",
+        "https://evil.com?.heroku.com",
+        "https://evil.com\\.heroku.com",
+        "https://api.heroku.com/path",
+        "http://127.0.0.1.evil.com",
+        "http://localhost.evil.com",
+        "http://foo.localhost:5000",
+        "http://127.1",
+        "http://0x7f.0.0.1",
+        "http://2130706433",
+        "http://0.0.0.0:5000",
+        "http://10.0.0.1",
+        "http://[::ffff:10.0.0.1]",
+        "http://[::ffff:127.0.0.1]",
+        "http://127.0.0.1:99999",
+        "http://127.0.0.1:",
+        "http://127.0.0.1:5001\nevil.com",
+        "heroku.com\tevil.com",
+        "ftp://127.0.0.1",
+        "file:///etc/passwd",
+        "http://",
+        "https://api.heroku.com,evil.com",
+        "https://herok\u00fc.com",
+        "https://heroku\u3002com",
+    ],
+)
+def test_a_host_that_is_neither_herokus_nor_this_machine_is_refused(
+    variable: str, value: str
+) -> None:
+    with pytest.raises(HostNotRecognised) as raised:
+        endpoint({variable: value})
+
+    assert variable in raised.value.message
+    assert "pa55word" not in raised.value.message
+    assert raised.value.message.isprintable()
+
+
+def test_this_machine_without_a_scheme_means_something_else_to_the_cli_and_is_refused() -> None:
+    with pytest.raises(HostNotRecognised):
+        endpoint({"HEROKU_HOST": "localhost:5001"})
+
+
+@pytest.mark.parametrize("variable", ["HEROKU_HOST", "HEROKU_GIT_HOST"])
+def test_the_key_never_goes_to_heroku_in_clear_text(variable: str) -> None:
+    with pytest.raises(UsageProblem, match="in clear text"):
+        endpoint({variable: "http://api.heroku.com"})
+
+
+@given(st.text(max_size=40))
+def test_whatever_the_variable_holds_the_key_stays_with_heroku_or_this_machine(text: str) -> None:
+    try:
+        found = endpoint({"HEROKU_HOST": text})
+    except UsageProblem:
+        return
+
+    host = found.api_url.split("://")[1].split(":")[0]
+    assert host == "localhost" or host.endswith(".heroku.com") or host.startswith("127.")
