@@ -1,0 +1,146 @@
+"""The Platform API's conventions around every handler: keys, versions, errors, pages, ETags."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import logging
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from starlette.responses import Response
+
+from accelerator.localheroku.calls import Answer, Call, Listing
+from accelerator.localheroku.keys import parse_credential
+from accelerator.localheroku.ranges import take_page
+from accelerator.localheroku.routes import Route, RouteTable
+from accelerator.localheroku.state.errors import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from starlette.requests import Request
+
+    from accelerator.localheroku.engine import Engine
+    from accelerator.localheroku.keys import Keys
+    from accelerator.localheroku.limits import Bucket
+
+_ACCEPT = re.compile(r"application/vnd\.heroku\+json\s*;\s*version=3(\.[a-z0-9.-]+)?", re.I)
+_MOST_BODY = 10 * 1024 * 1024
+_JSON = "application/json; charset=utf-8"
+_LIMITED = Refused(
+    429,
+    "rate_limit",
+    "Your account reached the API rate limit\nPlease wait a few minutes before making new requests",
+    url="https://devcenter.heroku.com/articles/platform-api-reference#rate-limits",
+)
+_LOG = logging.getLogger(__name__)
+
+
+class Api:
+    """Answer API requests."""
+
+    def __init__(self, engine: Engine, keys: Keys, bucket: Bucket) -> None:
+        self._engine = engine
+        self._keys = keys
+        self._bucket = bucket
+        self._routes = RouteTable()
+
+    async def handle(self, request: Request) -> Response:
+        """Answer one request; every failure is an answer in Heroku's form."""
+        try:
+            response = await self._checked(request)
+        except Refused as refused:
+            response = render(refused.body, refused.status)
+        except Exception:
+            _LOG.exception("%s %s failed", request.method, request.url.path)
+            body = {"id": "internal_server_error", "message": "Internal server error."}
+            response = render(body, 500)
+        response.headers["RateLimit-Remaining"] = str(self._bucket.remaining)
+        return response
+
+    async def _checked(self, request: Request) -> Response:
+        if not self._keys.accept(parse_credential(request.headers.get("authorization"))):
+            raise Refused(401, "unauthorized", "Invalid credentials provided.")
+        found = self._routes.find(request.method, _segments(request))
+        if not (found and found[0].is_free) and not self._bucket.take():
+            raise _LIMITED
+        accept = _ACCEPT.search(request.headers.get("accept", ""))
+        if accept is None:
+            raise Refused(
+                406,
+                "not_acceptable",
+                "The Accept header must be application/vnd.heroku+json; version=3.",
+                url="https://devcenter.heroku.com/articles/platform-api-reference#clients",
+            )
+        if found is None:
+            raise Refused(404, "not_found", "The requested API endpoint was not found.")
+        is_sdk = (accept[1] or "").lower() == ".sdk"
+        return await self._run(request, found, is_sdk)
+
+    async def _run(
+        self, request: Request, found: tuple[Route, dict[str, str]], is_sdk: bool
+    ) -> Response:
+        route, params = found
+        call = Call(
+            engine=self._engine,
+            params=params,
+            query=dict(request.query_params),
+            body=await _body(request),
+            is_sdk=is_sdk,
+            remaining=self._bucket.remaining,
+        )
+        answer = route.handler(call)
+        if inspect.isawaitable(answer):
+            answer = await answer
+        if isinstance(answer, Listing):
+            answer = _page(answer, request)
+        return _conditional(request, render(answer.body, answer.status, answer.headers))
+
+
+def render(body: Any, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a JSON response."""
+    content = json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+    return Response(content, status, dict(headers or {}), _JSON)
+
+
+def _segments(request: Request) -> list[str]:
+    raw = request.scope.get("raw_path") or request.scope["path"].encode()
+    path = raw.decode("latin-1").partition("?")[0]
+    return [unquote(each) for each in path.strip("/").split("/")]
+
+
+async def _body(request: Request) -> Mapping[str, Any]:
+    content = bytearray()
+    async for chunk in request.stream():
+        content += chunk
+        if len(content) > _MOST_BODY:
+            raise Refused(413, "bad_request", "The request body is too large.")
+    if not content.strip():
+        return {}
+    try:
+        parsed = json.loads(content)
+    except (ValueError, RecursionError):
+        raise Refused(400, "bad_request", "Unable to parse the JSON in the request body.") from None
+    if not isinstance(parsed, dict):
+        raise Refused(400, "bad_request", "The request body must be a JSON object.")
+    return parsed
+
+
+def _page(listing: Listing, request: Request) -> Answer:
+    header = request.headers.get("range", "")
+    page = take_page(listing.things, listing.keys, header, listing.default)
+    return Answer([listing.shape(each) for each in page.items], page.status, page.headers)
+
+
+def _conditional(request: Request, response: Response) -> Response:
+    if request.method != "GET":
+        return response
+    etag = f'"{hashlib.sha256(bytes(response.body)).hexdigest()[:32]}"'
+    response.headers["ETag"] = etag
+    if request.headers.get("if-none-match") not in {etag, f"W/{etag}"}:
+        return response
+    kept = {key: response.headers[key] for key in ("ETag", "Next-Range") if key in response.headers}
+    return Response(None, 304, kept)

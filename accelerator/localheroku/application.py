@@ -1,0 +1,105 @@
+"""The ASGI application: who may ask, what is counted, and which part answers."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+
+from accelerator.localheroku.api import Api
+from accelerator.localheroku.blobs import PREFIX
+from accelerator.localheroku.constants import short_time
+from accelerator.localheroku.controls import CONTROL_PREFIX, Controls
+from accelerator.localheroku.faults import Faults
+from accelerator.localheroku.gitweb import GitWeb, is_git_path
+from accelerator.localheroku.journal import Entry, Journal
+from accelerator.localheroku.limits import Bucket
+from accelerator.localheroku.storage import Storage
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+    from starlette.types import Message, Receive, Scope, Send
+
+    from accelerator.localheroku.engine import Engine
+    from accelerator.localheroku.keys import Keys
+
+
+class Watched:
+    """A `send` that writes into the journal and puts the request id on the answer."""
+
+    def __init__(self, raw: Send, entry: Entry) -> None:
+        self.raw = raw
+        self._entry = entry
+
+    async def __call__(self, message: Message) -> None:
+        """Pass a message on."""
+        if message["type"] == "http.response.start":
+            self._entry.status = message["status"]
+            names = {name.lower() for name, _ in message.get("headers", ())}
+            if b"request-id" not in names:
+                request_id = (b"request-id", self._entry.request_id.encode())
+                message = {**message, "headers": [*message.get("headers", ()), request_id]}
+        else:
+            self._entry.response_bytes += len(message.get("body", b""))
+        await self.raw(message)
+
+
+class Application:
+    """The whole HTTP face of the platform."""
+
+    def __init__(self, engine: Engine, keys: Keys) -> None:
+        self.keys = keys
+        self.bucket = Bucket(engine.clock)
+        self.journal = Journal()
+        self.faults = Faults()
+        self.latency_seconds = 0.0
+        self._engine = engine
+        self._api = Api(engine, keys, self.bucket)
+        self._git = GitWeb(engine, keys)
+        self._storage = Storage(engine)
+        self._controls = Controls(self, engine)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; only controls are neither counted nor disturbed."""
+        if scope["type"] != "http":
+            return
+        if scope["path"].startswith(CONTROL_PREFIX):
+            response = await self._controls.handle(Request(scope, receive))
+            await response(scope, receive, send)
+            return
+        request_id = str(uuid.uuid4())
+        entry = self.journal.start(scope, short_time(self._engine.clock.now()), request_id)
+        await self._disturbed(scope, _counting(receive, entry), Watched(send, entry))
+
+    async def _disturbed(self, scope: Scope, receive: Receive, send: Watched) -> None:
+        if self.latency_seconds > 0:
+            await asyncio.sleep(self.latency_seconds)
+        fault = self.faults.find(scope["method"], scope["path"])
+        if fault is None:
+            await self._answer(scope, receive, send)
+        else:
+            await self.faults.run(fault, self._answer, scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        response = await self._respond(request)
+        await response(scope, receive, send)
+
+    async def _respond(self, request: Request) -> Response:
+        path = request.scope["path"]
+        if path.startswith(PREFIX):
+            return await self._storage.handle(request)
+        if is_git_path(path):
+            return await self._git.handle(request)
+        return await self._api.handle(request)
+
+
+def _counting(receive: Receive, entry: Entry) -> Receive:
+    async def counted() -> Message:
+        message = await receive()
+        entry.request_bytes += len(message.get("body", b""))
+        return message
+
+    return counted

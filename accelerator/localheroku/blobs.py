@@ -1,0 +1,79 @@
+"""Sources and slugs as files, and the signed URLs that give access to one of them."""
+
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+from urllib.parse import parse_qs, urlsplit
+
+Kind = Literal["sources", "slugs", "builds", "releases"]
+Method = Literal["GET", "PUT"]
+
+PREFIX = "/-/"
+_HOUR = 3600
+
+
+class Signer:
+    """Sign URLs and check signatures; whoever holds a URL may use it, and only for its method."""
+
+    def __init__(self) -> None:
+        self.base_url = ""
+        self._secret = secrets.token_bytes(32)
+
+    def url(self, kind: Kind, name: str, method: Method = "GET", *, lasts_hours: int = 1) -> str:
+        """Return a URL that is good for at least `lasts_hours`."""
+        expires = (int(time.time()) // _HOUR + 1 + lasts_hours) * _HOUR
+        signature = self._sign(kind, name, method, expires)
+        query = f"expires={expires}&method={method}&signature={signature}"
+        return f"{self.base_url}{PREFIX}{kind}/{name}?{query}"
+
+    def accepts(self, path: str, query: Mapping[str, str], method: str) -> bool:
+        """Say whether a request's path and query carry our signature for its method."""
+        expires, signature = query.get("expires", ""), query.get("signature", "")
+        kind, _, name = path.removeprefix(PREFIX).partition("/")
+        wanted = "GET" if method == "HEAD" else method
+        if not expires.isascii() or not expires.isdigit() or int(expires) < time.time():
+            return False
+        good = self._sign(kind, name, wanted, int(expires))
+        return hmac.compare_digest(signature.encode(), good.encode())
+
+    def own_name(self, url: str, kind: Kind) -> str | None:
+        """Return the name in one of our own URLs for reading `kind`, if it is one."""
+        parts = urlsplit(url)
+        path = f"{PREFIX}{kind}/"
+        if not url.startswith(self.base_url + path):
+            return None
+        query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+        return parts.path.removeprefix(path) if self.accepts(parts.path, query, "GET") else None
+
+    def _sign(self, kind: str, name: str, method: str, expires: int) -> str:
+        text = f"{kind}\n{name}\n{method}\n{expires}".encode()
+        return hmac.new(self._secret, text, hashlib.sha256).hexdigest()
+
+
+class Blobs:
+    """Where the bytes of sources and slugs, and the caches of builds, lie."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        for name in ("sources", "slugs", "caches", "downloads"):
+            (directory / name).mkdir(parents=True, exist_ok=True)
+
+    def source(self, name: str) -> Path:
+        """Return the file of an uploaded source."""
+        return self._directory / "sources" / name
+
+    def slug(self, name: str) -> Path:
+        """Return the file of a slug."""
+        return self._directory / "slugs" / f"{name}.tgz"
+
+    def cache(self, app_id: str) -> Path:
+        """Return the build cache of an app."""
+        return self._directory / "caches" / app_id
+
+    def download(self, build_id: str) -> Path:
+        """Return where a build may put the source it fetches."""
+        return self._directory / "downloads" / build_id

@@ -1,0 +1,112 @@
+"""One API request as handlers see it, and what they may answer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from accelerator.localheroku.shapes import Shapes
+from accelerator.localheroku.state.errors import invalid
+
+if TYPE_CHECKING:
+    from accelerator.localheroku.engine import Engine
+    from accelerator.localheroku.ranges import Key
+    from accelerator.localheroku.state.objects import App
+    from accelerator.localheroku.state.store import State
+
+
+@dataclass(frozen=True)
+class Call:
+    """One authenticated API request with its parsed body."""
+
+    engine: Engine
+    params: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Mapping[str, Any]
+    is_sdk: bool
+    remaining: int
+
+    @property
+    def state(self) -> State:
+        """Return what the platform knows."""
+        return self.engine.state
+
+    @property
+    def shapes(self) -> Shapes:
+        """Return the shapes for the version that was asked for."""
+        return Shapes(self.engine, self.is_sdk)
+
+    @property
+    def app(self) -> App:
+        """Return the app named in the path."""
+        return self.state.app(self.params["app"])
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A status with a JSON body."""
+
+    body: Any
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A list that is still to be cut into pages; `default` names the field it is sorted by."""
+
+    things: Sequence[Any]
+    shape: Callable[[Any], Any]
+    keys: Mapping[str, Key]
+    default: str = "id"
+
+
+Handler = Callable[[Call], Answer | Listing | Awaitable[Answer | Listing]]
+
+
+def by(*names: str) -> dict[str, Key]:
+    """Return the sort keys for attributes of these names."""
+    return {name: _key(name) for name in names}
+
+
+def _key(name: str) -> Key:
+    return lambda thing: getattr(thing, name)
+
+
+def text(body: Mapping[str, Any], path: str) -> str:
+    """Return a required string, `path` being its keys joined by dots."""
+    value = optional_text(body, path)
+    if value is None:
+        raise invalid(f"Param {path} is required.")
+    return value
+
+
+def optional_text(body: Mapping[str, Any], path: str) -> str | None:
+    """Return a string that may be absent or null."""
+    value: Any = body
+    for key in path.split("."):
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            raise invalid(f"Param {path} must be an object.")
+        value = value.get(key)
+    if not isinstance(value, str | None):
+        raise invalid(f"Param {path} must be a string.")
+    return value
+
+
+def flag(body: Mapping[str, Any], path: str) -> bool:
+    """Return a required boolean; 0 and 1 pass as well, since heroku3 sends them."""
+    value = body.get(path)
+    if isinstance(value, int) and value in {0, 1}:
+        return bool(value)
+    raise invalid(f"Param {path} must be true or false.")
+
+
+def objects(body: Mapping[str, Any], path: str) -> list[Mapping[str, Any]]:
+    """Return a required list of objects."""
+    value = body.get(path)
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        raise invalid(f"Param {path} must be an array of objects.")
+    return value

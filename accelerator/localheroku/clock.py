@@ -1,0 +1,28 @@
+"""The platform's time, which tests may move forward."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+_TICK = timedelta(microseconds=1)
+
+
+class Clock:
+    """Tell the platform's time, never twice the same moment."""
+
+    def __init__(self) -> None:
+        self._offset = 0.0
+        self._last = datetime.fromtimestamp(0, UTC)
+
+    def now(self) -> datetime:
+        """Return the present moment in UTC, later than every moment returned before."""
+        wanted = datetime.now(UTC) + timedelta(seconds=self._offset)
+        self._last = max(wanted, self._last + _TICK)
+        return self._last
+
+    def monotonic(self) -> float:
+        """Return seconds that only grow, moved by `advance` as well."""
+        return time.monotonic() + self._offset
+
+    def advance(self, seconds: float) -> None:
+        """Move time forward."""
+        self._offset += seconds

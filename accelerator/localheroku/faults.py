@@ -1,0 +1,179 @@
+"""Faults on demand: what goes wrong on a network, before or after the platform acted."""
+
+import asyncio
+import itertools
+import re
+import socket
+import struct
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Kind = Literal["status", "reset", "hang", "half_body", "wrong_json"]
+When = Literal["before", "after"]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault; `occurrences` are the matching requests it hits, from 1; none means all."""
+
+    method: str
+    path: str
+    kind: Kind
+    when: When = "before"
+    occurrences: tuple[int, ...] = ()
+    status: int = 503
+    id: str = "service_unavailable"
+    message: str = "Service unavailable."
+
+
+def parse_fault(body: dict[str, Any]) -> Fault:
+    """Read a fault as a control request describes it; raise `ValueError` when it makes no sense."""
+    unknown = set(body) - {"method", "path", "kind", "when", "occurrence", "occurrences"}
+    unknown -= {"status", "id", "message"}
+    if unknown:
+        raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
+    given = body.get("occurrences", body.get("occurrence", []))
+    fault = Fault(
+        method=str(body.get("method", ".*")).upper() if body.get("method") else ".*",
+        path=str(body.get("path", ".*")),
+        kind=body.get("kind", "status"),
+        when=body.get("when", "before"),
+        occurrences=tuple(int(each) for each in (given if isinstance(given, list) else [given])),
+        status=int(body.get("status", 503)),
+        id=str(body.get("id", "service_unavailable")),
+        message=str(body.get("message", "Service unavailable.")),
+    )
+    _check(fault)
+    return fault
+
+
+def _check(fault: Fault) -> None:
+    if fault.kind not in get_args(Kind):
+        raise ValueError(f"kind must be one of {', '.join(get_args(Kind))}")
+    if fault.when not in get_args(When):
+        raise ValueError("when must be before or after")
+    if not 200 <= fault.status <= 599:
+        raise ValueError("status must be an HTTP status")
+    try:
+        re.compile(fault.path)
+    except re.error as problem:
+        raise ValueError(f"path is not a regular expression: {problem}") from None
+
+
+class Faults:
+    """The faults that are set, each with its count of matching requests."""
+
+    def __init__(self) -> None:
+        self._faults: dict[int, tuple[Fault, list[int]]] = {}
+        self._numbers = itertools.count(1)
+        self._stopping = asyncio.Event()
+
+    def add(self, fault: Fault) -> int:
+        """Set a fault and return its number."""
+        number = next(self._numbers)
+        self._faults[number] = (fault, [0])
+        return number
+
+    def clear(self) -> None:
+        """Remove all faults; requests that hang are let go."""
+        self._faults.clear()
+        self._stopping.set()
+        self._stopping = asyncio.Event()
+
+    def read(self) -> list[dict[str, Any]]:
+        """Return the faults with how many requests matched each."""
+        return [
+            {"number": number, "matched": seen[0], **asdict(fault)}
+            for number, (fault, seen) in self._faults.items()
+        ]
+
+    def find(self, method: str, path: str) -> Fault | None:
+        """Count a request and return the fault that hits it."""
+        hit = None
+        for fault, seen in self._faults.values():
+            if re.fullmatch(fault.method, method) and re.search(fault.path, path):
+                seen[0] += 1
+                if not fault.occurrences or seen[0] in fault.occurrences:
+                    hit = hit or fault
+        return hit
+
+    async def run(
+        self, fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Answer a request as the fault wants."""
+        answer = Recorded()
+        if fault.when == "after" or fault.kind == "half_body":
+            await app(scope, receive, answer.send)
+        if fault.kind == "status":
+            body = {"id": fault.id, "message": fault.message}
+            await JSONResponse(body, fault.status)(scope, receive, send)
+        elif fault.kind == "wrong_json":
+            wrong = Response('{"unexpected": ', 200, media_type="application/json")
+            await wrong(scope, receive, send)
+        elif fault.kind == "half_body":
+            await self._half(answer, receive, send)
+        elif fault.kind == "hang":
+            await self._hang(receive)
+            await _reset(receive, send)
+        else:
+            await _reset(receive, send)
+
+    async def _half(self, answer: "Recorded", receive: Receive, send: Send) -> None:
+        body = answer.body or b'{"id": "'
+        headers = [pair for pair in answer.headers if pair[0].lower() != b"content-length"]
+        headers.append((b"content-length", str(max(len(body), 2)).encode()))
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        half = body[: len(body) // 2]
+        await send({"type": "http.response.body", "body": half, "more_body": True})
+        await _reset(receive, send, at_once=False)
+
+    async def _hang(self, receive: Receive) -> None:
+        waits: Iterable[Any] = (_gone(receive), self._stopping.wait())
+        tasks = [asyncio.ensure_future(each) for each in waits]
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+
+
+class Recorded:
+    """An answer that was made but not sent."""
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.body = b""
+
+    async def send(self, message: Message) -> None:
+        """Take what the application sends."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.headers = list(message.get("headers", []))
+        else:
+            self.body += message.get("body", b"")
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _reset(receive: Receive, send: Send, *, at_once: bool = True) -> None:
+    """Cut the connection; ASGI has no word for that, so uvicorn's own object is asked."""
+    owner = getattr(getattr(send, "raw", send), "__self__", None)
+    transport = getattr(owner, "transport", None)
+    if transport is None:
+        raise RuntimeError("only uvicorn's connections can be cut")
+    connection = transport.get_extra_info("socket")
+    if at_once and connection is not None:
+        linger = struct.pack("ii", 1, 0)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        transport.abort()
+    else:
+        transport.close()
+    await _gone(receive)

@@ -1,0 +1,1 @@
+"""HTTP handlers: read a call, apply a rule, name a shape."""

@@ -1,0 +1,39 @@
+"""Releases: list, look up, create from a slug, roll back."""
+
+from accelerator.localheroku.calls import Answer, Call, Listing, by, optional_text, text
+from accelerator.localheroku.state import releases
+from accelerator.localheroku.state.objects import Release
+
+
+def listing(call: Call) -> Listing:
+    """List the app's releases, oldest first unless asked otherwise."""
+    things = call.state.releases.of(call.app.id)
+    return Listing(things, call.shapes.release, by("version", "id"), "version")
+
+
+def info(call: Call) -> Answer:
+    """Answer with one release by id or version."""
+    return Answer(call.shapes.release(_release(call)))
+
+
+def config(call: Call) -> Answer:
+    """Answer with the config vars of one release."""
+    release = _release(call)
+    return Answer({**release.metadata, **release.config})
+
+
+def create(call: Call) -> Answer:
+    """Release a slug, or roll back to a release."""
+    app = call.app
+    if call.body.get("release") is not None:
+        made = call.engine.releasing.roll_back(app, text(call.body, "release"))
+    else:
+        slug = releases.slug_for_release(call.state, text(call.body, "slug"))
+        description = optional_text(call.body, "description")
+        wanted = releases.Wanted(description or releases.deploy_description(slug), slug)
+        made = call.engine.releasing.release(app, wanted)
+    return Answer(call.shapes.release(made), 201)
+
+
+def _release(call: Call) -> Release:
+    return releases.find_release(call.state, call.app, call.params["release"])

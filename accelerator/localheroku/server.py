@@ -1,0 +1,156 @@
+"""Start and stop the platform: one event loop in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import tempfile
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from accelerator.localheroku.application import Application
+from accelerator.localheroku.engine import Engine
+from accelerator.localheroku.keys import Keys, new_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+
+HOST = "127.0.0.1"
+
+
+class LocalHeroku:
+    """A running platform; use it as a context manager, or `start` and `stop` it.
+
+    After `start` returns, requests are answered. `stop` ends all dynos and builds, closes all
+    sockets and removes all files.
+    """
+
+    def __init__(self, port: int = 0, api_keys: Iterable[str] = ()) -> None:
+        self.api_keys = tuple(api_keys) or (new_key(),)
+        self._port = port
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="localheroku")
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._listener: socket.socket | None = None
+
+    @property
+    def api_key(self) -> str:
+        """Return a key that the platform accepts."""
+        return self.api_keys[0]
+
+    @property
+    def port(self) -> int:
+        """Return the API's port, once started."""
+        return self._port
+
+    @property
+    def url(self) -> str:
+        """Return where the API answers, without a slash at its end."""
+        return f"http://{HOST}:{self.port}"
+
+    def start(self) -> LocalHeroku:
+        """Bind the port and return once requests are answered; raise `OSError` when it is taken."""
+        self._listener = listen(self._port)
+        self._port = int(self._listener.getsockname()[1])
+        self._thread.start()
+        self._ready.wait()
+        if self._failure is not None:
+            self._thread.join()
+            raise self._failure
+        return self
+
+    def stop(self) -> None:
+        """Stop everything and return when nothing is left."""
+        loop, stop = self._loop, self._stop
+        if loop is not None and stop is not None:
+            with contextlib.suppress(RuntimeError):
+                loop.call_soon_threadsafe(stop.set)
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def __enter__(self) -> LocalHeroku:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _run(self) -> None:
+        try:
+            with tempfile.TemporaryDirectory(
+                prefix="localheroku-", ignore_cleanup_errors=True
+            ) as directory:
+                asyncio.run(self._serve(Path(directory)))
+        except BaseException as problem:
+            self._failure = problem
+        finally:
+            if self._listener is not None:
+                self._listener.close()
+            self._ready.set()
+
+    async def _serve(self, directory: Path) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        engine = Engine(directory)
+        engine.signer.base_url = self.url
+        application = Application(engine, Keys(self.api_keys))
+        server = _server(application)
+        assert self._listener is not None  # noqa: S101 - start() made it
+        serving = asyncio.create_task(server.serve(sockets=[self._listener]))
+        # Clients wait in the listener's backlog until the first accept.
+        self._ready.set()
+        stopping = asyncio.create_task(self._stop.wait())
+        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        # Streams are ended first, so that nothing is cut when the server goes.
+        application.faults.clear()
+        await engine.close()
+        server.should_exit = True
+        await serving
+
+
+def _server(application: Application) -> uvicorn.Server:
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    config = uvicorn.Config(
+        application,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        http="httptools",
+        loop="asyncio",
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=1,
+    )
+    return uvicorn.Server(config)
+
+
+def listen(port: int) -> socket.socket:
+    """Return a listening socket on loopback.
+
+    It is made with `IPPROTO_TCP`, since asyncio switches Nagle's algorithm off for such sockets
+    only; otherwise every answer would wait 44 ms for the client's delayed acknowledgement.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        listener.listen(256)
+    except BaseException:
+        listener.close()
+        raise
+    return listener

@@ -1,0 +1,1 @@
+"""What the platform knows and the rules for changing it, without any HTTP."""
