@@ -233,6 +233,10 @@ class Unreachable(AcceleratorError):
     code = "unreachable"
 
 
+class NotThePlatform(Unreachable):
+    """Something else answers at the platform's address: asking again would not help."""
+
+
 class RateLimited(Unreachable):
     """The account's rate limit was reached and not lifted within the deadline."""
 
@@ -240,10 +244,17 @@ class RateLimited(Unreachable):
 
 
 class NotFound(AcceleratorError):
-    """An app, pipeline, release or commit does not exist, or the key may not see it."""
+    """An app, pipeline, release or commit does not exist, or the key may not see it.
+
+    ``resource`` is Heroku's word for what is missing, where it said one.
+    """
 
     exit_code = ExitCode.NOT_FOUND
     code = "not_found"
+
+    def __init__(self, message: str, hint: str | None = None, resource: str | None = None) -> None:
+        super().__init__(message, hint)
+        self.resource = resource
 
 
 class RequestInvalid(AcceleratorError):
@@ -274,8 +285,20 @@ class Inconclusive(AcceleratorError):
     code = "inconclusive"
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM arrived. Like Ctrl-C it passes through every handler of errors."""
+
+
 class Interrupted(AcceleratorError):
     """The user or the CI system stopped the run."""
 
-    exit_code = ExitCode.INTERRUPTED
     code = "interrupted"
+
+    def __init__(self, terminated: bool = False) -> None:
+        super().__init__(
+            "terminated" if terminated else "interrupted",
+            "run the same command again: what was finished is recognised and left alone",
+        )
+        self.exit_code = (  # type: ignore[misc]  # two signals, two codes
+            ExitCode.TERMINATED if terminated else ExitCode.INTERRUPTED
+        )

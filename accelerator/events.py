@@ -54,7 +54,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """One HTTP request was answered, or failed (`status` is None). Never has a query or a header."""
+    """One HTTP request was answered, or failed (`status` is None); no query, no header."""
 
     method: str
     path: str

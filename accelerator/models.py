@@ -108,7 +108,7 @@ class App:
 class Release:
     """A release ``v42`` of an app. ``status``: pending, succeeded, failed or expired.
 
-    The highest version is not always the ``current`` one: a pending or failed release may be on top.
+    The highest version is not always the ``current`` one: a pending or failed one may be on top.
     """
 
     id: str
@@ -125,7 +125,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """A build; ``commit`` is its ``source_blob.version``. ``status``: pending, succeeded, failed."""
+    """A build; ``commit`` is its ``source_blob.version``; pending, succeeded or failed."""
 
     id: str
     app_name: str

@@ -1,7 +1,8 @@
 """Deadlines, clocks, retry and polling policies: the only place that sleeps.
 
 Reads may be repeated freely. Writes may not: a second POST is a second build or release. So
-`reading` is for GET and HEAD only, and `wait_for` takes a look that only reads.
+`reading` is for reads, and for writes only where `is_retryable` takes nothing but failures after
+which provably nothing was done; `wait_for` takes a look that only reads.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class Deadline:
         return Deadline(self.clock, min(self.at, self.clock.now() + seconds))
 
 
-class StillPending(Exception):  # noqa: N818  # an outcome, not an error: the caller decides
+class StillPending(Exception):  # an outcome, not an error: the caller decides
     """Waiting ended at the deadline; `seen` is the last thing that was looked at."""
 
     def __init__(self, seen: object) -> None:

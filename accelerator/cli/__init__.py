@@ -1,0 +1,69 @@
+"""The commands: parse, call, render; nothing else.
+
+Each command's module is imported when that command runs, so that ``accelerator --help`` stays
+light: it needs no git, no HTTP client and no server.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from accelerator import __version__
+
+COMMANDS = {
+    "prepare": ("accelerator.cli.prepare:prepare", "Build a commit ahead, beside the tests."),
+    "deploy": ("accelerator.cli.deploy:deploy", "Ship a commit the fastest honest way."),
+    "ship": ("accelerator.cli.ship:ship", "Test and prepare at once, then go stage by stage."),
+    "config": ("accelerator.cli.config:config", "Show every setting and where it came from."),
+    "local": ("accelerator.cli.local:local", "Run a Heroku-compatible platform on this machine."),
+    "demo": ("accelerator.cli.demo:demo", "See the whole story on the local platform."),
+    "completion": ("accelerator.cli.completion:completion", "Print shell completion to source."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and one line of help, and imports them late."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        """Name the commands in the order of the story."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, and name the nearest one when there is none."""
+        from difflib import get_close_matches  # noqa: PLC0415  # only for the error
+
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = get_close_matches(args[0], COMMANDS, 1)
+            if near and not args[0].startswith("-"):
+                error.message += f" Did you mean `{near[0]}`?"
+            raise
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the commands without importing any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help_line) for name, (_, help_line) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Environment: HEROKU_API_KEY holds the API key, HEROKU_HOST points at another platform. "
+    "`accelerator COMMAND --help` tells about a command.",
+)
+@click.version_option(__version__, prog_name="accelerator")
+def main() -> None:
+    """From commit to production on Heroku: build once, then promote exactly that."""

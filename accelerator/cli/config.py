@@ -1,0 +1,35 @@
+"""`accelerator config`: every setting and where its value came from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from accelerator.cli import options
+from accelerator.cli.session import Session
+from accelerator.output.document import config_document
+from accelerator.output.summary import render_config
+
+if TYPE_CHECKING:
+    from accelerator.cli.invocation import Invocation
+    from accelerator.errors import ExitCode
+
+
+@click.command()
+@options.common
+@click.pass_obj
+def config(invocation: Invocation, **flags: Any) -> ExitCode:
+    """Show every setting, its value, and where the value came from.
+
+    Flags come before ACCELERATOR_… variables, these before accelerator.toml, that before the
+    defaults. No key is ever shown.
+    """
+    session = Session("config", invocation, flags)
+    return session.perform(
+        lambda: (session.settings, session.endpoint),
+        lambda outcome: config_document(
+            session.settings.rows() if outcome.error is None else (), outcome
+        ),
+        lambda _: render_config(session.settings.rows(), session.endpoint.api_url),
+    )

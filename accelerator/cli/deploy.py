@@ -1,0 +1,62 @@
+"""`accelerator deploy`: the CI deploy step."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from accelerator.cli import options
+from accelerator.cli.ordering import demand_targets, make_deploy_order
+from accelerator.cli.session import Session
+from accelerator.output.document import deploy_document
+from accelerator.output.summary import render_deploy
+from accelerator.steps import deploy as step
+from accelerator.steps.facts import resolve_targets
+from accelerator.steps.report import Report
+
+if TYPE_CHECKING:
+    from accelerator.cli.invocation import Invocation
+    from accelerator.errors import ExitCode
+
+
+@click.command(
+    epilog="Exit codes: 0 done, 2 usage, 4 build failed, 5 release failed (the old one "
+    "serves), 6 rolled back, 7 not rolled back, 9 unknown, 10 key refused, 11 unreachable, "
+    "12 not found."
+)
+@options.targets
+@options.commit
+@options.safety
+@options.limits
+@options.common
+@click.pass_obj
+def deploy(invocation: Invocation, **flags: Any) -> ExitCode:
+    r"""Ship a commit the fastest honest way, and prove that it serves.
+
+    Compares the commit with what the prepare app (--from) holds. On a match exactly that release
+    is promoted to each target (--to); otherwise the commit is built once and released. Each
+    target is verified, and goes back to the release before when it does not pass.
+
+    Running it again is safe: a target that runs the commit already is left alone.
+
+    \b
+      accelerator deploy --from foo-prepare --to foo-staging --smoke '/health {commit}'
+      accelerator deploy --from foo-prepare --to staging --to production --json
+    """
+    session = Session("deploy", invocation, flags)
+    report = Report()
+
+    def work() -> None:
+        targets = demand_targets(flags["to"])
+        order = make_deploy_order(session, targets)
+        report.commit = order.commit
+        named = resolve_targets(session.run, order.places[0].app, targets)
+        step.deploy(session.run, replace(order, targets=named), report)
+
+    return session.perform(
+        work,
+        lambda outcome: deploy_document(report, outcome),
+        lambda outcome: render_deploy(report, outcome),
+    )

@@ -1,0 +1,83 @@
+"""`accelerator prepare`: the CI job beside the tests."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from accelerator.cli import options
+from accelerator.cli.session import Session
+from accelerator.output.document import prepare_document
+from accelerator.output.summary import render_prepare
+from accelerator.repository import PushOutcome
+from accelerator.steps import prepare as step
+from accelerator.steps.report import PrepareReport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from accelerator.cli.invocation import Invocation
+    from accelerator.errors import ExitCode
+    from accelerator.models import Commit
+    from accelerator.steps.run import Run
+
+
+@click.command()
+@click.option(
+    "-a",
+    "--app",
+    metavar="APP",
+    multiple=True,
+    help="The prepare app.  [default: prepare.apps of the configuration]",
+)
+@options.commit
+@click.option(
+    "--strategy",
+    type=click.Choice(["source", "git"]),
+    help="Upload an archive of the commit, or push it with git.  [default: source]",
+)
+@options.limits
+@options.common
+@click.pass_obj
+def prepare(invocation: Invocation, **flags: Any) -> ExitCode:
+    r"""Build a commit on the prepare app, while the tests run elsewhere.
+
+    The source strategy uploads an archive of exactly the commit's tree and works from a shallow
+    clone. The git strategy pushes the commit, as `git push heroku` does.
+
+    \b
+      accelerator prepare --app foo-prepare
+      accelerator prepare --app foo-prepare --commit v1.4.0 --strategy git
+    """
+    session = Session("prepare", invocation, flags)
+    report = PrepareReport(app=(flags["app"] or ("",))[0])
+
+    def work() -> None:
+        report.app = session.find_sources()[0]
+        commit = session.repository.resolve(session.find_commit().sha)
+        report.commit = commit
+        make_preparation(session)(session.run, commit, report)
+
+    return session.perform(
+        work,
+        lambda outcome: prepare_document(report, outcome),
+        lambda outcome: render_prepare(report, outcome),
+    )
+
+
+def make_preparation(session: Session) -> Callable[[Run, Commit, PrepareReport], PrepareReport]:
+    """Choose the strategy; shared with `ship`."""
+    if session.settings.prepare.strategy == "source":
+        return lambda run, commit, report: step.prepare(run, session.repository, commit, report)
+    session.repository.demand_history()
+    return lambda run, commit, report: step.prepare_by_push(
+        run, partial(_push, session), commit, report
+    )
+
+
+def _push(session: Session, app: str, commit: Commit, on_line: Callable[[str], None]) -> bool:
+    url = f"{session.endpoint.git_url}/{app}.git"
+    outcome = session.repository.push(commit.sha, url, key=session.key, on_line=on_line)
+    return outcome is not PushOutcome.DECLINED

@@ -1,0 +1,77 @@
+"""`accelerator ship`: everything at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from accelerator.cli import options
+from accelerator.cli.ordering import demand_targets, make_deploy_order
+from accelerator.cli.prepare import make_preparation
+from accelerator.cli.session import Session
+from accelerator.output.document import ship_document
+from accelerator.output.summary import render_ship
+from accelerator.steps import ship as step
+from accelerator.steps.facts import resolve_targets
+from accelerator.steps.report import PrepareReport, ShipReport
+from accelerator.steps.testing import TestCommand
+
+if TYPE_CHECKING:
+    from accelerator.cli.invocation import Invocation
+    from accelerator.errors import ExitCode
+    from accelerator.steps.ship import ShipOrder
+
+
+@click.command()
+@click.option("--test", metavar="CMD", help="The test command, run by the shell beside the build.")
+@options.targets
+@options.commit
+@click.option(
+    "--strategy",
+    type=click.Choice(["source", "git"]),
+    help="How the prepare app gets the commit.  [default: source]",
+)
+@options.safety
+@options.limits
+@options.common
+@click.pass_obj
+def ship(invocation: Invocation, **flags: Any) -> ExitCode:
+    r"""Test and prepare at once, then deploy to each stage, verifying one before the next.
+
+    Failing tests stop the build that runs beside them, and nothing is released. The API key is
+    not in the environment of the tests.
+
+    \b
+      accelerator ship --test 'pytest -q' --from foo-prepare --to staging --to production
+    """
+    session = Session("ship", invocation, flags)
+    report = ShipReport()
+
+    def work() -> None:
+        step.ship(session.run, _make_order(session, report, flags), report)
+
+    return session.perform(
+        work,
+        lambda outcome: ship_document(report, outcome),
+        lambda outcome: render_ship(report, outcome),
+    )
+
+
+def _make_order(session: Session, report: ShipReport, flags: dict[str, Any]) -> ShipOrder:
+    targets = demand_targets(flags["to"])
+    deploy = make_deploy_order(session, ())
+    commit = report.commit = session.repository.resolve(deploy.commit.sha)
+    preparation = make_preparation(session)
+    run, prepare_app = session.run, deploy.places[0].app
+    stages = tuple((name, resolve_targets(run, prepare_app, (name,))) for name in targets)
+
+    def start_tests() -> TestCommand:
+        hidden = {session.settings.key_env, "HEROKU_API_KEY"}
+        environment = {k: v for k, v in session.environment.items() if k not in hidden}
+        return TestCommand(flags["test"], session.invocation.directory, environment, session.events)
+
+    def prepare(prepared: PrepareReport) -> PrepareReport:
+        return preparation(run, commit, prepared)
+
+    return step.ShipOrder(stages, deploy, start_tests if flags["test"] else None, prepare)

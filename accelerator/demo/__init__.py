@@ -1,0 +1,1 @@
+"""The whole story on the local platform, with a real repository and real builds."""

@@ -1,0 +1,3 @@
+"""A guestbook: visitors leave a line."""
+
+TITLE = "Guestbook"

@@ -1,0 +1,1 @@
+"""Three views of one report: console, JSON document, timing table."""

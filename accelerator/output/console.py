@@ -1,0 +1,111 @@
+"""The talk on stderr: steps as they begin and end, logs with their source, warnings."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import TYPE_CHECKING, TextIO
+
+from click import style
+
+from accelerator.events import (
+    Event,
+    LogLine,
+    Note,
+    Requested,
+    Retried,
+    StepFinished,
+    StepStarted,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MARKS = {"ok": ("done", "green"), "failed": ("FAILED", "red"), "skipped": ("skipped", "yellow")}
+
+
+class Console:
+    """A listener that writes for people.
+
+    ``verbosity``: -1 quiet (warnings only), 0 steps and logs, 1 details, 2 every request.
+    """
+
+    def __init__(self, stream: TextIO, *, color: bool, verbosity: int = 0) -> None:
+        self._stream, self._color, self._verbosity = stream, color, verbosity
+        self._lock = Lock()
+        self._writers: dict[type, Callable[..., None]] = {
+            StepStarted: self._started,
+            StepFinished: self._finished,
+            LogLine: self._log,
+            Note: self._note,
+            Requested: self._requested,
+            Retried: self._retried,
+        }
+
+    def __call__(self, event: Event) -> None:
+        """Write one event; lines of parallel steps never mix within a line."""
+        self._writers[type(event)](event)
+
+    def error(self, message: str, hint: str | None) -> None:
+        """Write a failure: what happened, then what to do."""
+        self._line(self._paint("error: ", fg="red", bold=True) + message)
+        if hint:
+            self._line(self._paint("hint:  ", bold=True) + hint)
+
+    def _started(self, event: StepStarted) -> None:
+        if self._verbosity >= 0:
+            self._line(self._paint("==> ", fg="blue", bold=True) + event.title)
+
+    def _finished(self, event: StepFinished) -> None:
+        if self._verbosity < 0 and event.outcome == "ok":
+            return
+        word, colour = MARKS.get(event.outcome, (event.outcome, None))
+        detail = f" · {event.detail}" if event.detail else ""
+        took = f" · {render_seconds(event.seconds)}"
+        self._line(f"    {event.name} {self._paint(word, fg=colour)}{detail}{took}")
+
+    def _log(self, event: LogLine) -> None:
+        if self._verbosity >= 0:
+            self._line(self._paint(f"    {event.source} | ", dim=True) + event.text)
+
+    def _note(self, event: Note) -> None:
+        wanted = {"detail": 1, "info": 0, "warning": -1}
+        if self._verbosity >= wanted.get(event.level, 0):
+            mark = self._paint("warning: ", fg="yellow") if event.level == "warning" else ""
+            self._line(f"    {mark}{event.text}")
+
+    def _requested(self, event: Requested) -> None:
+        if self._verbosity >= 2:
+            status = event.status or "no answer"
+            ident = f" {event.request_id}" if event.request_id else ""
+            took = render_seconds(event.seconds)
+            self._line(
+                self._paint(f"    {event.method} {event.path} {status} {took}{ident}", dim=True)
+            )
+
+    def _retried(self, event: Retried) -> None:
+        if self._verbosity >= 0:
+            pause = render_seconds(event.pause_seconds)
+            self._line(f"    {event.what}: {event.why}; trying again in {pause}")
+
+    def _paint(self, text: str, **how: object) -> str:
+        return style(text, **how) if self._color else text  # type: ignore[arg-type]  # passed on
+
+    def _line(self, text: str) -> None:
+        with self._lock:
+            self._stream.write(text + "\n")
+            self._stream.flush()
+
+
+def render_seconds(seconds: float) -> str:
+    """Write a duration for people: 45 ms, 2.4 s, 3 min 20 s."""
+    if seconds < 0.0995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 99.5:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s"
+
+
+def wants_color(stream: TextIO, environment: dict[str, str]) -> bool:
+    """Say whether a stream should get colours: a terminal, and NO_COLOR not set."""
+    return stream.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"

@@ -1,0 +1,183 @@
+"""The JSON documents: exactly one a command, on failure too (design, section 4).
+
+Keys may be added; changing or removing one raises the number in ``schema``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from accelerator.models import Artifact
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from accelerator.errors import AcceleratorError
+    from accelerator.events import StepFinished
+    from accelerator.models import ArtifactRef, Build, Commit
+    from accelerator.output.outcome import Outcome
+    from accelerator.settings import Row
+    from accelerator.steps.report import (
+        PrepareReport,
+        Report,
+        ShipReport,
+        SourceReport,
+        TargetReport,
+    )
+
+Document = dict[str, Any]
+
+
+def deploy_document(report: Report, outcome: Outcome) -> Document:
+    """Render the result of `deploy` as ``accelerator.deploy/1``."""
+    return {**_head("deploy", report.commit, outcome), **_deployed(report), **_tail(outcome)}
+
+
+def prepare_document(report: PrepareReport, outcome: Outcome) -> Document:
+    """Render the result of `prepare` as ``accelerator.prepare/1``."""
+    return {
+        **_head("prepare", report.commit, outcome),
+        **_prepared(report),
+        **_tail(outcome),
+    }
+
+
+def ship_document(report: ShipReport, outcome: Outcome) -> Document:
+    """Render the result of `ship` as ``accelerator.ship/1``: each stage as in a deploy."""
+    return {
+        **_head("ship", report.commit, outcome),
+        "tests": report.tests,
+        "prepared": _prepared(report.prepared) if report.prepared else None,
+        "stages": [{"stage": stage, **_deployed(staged)} for stage, staged in report.stages],
+        **_tail(outcome),
+    }
+
+
+def config_document(rows: tuple[Row, ...], outcome: Outcome) -> Document:
+    """Render the settings as ``accelerator.config/1``."""
+    return {
+        "schema": "accelerator.config/1",
+        "ok": outcome.error is None,
+        "exit_code": int(outcome.exit_code),
+        "settings": [{"name": row.name, "value": row.value, "source": row.source} for row in rows],
+        "error": render_error(outcome.error),
+    }
+
+
+def error_document(command: str, exit_code: int, error: Mapping[str, str | None]) -> Document:
+    """Render a failure from before a command could begin (a wrong option, say)."""
+    return {
+        "schema": f"accelerator.{command}/1",
+        "ok": False,
+        "exit_code": exit_code,
+        "error": dict(error),
+    }
+
+
+def render_error(error: AcceleratorError | None) -> Document | None:
+    """Render an error as code, message and hint."""
+    if error is None:
+        return None
+    return {"code": error.code, "message": error.message, "hint": error.hint}
+
+
+def render_moment(moment: datetime) -> str:
+    """Write a moment as ISO 8601 in UTC with milliseconds."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _head(command: str, commit: Commit | None, outcome: Outcome) -> Document:
+    return {
+        "schema": f"accelerator.{command}/1",
+        "ok": outcome.error is None,
+        "exit_code": int(outcome.exit_code),
+        "commit": commit.sha if commit else None,
+    }
+
+
+def _tail(outcome: Outcome) -> Document:
+    usage = outcome.usage
+    return {
+        "steps": [_step(step) for step in outcome.steps],
+        "api": {
+            "requests": usage.requests if usage else 0,
+            "round_trips": usage.round_trips if usage else 0,
+            "retries": usage.retries if usage else 0,
+            "rate_limit_remaining": usage.rate_limit_remaining if usage else None,
+        },
+        "error": render_error(outcome.error),
+    }
+
+
+def _step(step: StepFinished) -> Document:
+    return {
+        "name": step.name,
+        "outcome": step.outcome,
+        "started_at": render_moment(step.started_at),
+        "seconds": round(step.seconds, 3),
+        "detail": step.detail or None,
+    }
+
+
+def _deployed(report: Report) -> Document:
+    return {
+        "route": report.route,
+        "reason": report.reason,
+        "source": _source(report.source),
+        "targets": [_target(entry) for entry in report.targets],
+        "passed_over": list(report.passed_over),
+    }
+
+
+def _source(source: SourceReport | None) -> Document | None:
+    if source is None:
+        return None
+    release = source.release
+    return {
+        "app": source.app,
+        "release": release.version if release else None,
+        "release_id": release.id if release else None,
+        "commit": source.commit,
+        "artifact": _artifact(source.artifact),
+        "metadata": source.metadata,
+    }
+
+
+def _target(entry: TargetReport) -> Document:
+    previous = entry.previous_release
+    return {
+        "app": entry.app,
+        "route": entry.route,
+        "status": entry.status,
+        "release": entry.release.version if entry.release else None,
+        "previous_release": previous.version if previous else None,
+        "artifact": _artifact(entry.artifact),
+        "verified": entry.verified,
+        "rolled_back_to": entry.rolled_back_to,
+        "rollback_release": entry.rollback_release,
+        "error": entry.error,
+    }
+
+
+def _prepared(report: PrepareReport) -> Document:
+    return {
+        "app": report.app,
+        "strategy": report.strategy,
+        "build": _build(report.build),
+        "release": report.release.version if report.release else None,
+        "release_id": report.release.id if report.release else None,
+        "release_status": report.release.status if report.release else None,
+        "artifact": _artifact(report.artifact),
+    }
+
+
+def _build(build: Build | None) -> Document | None:
+    return {"id": build.id, "status": build.status} if build else None
+
+
+def _artifact(artifact: Artifact | ArtifactRef | None) -> Document | None:
+    if artifact is None:
+        return None
+    checksum = artifact.checksum if isinstance(artifact, Artifact) else None
+    return {"kind": artifact.kind, "id": artifact.id, "checksum": checksum}

@@ -1,0 +1,40 @@
+"""How a run ended, beside its report: the error, the exit code, the steps and the API's use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from accelerator.errors import ExitCode
+from accelerator.events import StepFinished
+
+if TYPE_CHECKING:
+    from accelerator.errors import AcceleratorError
+    from accelerator.events import Event
+    from accelerator.heroku import Usage
+
+
+@dataclass
+class StepLog:
+    """A listener that keeps the finished steps, in the order they ended."""
+
+    steps: list[StepFinished] = field(default_factory=list)
+
+    def __call__(self, event: Event) -> None:
+        """Keep a finished step."""
+        if isinstance(event, StepFinished):
+            self.steps.append(event)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of a run."""
+
+    steps: tuple[StepFinished, ...] = ()
+    usage: Usage | None = None
+    error: AcceleratorError | None = None
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """Give the code the process exits with."""
+        return self.error.exit_code if self.error else ExitCode.DONE

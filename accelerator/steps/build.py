@@ -1,0 +1,53 @@
+"""Build a commit from a source blob: an archive of exactly its tree, no history needed."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
+
+from accelerator.errors import Interrupted, OutcomeUnknown
+from accelerator.steps.follow import find_release_of_build, follow_build
+
+if TYPE_CHECKING:
+    from accelerator.models import Build, Commit, Release
+    from accelerator.steps.run import Run
+
+
+class Source(Protocol):
+    """Where a commit's tree comes from (the local repository)."""
+
+    def archive(self, commit: Commit, to: BinaryIO) -> int:
+        """Write a compressed tar of exactly the commit's tree; gives its size in bytes."""
+
+
+def start_build(run: Run, app: str, source: Source, commit: Commit) -> Build:
+    """Archive, upload and start a build of `commit` on `app`; the full sha is its version."""
+    with tempfile.TemporaryFile(prefix="accelerator-") as spool:
+        with run.events.step("archive", f"Archive {commit.short}") as step:
+            size = source.archive(commit, cast("BinaryIO", spool))
+            step.detail = f"{size / 1e6:.1f} MB"
+        with run.events.step("upload", "Upload the source"):
+            spool.seek(0)
+            blob = run.heroku.sources.create(app)
+            run.heroku.sources.upload(blob, cast("BinaryIO", spool), size)
+    if run.stop.is_set():
+        raise Interrupted
+    return run.heroku.builds.create(app, blob, commit.sha, commit.subject or commit.short)
+
+
+def build(run: Run, app: str, source: Source, commit: Commit) -> tuple[Build, Release]:
+    """Build `commit` on `app` the ordinary way and follow it until its release has ended.
+
+    The release's status is the caller's to judge: a failed release command on a prepare app does
+    not spoil the artifact. Raises `BuildFailed`, or `OutcomeUnknown` when no release shows up.
+    """
+    started = start_build(run, app, source, commit)
+    with run.events.step("build", f"Build {commit.short} on {app}"):
+        finished = follow_build(run, started)
+        released = find_release_of_build(run, finished)
+    if released is None:
+        raise OutcomeUnknown(
+            f"build {finished.id} on {app} succeeded but no release of it appeared",
+            f"look with `heroku releases -a {app}`, then run this again",
+        )
+    return finished, released

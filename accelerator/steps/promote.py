@@ -1,0 +1,80 @@
+"""Promote exactly the release that was compared, and follow each target to its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from accelerator.errors import OutcomeUnknown, WrongArtifact
+from accelerator.steps.follow import follow_log
+from accelerator.waiting import StillPending, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from accelerator.models import Promotion, PromotionTarget
+    from accelerator.steps.compare import Candidate, TargetState
+    from accelerator.steps.run import Run
+    from accelerator.waiting import Deadline
+
+
+def promote(
+    run: Run, candidate: Candidate, targets: tuple[TargetState, ...]
+) -> dict[str, PromotionTarget]:
+    """Promote the candidate's release to the targets; gives the terminal state of each by app.
+
+    The promotion is pinned to the release (`source.release.id`), so whatever lands on the source
+    app meanwhile changes nothing; the answer is checked to name that release. A failed target is
+    given back, not raised: the others may have succeeded.
+    """
+    release, coupling = candidate.release, candidate.source.coupling
+    if release is None or coupling is None:
+        raise ValueError("only a release in a pipeline can be promoted")
+    promotion = run.heroku.promotions.create(
+        coupling.pipeline_id, coupling.app_id, release.id, [target.app_id for target in targets]
+    )
+    if promotion.source_release_id != release.id:
+        raise WrongArtifact(
+            ", ".join(target.app for target in targets),
+            f"release {release.id} of {candidate.source.app}",
+            f"release {promotion.source_release_id}",
+        )
+    names = {target.app_id: target.app for target in targets}
+    return {names[end.app_id]: end for end in _follow(run, promotion, names)}
+
+
+def _follow(run: Run, promotion: Promotion, names: dict[str, str]) -> tuple[PromotionTarget, ...]:
+    deadline = run.deadline.within(run.waits.promotion)
+    look = _looking(run, promotion, names, deadline)
+    try:
+        return wait_for(
+            look,
+            lambda seen: len(seen) == len(names) and all(t.status != "pending" for t in seen),
+            deadline,
+            run.heroku.pace,
+        )
+    except StillPending:
+        raise OutcomeUnknown(
+            f"promotion {promotion.id} to {', '.join(names.values())} is still pending "
+            "at the deadline",
+            "run the same command again: a promotion that ended meanwhile is recognised",
+        ) from None
+
+
+def _looking(
+    run: Run, promotion: Promotion, names: dict[str, str], deadline: Deadline
+) -> Callable[[], tuple[PromotionTarget, ...]]:
+    """Make the look of the polling loop: while a release command runs, its log is the wait."""
+    followed: set[str] = set()
+
+    def look() -> tuple[PromotionTarget, ...]:
+        seen = run.heroku.promotions.fetch_targets(promotion.id)
+        for target in seen:
+            if target.status == "pending" and target.release_id not in {None, *followed}:
+                followed.add(str(target.release_id))
+                app = names[target.app_id]
+                release = run.heroku.releases.fetch(app, str(target.release_id))
+                follow_log(run, release.output_stream_url, f"release {app}", deadline)
+                return run.heroku.promotions.fetch_targets(promotion.id)
+        return seen
+
+    return look

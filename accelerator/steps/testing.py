@@ -1,0 +1,72 @@
+"""Run the project's own tests as a child process, beside the build."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from accelerator.events import LogLine
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from accelerator.events import Recorder
+
+GRACE_SECONDS = 5.0
+
+
+class TestCommand:
+    """A shell command in a process group of its own, its output handed to the listeners.
+
+    The group is what is stopped: a test runner's own children must not stay behind. The caller
+    leaves the API key out of ``environment``: the tests have no need of it.
+    """
+
+    __test__ = False  # pytest: this is no test class
+
+    def __init__(
+        self, command: str, directory: Path, environment: Mapping[str, str], events: Recorder
+    ) -> None:
+        self.command = command
+        self._process = subprocess.Popen(  # noqa: S602  # see shell=True
+            command,
+            shell=True,  # the user's own command line, as in a CI file
+            cwd=directory,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self._reader = Thread(target=self._read, args=(events,), daemon=True)
+        self._reader.start()
+
+    def wait(self) -> int:
+        """Wait for the end; gives the exit status (negative: the signal that ended it)."""
+        status = self._process.wait()
+        self._reader.join(GRACE_SECONDS)
+        return status
+
+    def stop(self) -> None:
+        """Ask the group to end, and kill what is left of it after five seconds."""
+        self._signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(GRACE_SECONDS)
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+        self._reader.join(GRACE_SECONDS)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
+
+    def _read(self, events: Recorder) -> None:
+        assert self._process.stdout is not None  # noqa: S101  # stdout=PIPE above
+        with self._process.stdout as output:
+            for line in output:
+                events.emit(LogLine("tests", line.decode(errors="replace").rstrip("\r\n")))

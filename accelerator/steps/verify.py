@@ -1,0 +1,105 @@
+"""Verify a release: it is the compared artifact, its dynos are up, and it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from accelerator.errors import ReleaseFailed, WrongArtifact
+from accelerator.steps.smoke import SmokeCheck, check_smoke
+from accelerator.waiting import StillPending, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from accelerator.models import App, ArtifactRef, Commit, Dyno, Release
+    from accelerator.steps.run import Run
+
+ONE_OFF = frozenset({"release", "run"})
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """``passed``, or ``failed`` with the flaw in words, and the release that was looked at."""
+
+    outcome: str
+    release: Release
+    flaw: str | None = None
+
+
+def verify(
+    run: Run,
+    app: str,
+    release_id: str,
+    artifact: ArtifactRef,
+    commit: Commit | None,
+    checks: tuple[SmokeCheck, ...] = (),
+) -> Verdict:
+    """Check that a release carries `artifact`, that every dyno runs it, and that it answers.
+
+    Raises `WrongArtifact` or `ReleaseFailed` when the release itself is not what it should be:
+    rolling back would not be an answer to that.
+    """
+    with run.events.step("verify", f"Verify {app}") as step:
+        release, dynos, web_url = _look(run, app, release_id, checks)
+        step.detail = f"v{release.version}"
+        _demand(release, artifact)
+        flaw = _flaw_of_dynos(run, release, dynos)
+        if flaw is None and checks:
+            flaw = check_smoke(run, checks, web_url, commit)
+        if flaw is not None:
+            step.outcome, step.detail = "failed", flaw
+            return Verdict("failed", release, flaw)
+        return Verdict("passed", release)
+
+
+def is_serving(dyno: Dyno, release: Release) -> bool:
+    """Say whether a dyno is up on this release or, after a config change, a later one."""
+    return dyno.state == "up" and (dyno.release_version or 0) >= release.version
+
+
+def _look(
+    run: Run, app: str, release_id: str, checks: tuple[SmokeCheck, ...]
+) -> tuple[Release, tuple[Dyno, ...], str | None]:
+    heroku = run.heroku
+    reads: list[Callable[[], Any]] = [
+        lambda: heroku.releases.fetch(app, release_id),
+        lambda: heroku.dynos.fetch(app),
+    ]
+    if checks:
+        reads.append(lambda: heroku.apps.fetch(app))
+    release, dynos, *rest = heroku.together(*reads)
+    seen: App | None = rest[0] if rest else None
+    return release, dynos, seen.web_url if seen else None
+
+
+def _demand(release: Release, artifact: ArtifactRef) -> None:
+    if release.status != "succeeded":
+        raise ReleaseFailed(release.app_name, release.version)
+    if release.artifact != artifact:
+        found = release.artifact.id if release.artifact else None
+        raise WrongArtifact(release.app_name, f"artifact {artifact.id}", found)
+
+
+def _flaw_of_dynos(run: Run, release: Release, first: tuple[Dyno, ...]) -> str | None:
+    """Wait until every dyno runs the release; no dynos at all is said aloud, and fine."""
+    app = release.app_name
+    looks = iter([first])  # the first look was part of a parallel read; later ones ask again
+    try:
+        dynos = wait_for(
+            lambda: _relevant(next(looks, None) or run.heroku.dynos.fetch(app)),
+            lambda seen: all(is_serving(dyno, release) for dyno in seen),
+            run.deadline.within(run.waits.dynos),
+            run.heroku.pace,
+        )
+    except StillPending as pending:
+        late = pending.seen if isinstance(pending.seen, tuple) else ()
+        names = ", ".join(f"{d.name} {d.state}" for d in late if not is_serving(d, release))
+        return f"not every dyno is up on v{release.version}: {names}"
+    if not dynos:
+        run.events.note(f"{app} runs no dynos: nothing serves there", "warning")
+    return None
+
+
+def _relevant(dynos: tuple[Dyno, ...]) -> tuple[Dyno, ...]:
+    return tuple(dyno for dyno in dynos if dyno.type not in ONE_OFF)
