@@ -1,0 +1,204 @@
+"""What an answer, or none, means: Heroku's statuses and the network's failures as our errors.
+
+Messages name method, path, status, Heroku's id and words and the request id; never a header, a
+query, a signed address, a config value or the text of an exception of requests.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import requests
+from urllib3.exceptions import MaxRetryError, NameResolutionError, NewConnectionError
+
+from accelerator.errors import (
+    AcceleratorError,
+    KeyRefused,
+    NotFound,
+    NotThePlatform,
+    OutcomeUnknown,
+    RateLimited,
+    RequestInvalid,
+    Unreachable,
+)
+from accelerator.heroku.paths import describe_missing, how_to_look
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SIGNED = "(signed url)"
+
+_STATUS_PAGE = "https://status.heroku.com says whether Heroku has trouble; then run this again"
+_PUBLIC_HOSTS = ("devcenter.heroku.com", "help.heroku.com", "status.heroku.com")
+_LONGEST_MESSAGE = 400
+_KEY_HINTS: Mapping[str, str] = {
+    "two_factor": "this account is asked for a second factor, which CI cannot give: make a key of "
+    "its own with `heroku authorizations:create`",
+    "suspended": "the account or app is suspended: Heroku's support can tell why",
+    "delinquent": "the account has unpaid invoices: see the billing page of the dashboard",
+    "forbidden": "the key's account needs the `deploy` permission on the app, and the key a scope "
+    "that allows this",
+    "unauthorized": "the key is wrong, expired or revoked; `heroku authorizations:create` makes "
+    "one that lasts",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request as it may be shown. A `repeatable` one changes nothing that matters."""
+
+    method: str
+    path: str
+    repeatable: bool
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+class NoAnswer(Exception):  # becomes an error once it is known what was asked
+    """No usable answer came. `reached` is false when the server provably got no request.
+
+    `hopeless` failures stay when asked again.
+    """
+
+    def __init__(self, why: str, *, reached: bool, hopeless: bool = False) -> None:
+        super().__init__(why)
+        self.why = why
+        self.reached = reached
+        self.hopeless = hopeless
+
+
+def error_of(call: Call, failure: NoAnswer) -> AcceleratorError:
+    """Turn silence into an error: a write that may have happened is never just unreachable."""
+    if failure.reached and not call.repeatable:
+        return OutcomeUnknown(
+            f"{call}: {failure.why}; whether it was done is not known", how_to_look(call.path)
+        )
+    if failure.hopeless:
+        return NotThePlatform(
+            f"{call}: {failure.why}",
+            "check the proxy (HTTPS_PROXY, NO_PROXY), the CA bundle (REQUESTS_CA_BUNDLE) and the "
+            "host (HEROKU_HOST)",
+        )
+    return Unreachable(f"{call}: {failure.why}", _STATUS_PAGE)
+
+
+def silence_of(error: requests.RequestException, host: str) -> NoAnswer:
+    """Say why there is no answer, without the text of `error`: it may hold a signed address."""
+    reason = _reason(error)
+    if _is_untrusted(error):
+        return NoAnswer(f"the certificate of {host} is not trusted", reached=False, hopeless=True)
+    if isinstance(error, requests.exceptions.ProxyError):
+        return NoAnswer("the proxy did not let it through", reached=False)
+    if isinstance(error, requests.ConnectTimeout):
+        return NoAnswer(f"no connection to {host} in time", reached=False)
+    if isinstance(reason, NameResolutionError):
+        return NoAnswer(f"the name of {host} does not resolve", reached=False)
+    return _broken(error, reason, host)
+
+
+def _broken(error: requests.RequestException, reason: object, host: str) -> NoAnswer:
+    if isinstance(reason, NewConnectionError):
+        return NoAnswer(f"{host} cannot be connected to", reached=False)
+    if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)):
+        return NoAnswer("the address cannot be used", reached=False, hopeless=True)
+    if isinstance(error, requests.Timeout):
+        return NoAnswer(f"no answer from {host} in time", reached=True)
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return NoAnswer("the answer was cut off", reached=True)
+    return NoAnswer(f"the connection to {host} was cut", reached=True)
+
+
+def checked(call: Call, response: requests.Response, hide: str = "") -> Any:
+    """Give the JSON of an answer, or raise what it means. `hide` is never quoted."""
+    status = response.status_code
+    if status >= 500 or status == 408:
+        raise NoAnswer(_said(call, response, hide).removeprefix(f"{call} "), reached=True)
+    if status >= 400:
+        raise _refusal(call, response, hide)
+    if status >= 300:
+        raise NoAnswer(f"answered {status}, a redirect", reached=True, hopeless=True)
+    if not response.content and call.method != "GET":
+        return None
+    try:
+        return response.json()
+    except ValueError as error:
+        raise NoAnswer(f"answered {status} with no JSON", reached=True) from error
+
+
+def _refusal(call: Call, response: requests.Response, hide: str) -> AcceleratorError:
+    said, body = _said(call, response, hide), _body(response)
+    match response.status_code:
+        case 401 | 402 | 403:
+            return KeyRefused(said, _KEY_HINTS.get(body.get("id", ""), _KEY_HINTS["unauthorized"]))
+        case 404 | 410:
+            missing = describe_missing(call.path, body.get("resource"))
+            return NotFound(
+                f"{missing} was not found, or the key may not see it ({said})",
+                "check the spelling, and that the key's account has access",
+                body.get("resource"),
+            )
+        case 429:
+            return RateLimited(said, "give CI an account of its own: the limit is per account")
+        case _:
+            return RequestInvalid(said, "Heroku did nothing")
+
+
+def _said(call: Call, response: requests.Response, hide: str) -> str:
+    body = _body(response)
+    parts = [f"{call} answered {response.status_code}"]
+    if body.get("id"):
+        parts.append(_clean(body["id"], hide))
+    said = " ".join(parts)
+    if body.get("message"):
+        # Complaints about config vars may quote their values.
+        is_private = call.method == "PATCH" and call.path.endswith("/config-vars")
+        said += ": " + ("(words withheld)" if is_private else _clean(body["message"], hide))
+    request_id = response.headers.get("Request-Id")
+    return f"{said} (request {_clean(request_id, hide)})" if request_id else said
+
+
+def _body(response: requests.Response) -> dict[str, str]:
+    try:
+        body = response.json()
+    except ValueError:
+        return {}
+    if not isinstance(body, dict):
+        return {}
+    return {name: value for name, value in body.items() if isinstance(value, str)}
+
+
+def _clean(text: str, hide: str) -> str:
+    """Make foreign words fit for one line of a log: no addresses, no control characters."""
+    text = text.replace(hide, "***") if hide else text
+    text = re.sub(r"https?://\S+", _public, text)
+    text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return text if len(text) <= _LONGEST_MESSAGE else text[:_LONGEST_MESSAGE] + "…"
+
+
+def _public(found: re.Match[str]) -> str:
+    return found[0] if urlsplit(found[0]).hostname in _PUBLIC_HOSTS else "(address)"
+
+
+def _reason(error: requests.RequestException) -> object:
+    inner = error.args[0] if error.args else None
+    return inner.reason if isinstance(inner, MaxRetryError) else inner
+
+
+def _is_untrusted(error: BaseException | None) -> bool:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return True
+        seen.add(id(error))
+        reason = error.args[0] if error.args else None
+        error = (
+            error.__cause__
+            or error.__context__
+            or (reason if isinstance(reason, BaseException) else None)
+        )
+    return False

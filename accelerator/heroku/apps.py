@@ -1,0 +1,117 @@
+"""Apps and what is set on them: config vars, features, formation, dynos; and the account."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from accelerator.heroku.connection import Ask
+from accelerator.heroku.parsing import parse_app
+from accelerator.models import Dyno, Formation
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from accelerator.heroku.connection import Connection
+    from accelerator.models import App
+
+
+@dataclass(frozen=True, repr=False)
+class Apps:
+    """`/apps`."""
+
+    _connection: Connection
+
+    def fetch(self, app: str) -> App:
+        """Read an app by name or id."""
+        return self._connection.fetch(("apps", app), parse_app)
+
+    def create(self, name: str) -> App:
+        """Create an app of that name."""
+        return self._connection.write("POST", ("apps",), {"name": name}, parse_app)
+
+    def destroy(self, app: str) -> None:
+        """Destroy an app and everything in it."""
+        self._connection.app(app).delete()
+
+
+@dataclass(frozen=True, repr=False)
+class ConfigVars:
+    """`/apps/{app}/config-vars`; every change makes a release."""
+
+    _connection: Connection
+
+    def fetch(self, app: str) -> Mapping[str, str]:
+        """Read all config vars."""
+        ask = Ask("GET", ("apps", app, "config-vars"), repeatable=True)
+
+        def read() -> dict[str, str]:
+            return dict(self._connection.app(app).config().to_dict())
+
+        return self._connection.understand(ask, read)
+
+    def update(self, app: str, changes: Mapping[str, str | None]) -> None:
+        """Set some config vars, in one release; None removes one."""
+        self._connection.app(app).update_config(dict(changes))
+
+
+@dataclass(frozen=True, repr=False)
+class Features:
+    """`/apps/{app}/features`, the labs features."""
+
+    _connection: Connection
+
+    def enable(self, app: str, name: str) -> None:
+        """Switch a feature on; its effects begin with the next release."""
+        self._connection.app(app).enable_feature(name)
+
+
+@dataclass(frozen=True, repr=False)
+class Formations:
+    """`/apps/{app}/formation`."""
+
+    _connection: Connection
+
+    def fetch(self, app: str) -> tuple[Formation, ...]:
+        """Read how many dynos run each process type."""
+        ask = Ask("GET", ("apps", app, "formation"), repeatable=True)
+
+        def read() -> tuple[Formation, ...]:
+            processes = self._connection.app(app).process_formation()
+            return tuple(Formation(item.type, item.quantity, item.size) for item in processes)
+
+        return self._connection.understand(ask, read)
+
+    def scale(self, app: str, process_type: str, quantity: int) -> None:
+        """Run that many dynos of a process type."""
+        self._connection.app(app).scale_formation_process(process_type, quantity)
+
+
+@dataclass(frozen=True, repr=False)
+class Dynos:
+    """`/apps/{app}/dynos`."""
+
+    _connection: Connection
+
+    def fetch(self, app: str) -> tuple[Dyno, ...]:
+        """Read the dynos that there are now."""
+        ask = Ask("GET", ("apps", app, "dynos"), repeatable=True)
+
+        def read() -> tuple[Dyno, ...]:
+            return tuple(
+                Dyno(item.name, item.type, item.state, item.release and item.release.version)
+                for item in self._connection.app(app).dynos()
+            )
+
+        return self._connection.understand(ask, read)
+
+
+@dataclass(frozen=True, repr=False)
+class Account:
+    """`/account`: whose key it is."""
+
+    _connection: Connection
+
+    def fetch_email(self) -> str:
+        """Read the address of the account; the cheapest proof that the key is good."""
+        return self._connection.fetch(("account",), lambda item: str(item["email"]))

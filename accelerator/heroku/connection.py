@@ -1,0 +1,197 @@
+"""heroku3 on our session: our base URL, our key, our errors, and nothing on stdout."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import heroku3.api
+from heroku3.models.app import App as Heroku3App
+
+from accelerator.heroku.answers import Call, NoAnswer, checked, error_of
+from accelerator.heroku.paths import make_path
+from accelerator.heroku.sessions import Bearer, make_session, origin_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import requests
+
+    from accelerator.heroku.exchange import Exchange
+    from accelerator.models import Endpoint, Secret
+
+Value = TypeVar("Value")
+Resource = tuple[object, ...]
+
+MAX_PAGE = 1000
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A request before it is sent. A `repeatable` one changes nothing that matters."""
+
+    method: str
+    resource: Resource
+    accept: str = "3"
+    params: Mapping[str, str] | None = None
+    data: str | None = None
+    range: str | None = None
+    repeatable: bool = False
+
+    @property
+    def call(self) -> Call:
+        """Give what may be shown of it."""
+        return Call(self.method, make_path(self.resource), self.repeatable)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Give the headers it needs beside the session's."""
+        headers = {"Accept": f"application/vnd.heroku+json; version={self.accept}"}
+        return headers if self.range is None else {**headers, "Range": self.range}
+
+
+class Connection(heroku3.api.Heroku):  # type: ignore[misc]  # heroku3 has no types
+    """The API host, and the only thing that holds the key.
+
+    heroku3's own calls work on it (`app`), with our retries and errors, because all its traffic
+    passes the two methods replaced here.
+    """
+
+    def __init__(self, endpoint: Endpoint, key: Secret, exchange: Exchange) -> None:
+        bearer = Bearer(key, origin_of(endpoint.api_url))
+        super().__init__(session=make_session(exchange.environment, bearer))
+        self._heroku_url = endpoint.api_url.rstrip("/")
+        self._api_key_verified = True  # else heroku3 asks for the rate limits to find out
+        self._key = key
+        self._exchange = exchange
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self._session.close()
+
+    def app(self, app: str) -> Any:
+        """Give heroku3's app for its own calls, without asking for it first."""
+        return Heroku3App.new_from_dict({"id": app, "name": app}, h=self)
+
+    def fetch(
+        self,
+        resource: Resource,
+        parse: Callable[[Any], Value],
+        params: Mapping[str, str] | None = None,
+        accept: str = "3",
+    ) -> Value:
+        """Read one object, or a list that has no pages."""
+        ask = Ask("GET", resource, accept, params, repeatable=True)
+        return self._parsed(ask, parse)
+
+    def fetch_all(self, resource: Resource, parse: Callable[[Any], Value]) -> tuple[Value, ...]:
+        """Read a list, all of its pages."""
+        ask = Ask("GET", resource, range=f"id ..; max={MAX_PAGE};", repeatable=True)
+        return self._all_of(ask, parse)
+
+    def fetch_newest(
+        self, resource: Resource, parse: Callable[[Any], Value], order_by: str, limit: int
+    ) -> tuple[Value, ...]:
+        """Read one page of a list, the newest first."""
+        order = f"{order_by} ..; order=desc,max={min(limit, MAX_PAGE)};"
+        ask = Ask("GET", resource, range=order, repeatable=True)
+        return self._parsed(ask, lambda items: tuple(parse(item) for item in items))
+
+    def filter_all(
+        self, resource: Resource, body: object, parse: Callable[[Any], Value]
+    ) -> tuple[Value, ...]:
+        """Read a list that is asked for with a POST: a read all the same, so repeatable."""
+        everything = f"id ..; max={MAX_PAGE};"
+        ask = Ask(
+            "POST", resource, "3.filters", None, json.dumps(body), everything, repeatable=True
+        )
+        return self._all_of(ask, parse)
+
+    def write(
+        self,
+        method: str,
+        resource: Resource,
+        body: object,
+        parse: Callable[[Any], Value],
+        accept: str = "3",
+    ) -> Value:
+        """Change something, once. An answer that makes no sense leaves the outcome unknown."""
+        data = None if body is None else json.dumps(body)
+        return self._parsed(Ask(method, resource, accept, data=data), parse)
+
+    def write_harmlessly(self, resource: Resource, parse: Callable[[Any], Value]) -> Value:
+        """Create something nobody would miss or notice: repeated like a read."""
+        return self._parsed(Ask("POST", resource, repeatable=True), parse)
+
+    def understand(self, ask: Ask, make: Callable[[], Value]) -> Value:
+        """Make a value of an answer; one of an unexpected shape counts as no answer."""
+        try:
+            return make()
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            failure = NoAnswer("the answer has an unexpected shape", reached=True)
+            raise error_of(ask.call, failure) from error
+
+    def _parsed(self, ask: Ask, parse: Callable[[Any], Value]) -> Value:
+        answer = self._answer(ask)
+        return self.understand(ask, lambda: parse(answer.json() if answer.content else None))
+
+    def _all_of(self, ask: Ask, parse: Callable[[Any], Value]) -> tuple[Value, ...]:
+        items = self._pages(ask)
+        return self.understand(ask, lambda: tuple(parse(item) for item in items))
+
+    def _pages(self, ask: Ask) -> list[Any]:
+        items: list[Any] = []
+        while True:
+            answer = self._answer(ask)
+            items += self.understand(ask, lambda page=answer: _list_of(page.json()))  # type: ignore[misc]
+            following = answer.headers.get("Next-Range")
+            if answer.status_code != 206 or following in {None, ask.range}:
+                return items
+            ask = replace(ask, range=following)
+
+    def _answer(self, ask: Ask) -> requests.Response:
+        call, url = ask.call, self._heroku_url + make_path(ask.resource)
+
+        def attempt() -> requests.Response:
+            answer = self._exchange.send(
+                self._session,
+                call,
+                url,
+                self._exchange.deadline,
+                params=ask.params,
+                data=ask.data,
+                headers=ask.headers,
+            )
+            checked(call, answer, self._key.reveal())
+            return answer
+
+        return self._exchange.repeat(call, attempt)
+
+    def _http_resource(
+        self,
+        method: str,
+        resource: Resource | str,
+        params: Mapping[str, str] | None = None,
+        data: str | None = None,
+        **ranges: Any,
+    ) -> requests.Response:
+        """Replace heroku3's: it has no retries, no errors of Heroku's and may print."""
+        segments = (resource,) if isinstance(resource, str) else tuple(resource)
+        wanted = self._get_headers_for_request(**ranges).get("Range")
+        is_read = method == "GET"
+        return self._answer(Ask(method, segments, "3", params, data, wanted, is_read))
+
+    def _get_data(
+        self, resource: Resource | str, params: Mapping[str, str] | None = None, **ranges: Any
+    ) -> list[Any]:
+        """Replace heroku3's, which prints a warning for every further page."""
+        segments = (resource,) if isinstance(resource, str) else tuple(resource)
+        wanted = self._get_headers_for_request(**ranges).get("Range")
+        return self._pages(Ask("GET", segments, "3", params, None, wanted, repeatable=True))
+
+
+def _list_of(page: Any) -> list[Any]:
+    if not isinstance(page, list):
+        raise TypeError("not a list")
+    return page

@@ -1,0 +1,147 @@
+"""Logs of builds and release commands, line by line, across cut connections."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from urllib3.exceptions import HTTPError, ReadTimeoutError
+
+from accelerator.errors import AcceleratorError
+from accelerator.heroku.answers import SIGNED, Call, NoAnswer
+from accelerator.heroku.exchange import Patience
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import requests
+
+    from accelerator.heroku.exchange import Exchange
+    from accelerator.heroku.storage import Storage
+    from accelerator.waiting import Deadline
+
+# The address of a log answers 404 until the first output; Heroku's CLI waits as long.
+STARTS_WITHIN_SECONDS = 100.0
+
+_CALL = Call("GET", SIGNED, repeatable=True)
+_BLOCK = 65536
+
+
+@dataclass(frozen=True, repr=False)
+class Streams:
+    """The `output_stream_url` of builds and releases."""
+
+    _exchange: Exchange
+    _storage: Storage
+
+    def follow(self, url: str, *, deadline: Deadline) -> Iterator[str]:
+        """Give the lines as they come, until the log ends or the deadline passes.
+
+        Logs are for eyes: what keeps one from being read ends the lines and raises nothing. What
+        became of a build or release is asked of the API.
+        """
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        rest = ""
+        for data in _Log(self._exchange, self._storage, url, deadline).blocks():
+            *lines, rest = (rest + decoder.decode(data)).split("\n")
+            yield from (line.removesuffix("\r") for line in lines)
+        rest += decoder.decode(b"", final=True)
+        if rest:
+            yield rest
+
+
+class _Quiet(Exception):  # no failure: the log has had nothing to say for a while
+    """Nothing came within one read timeout."""
+
+
+class _Log:
+    """The bytes of one log, each once, over as many connections as it takes."""
+
+    def __init__(self, exchange: Exchange, storage: Storage, url: str, deadline: Deadline) -> None:
+        self._exchange = exchange
+        self._storage = storage
+        self._url = url
+        self._deadline = deadline
+        self._starts = deadline.within(STARTS_WITHIN_SECONDS)
+        self._is_unstarted = False
+        self._position = 0
+        self._skip = 0
+        self._answer: requests.Response | None = None
+
+    def blocks(self) -> Iterator[bytes]:
+        """Give the bytes; a cut connection is replaced by one that starts where it ended."""
+        try:
+            while self._deadline.remaining > 0 and (data := self._next_block()):
+                yield data
+        except AcceleratorError:
+            return
+        finally:
+            self._drop()
+
+    def _next_block(self) -> bytes:
+        # Opening and the first read are one attempt: a connection without a byte is no progress.
+        while True:
+            patience = Patience(self._deadline, self._exchange.patience_seconds, self._is_starting)
+            try:
+                return self._exchange.repeat(_CALL, self._attempt, patience)
+            except _Quiet:
+                self._drop()
+
+    def _is_starting(self) -> bool:
+        return self._is_unstarted and self._starts.remaining > 0
+
+    def _attempt(self) -> bytes:
+        try:
+            return self._read()
+        except ReadTimeoutError:
+            raise _Quiet from None
+        except (HTTPError, OSError):
+            self._drop()
+            raise NoAnswer("the log was cut off", reached=True) from None
+
+    def _read(self) -> bytes:
+        while True:
+            answer = self._answer or self._open()
+            block = answer.raw.read1(_BLOCK, decode_content=False) if answer else b""
+            if not block:
+                return b""
+            # A NUL keeps a quiet connection open and is no part of the log.
+            data = block.replace(b"\0", b"")
+            fresh = data[self._skip :]
+            self._skip -= len(data) - len(fresh)
+            self._position += len(fresh)
+            if fresh:
+                return fresh
+
+    def _open(self) -> requests.Response | None:
+        """Ask for the rest of the log; None when there is none to come."""
+        headers = {"Accept": "text/plain", "Accept-Encoding": "identity"}
+        if self._position:
+            headers["Range"] = f"bytes={self._position}-"
+        answer = self._storage.open(self._url, headers, self._deadline)
+        self._is_unstarted = answer.status_code == 404
+        if answer.ok:
+            self._skip = self._position - _start_of(answer)
+            self._answer = answer
+            return answer
+        answer.close()
+        if self._is_unstarted or answer.status_code >= 500:
+            raise NoAnswer(f"answered {answer.status_code}", reached=True)
+        return None
+
+    def _drop(self) -> None:
+        if self._answer is not None:
+            self._answer.close()
+            self._answer = None
+
+
+def _start_of(answer: requests.Response) -> int:
+    """Give the position an answer begins at: 0 where the server takes no ranges."""
+    if answer.status_code != 206:
+        return 0
+    found = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
+    if found is None:
+        raise NoAnswer("part of a log came without its position", reached=True)
+    return int(found[1])

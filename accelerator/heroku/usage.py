@@ -1,0 +1,118 @@
+"""How much of the API was used: requests, round trips in sequence, retries, tokens left."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Answer = TypeVar("Answer")
+
+PLENTY = 1000
+SLOWEST = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What was asked of the API so far; storage and log streams are no part of it.
+
+    `round_trips` is the longest chain of requests that had to wait for one another.
+    """
+
+    requests: int
+    round_trips: int
+    retries: int
+    rate_limit_remaining: int | None
+
+
+class Meter:
+    """Counts for one client, from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._chain = threading.local()
+        self._requests = self._retries = self._longest = 0
+        self._remaining: int | None = None
+
+    @property
+    def usage(self) -> Usage:
+        """Give the counts as they are now."""
+        with self._lock:
+            return Usage(self._requests, self._longest, self._retries, self._remaining)
+
+    @property
+    def chain(self) -> int:
+        """Give the length of the chain of requests that led this thread to where it is."""
+        length: int = getattr(self._chain, "length", 0)
+        return length
+
+    @chain.setter
+    def chain(self, length: int) -> None:
+        self._chain.length = length
+        with self._lock:
+            self._longest = max(self._longest, length)
+
+    def count_request(self) -> None:
+        """Count a request, one more in this thread's chain."""
+        self.chain += 1
+        with self._lock:
+            self._requests += 1
+
+    def count_retry(self) -> None:
+        """Count a repetition."""
+        with self._lock:
+            self._retries += 1
+
+    def see_remaining(self, text: str | None) -> None:
+        """Note the `RateLimit-Remaining` of an answer, if it has one."""
+        if text is not None and text.isdecimal():
+            with self._lock:
+                self._remaining = int(text)
+
+
+def pace_at(remaining: int | None) -> float:
+    """Give the factor for polling pauses: 1 with plenty of tokens left, 8 with none."""
+    if remaining is None or remaining >= PLENTY:
+        return 1.0
+    return 1.0 + (SLOWEST - 1.0) * (1.0 - remaining / PLENTY)
+
+
+def run_together(calls: tuple[Callable[[], Any], ...], meter: Meter) -> tuple[Any, ...]:
+    """Run independent calls in parallel; all end, then the first error in order is raised.
+
+    Counts as the longest of its members. An interrupt is not held up by calls still running.
+    """
+    runs = [_Run(call, meter) for call in calls]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join()
+    meter.chain = max((run.chain for run in runs), default=meter.chain)
+    for run in runs:
+        if run.error is not None:
+            raise run.error
+    return tuple(run.answer for run in runs)
+
+
+class _Run(threading.Thread):
+    """One call of several; starts from the chain of the thread that made it."""
+
+    def __init__(self, call: Callable[[], Any], meter: Meter) -> None:
+        super().__init__(daemon=True)
+        self._call = call
+        self._meter = meter
+        self.chain = meter.chain
+        self.answer: Any = None
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        """Make the call and keep what came of it."""
+        self._meter.chain = self.chain
+        try:
+            self.answer = self._call()
+        except BaseException as error:  # raised again in the caller's thread
+            self.error = error
+        self.chain = self._meter.chain
