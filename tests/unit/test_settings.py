@@ -23,6 +23,7 @@ from accelerator.settings import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 UUID_KEY = "01234567-89ab-cdef-0123-456789abcdef"
@@ -163,7 +164,7 @@ CHOICES = {"prepare.strategy": "git", "on_miss": "fail", "lock": "off"}
 
 def sample(setting: Setting) -> str:
     """Give a text that the setting takes."""
-    samples = {
+    samples: dict[Callable[[Any], Any], str] = {
         parsing.parse_variable_name: "OTHER_KEY",
         parsing.parse_boolean: "no",
         parsing.parse_windows: "Mon 08:00-09:00 UTC",

@@ -1,0 +1,127 @@
+"""Find the API key: a variable, the netrc file, or git's credential helper; never a flag.
+
+The source is said, the value never: not even a broken value is repeated in a message.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from contextlib import suppress
+from netrc import NetrcParseError, netrc
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from accelerator.errors import KeyMissing, UsageProblem
+from accelerator.models import Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from accelerator.models import Endpoint
+
+HELPER_SECONDS = 10.0
+
+# Git must not ask anybody: not on the terminal, not in a window. An empty GIT_ASKPASS also keeps
+# git from falling back to core.askPass and SSH_ASKPASS.
+_NO_QUESTIONS = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ASKPASS": "",
+    "SSH_ASKPASS": "",
+    "GCM_INTERACTIVE": "never",
+}
+
+
+def find_key(
+    key_env: str, environment: Mapping[str, str], endpoint: Endpoint, home: Path
+) -> tuple[Secret, str]:
+    """Find the key and say where it was found; raises `KeyMissing` when it is nowhere.
+
+    The helper that git asks last is where `heroku login` keeps the key today
+    (``credential.https://git.heroku.com.helper``); it runs for ten seconds at most.
+    """
+    api_host, git_host = urlsplit(endpoint.api_url).netloc, urlsplit(endpoint.git_url).netloc
+    places: tuple[tuple[str, Callable[[], str | None]], ...] = (
+        (key_env, lambda: environment.get(key_env, "").strip()),
+        (f"~/.netrc (machine {api_host})", lambda: _from_netrc(home, api_host)),
+        (
+            f"git's credential helper for {git_host}",
+            lambda: _from_git(environment, endpoint.git_url),
+        ),
+    )
+    for source, look in places:
+        if value := look():
+            return _checked(value, source), source
+    raise KeyMissing(key_env, api_host)
+
+
+def _checked(value: str, source: str) -> Secret:
+    """Refuse what cannot be a key, before it breaks a header or travels anywhere."""
+    if not value.isascii() or not value.isprintable() or " " in value:
+        raise UsageProblem(
+            f"the API key from {source} has a blank, a line break or a letter no key has in it "
+            "(not shown here)",
+            "set it again; `heroku authorizations:create` makes a key for CI",
+        )
+    return Secret(value)
+
+
+def _from_netrc(home: Path, machine: str) -> str | None:
+    path = home / ("_netrc" if os.name == "nt" else ".netrc")
+    try:
+        # Not authenticators(): that would hand out the `default` entry, somebody else's password.
+        entry = netrc(str(path)).hosts.get(machine)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UsageProblem(f"{path} cannot be read: {error.strerror}") from None
+    except NetrcParseError as error:
+        # The parser's own message repeats the word it stumbled over, which may be a password.
+        raise UsageProblem(
+            f"{path} is malformed at line {error.lineno}", "correct it, or set the key's variable"
+        ) from None
+    except UnicodeDecodeError:
+        raise UsageProblem(f"{path} is not UTF-8 text") from None
+    return (entry[2] or "").strip() if entry else None
+
+
+def _from_git(environment: Mapping[str, str], git_url: str) -> str | None:
+    parts = urlsplit(git_url)
+    question = f"protocol={parts.scheme}\nhost={parts.netloc}\n\n"
+    try:
+        process = subprocess.Popen(
+            ["git", "credential", "fill"],
+            env={**environment, **_NO_QUESTIONS},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except OSError:
+        return None
+    with process:
+        try:
+            answer, _ = process.communicate(question.encode(), timeout=HELPER_SECONDS)
+        except subprocess.TimeoutExpired:
+            _kill(process)
+            return None
+        except BaseException:
+            _kill(process)
+            raise
+    return _password(answer) if process.returncode == 0 else None
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End git with the helper and whatever that started: a browser login waits for ever."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _password(answer: bytes) -> str | None:
+    for line in answer.decode("utf-8", "replace").splitlines():
+        name, _, value = line.partition("=")
+        if name == "password":
+            return value.strip()
+    return None

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from accelerator import credentials
+from accelerator.credentials import find_key
+from accelerator.errors import ExitCode, KeyMissing, UsageProblem
+from accelerator.models import Endpoint
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HEROKU = Endpoint("https://api.heroku.com", "https://git.heroku.com")
+LOCAL = Endpoint("http://127.0.0.1:5001", "http://127.0.0.1:5001")
+KEY = "01234567-89ab-cdef-0123-456789abcdef"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def environment(home: Path) -> dict[str, str]:
+    """Give git nothing but an empty configuration of its own."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "GIT_CONFIG_GLOBAL": str(home / ".gitconfig"),
+        "GIT_CONFIG_NOSYSTEM": "1",
+    }
+
+
+def configure_helper(home: Path, script: str, url: str = "https://git.heroku.com") -> Path:
+    """Register a credential helper the way the Heroku CLI does; it notes what it is asked."""
+    helper = home / "helper"
+    helper.write_text(f"#!/bin/sh\necho asked >> {home}/asked\n{script}\n")
+    helper.chmod(0o755)
+    (home / ".gitconfig").write_text(f'[credential "{url}"]\n\thelper = !{helper}\n')
+    return home / "asked"
+
+
+def test_the_variable_comes_first(home: Path, environment: dict[str, str]) -> None:
+    (home / ".netrc").write_text("machine api.heroku.com login x password other\n")
+    asked = configure_helper(home, "echo password=other")
+
+    key, source = find_key("SHOP_KEY", {**environment, "SHOP_KEY": KEY}, HEROKU, home)
+
+    assert (key.reveal(), source) == (KEY, "SHOP_KEY")
+    assert not asked.exists()
+
+
+def test_a_line_end_after_the_key_is_no_part_of_it(home: Path, environment: dict[str, str]) -> None:
+    key, _ = find_key("SHOP_KEY", {**environment, "SHOP_KEY": f"{KEY}\n"}, HEROKU, home)
+
+    assert key.reveal() == KEY
+
+
+NETRC = [
+    pytest.param(f"machine api.heroku.com login me password {KEY}", HEROKU, id="Heroku"),
+    pytest.param(f"machine 127.0.0.1:5001 login me password {KEY}", LOCAL, id="loopback, port"),
+    pytest.param(
+        f"machine example.com login a password b\nmachine api.heroku.com\n"
+        f"  login me\n  password {KEY}\nmachine git.heroku.com login me password c",
+        HEROKU,
+        id="among others",
+    ),
+]
+
+
+@pytest.mark.parametrize(("content", "endpoint"), NETRC)
+def test_the_netrc_entry_of_the_api_host_is_next(
+    home: Path, environment: dict[str, str], content: str, endpoint: Endpoint
+) -> None:
+    (home / ".netrc").write_text(content + "\n")
+
+    key, source = find_key("HEROKU_API_KEY", environment, endpoint, home)
+
+    assert key.reveal() == KEY
+    assert source.startswith("~/.netrc (machine ")
+
+
+@pytest.mark.git
+def test_gits_credential_helper_for_the_git_host_is_last(
+    home: Path, environment: dict[str, str]
+) -> None:
+    configure_helper(home, f"cat > {home}/question\necho username=heroku\necho password={KEY}")
+
+    key, source = find_key("HEROKU_API_KEY", environment, HEROKU, home)
+
+    assert (key.reveal(), source) == (KEY, "git's credential helper for git.heroku.com")
+    assert "host=git.heroku.com" in (home / "question").read_text()
+
+
+NOWHERE = [
+    pytest.param("default login x password somebodys", "exit 1", id="a default entry is no key"),
+    pytest.param("machine git.heroku.com login x password y", "exit 1", id="another machine"),
+    pytest.param("", "echo quit=1", id="a helper that gives up"),
+    pytest.param("", "echo username=x", id="a helper without a password"),
+]
+
+
+@pytest.mark.git
+@pytest.mark.parametrize(("content", "script"), NOWHERE)
+def test_a_key_that_is_nowhere_is_missing(
+    home: Path, environment: dict[str, str], content: str, script: str
+) -> None:
+    (home / ".netrc").write_text(content + "\n")
+    configure_helper(home, script)
+
+    with pytest.raises(KeyMissing) as raised:
+        find_key("SHOP_KEY", environment, HEROKU, home)
+
+    assert raised.value.exit_code == ExitCode.USAGE
+    assert "SHOP_KEY" in raised.value.message
+    assert "api.heroku.com" in raised.value.message
+
+
+@pytest.mark.git
+def test_a_helper_that_never_answers_is_ended_with_its_children(
+    home: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials, "HELPER_SECONDS", 1.0)
+    asked = configure_helper(home, f"exec 3> {home}/alive\nsleep 600 & wait")
+    os.mkfifo(home / "alive")
+    alive = os.open(home / "alive", os.O_RDONLY | os.O_NONBLOCK)
+
+    with pytest.raises(KeyMissing):
+        find_key("HEROKU_API_KEY", environment, HEROKU, home)
+
+    assert asked.exists()
+    # Reading ends only when nobody holds the other end any more.
+    os.set_blocking(alive, True)
+    assert os.read(alive, 1) == b""
+    os.close(alive)
+
+
+def test_without_git_there_is_no_helper_to_ask(home: Path) -> None:
+    with pytest.raises(KeyMissing):
+        find_key("HEROKU_API_KEY", {"PATH": str(home)}, HEROKU, home)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param("two words", id="blank"),
+        pytest.param("first\nsecond", id="line break"),
+        pytest.param("first\x00second", id="control character"),
+        pytest.param("schl\u00fcssel", id="not ASCII"),
+    ],
+)
+def test_a_broken_key_is_refused_without_being_shown(home: Path, value: str) -> None:
+    with pytest.raises(UsageProblem, match="SHOP_KEY") as raised:
+        find_key("SHOP_KEY", {"SHOP_KEY": value}, HEROKU, home)
+
+    shown = f"{raised.value} {raised.value.hint} {raised.value!r}"
+    assert not any(part in shown for part in value.replace("\x00", "\n").split("\n"))
+
+
+def test_a_malformed_netrc_file_is_named_without_what_is_in_it(
+    home: Path, environment: dict[str, str]
+) -> None:
+    (home / ".netrc").write_text("machine api.heroku.com login x\npassword a p4ssword\n")
+
+    with pytest.raises(UsageProblem, match=r"\.netrc is malformed at line \d") as raised:
+        find_key("HEROKU_API_KEY", environment, HEROKU, home)
+
+    assert "p4ssword" not in str(raised.value)
+    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__
+
+
+UNREADABLE = [
+    pytest.param(b"\xff\xfe", "is not UTF-8 text", id="not text"),
+    pytest.param(None, "cannot be read", id="a directory"),
+]
+
+
+@pytest.mark.parametrize(("content", "expected"), UNREADABLE)
+def test_an_unreadable_netrc_file_is_a_problem(
+    home: Path, environment: dict[str, str], content: bytes | None, expected: str
+) -> None:
+    path = home / ".netrc"
+    path.mkdir() if content is None else path.write_bytes(content)
+
+    with pytest.raises(UsageProblem, match=expected):
+        find_key("HEROKU_API_KEY", environment, HEROKU, home)
