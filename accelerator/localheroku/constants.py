@@ -77,3 +77,8 @@ ACCOUNT_SDK: Shape = {
     "mfa_experience": "legacy",
     "pipeline_cost_consent_at": None,
 }
+IMAGE_NOTHING: Shape = {
+    "base_image_name": None,
+    "buildpacks": None,
+    "current_build_architecture": [],
+}

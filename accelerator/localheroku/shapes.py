@@ -9,6 +9,7 @@ from accelerator.localheroku.constants import (
     ACCOUNT_NOTHING,
     ACCOUNT_SDK,
     GENERATION,
+    IMAGE_NOTHING,
     Shape,
     buildpack,
     long_time,
@@ -63,11 +64,7 @@ class Shapes:
     def app(self, app: App) -> Shape:
         """Return an app."""
         common = self._common_app(app)
-        extra: Shape = (
-            {"base_image_name": None, "buildpacks": None, "current_build_architecture": []}
-            if self.is_sdk
-            else {}
-        )
+        extra = IMAGE_NOTHING if self.is_sdk else {}
         generation = GENERATION if self.is_sdk else named("generation", GENERATION)
         return {**common, "acm": False, "generation": generation, "organization": None, **extra}
 
@@ -78,8 +75,7 @@ class Shapes:
     def _team_sdk(self) -> Shape:
         if not self.is_sdk:
             return {}
-        nothing = {"base_image_name": None, "buildpacks": None, "current_build_architecture": []}
-        return {**nothing, "generation": GENERATION}
+        return {**IMAGE_NOTHING, "generation": GENERATION}
 
     def _common_app(self, app: App) -> Shape:
         slug = releases.current_slug(self.engine.state, app)
