@@ -22,6 +22,7 @@ _TROUBLES = {
     "H13": "Connection closed without response",
     "H14": "No web processes running",
     "H18": "Server Request Interrupted",
+    "H20": "App boot timeout",
     "H21": "Backend connection refused",
     "H27": "Client Request Interrupted",
     "H80": "Maintenance mode",
@@ -51,6 +52,10 @@ class Backend:
     host: str
     port: int
     dyno: str
+
+
+# `WAIT` means that no dyno is up but one is starting: the request is kept until it is.
+Pick = Callable[[], Backend | Trouble | Literal["WAIT"]]
 
 
 class Failed(Exception):

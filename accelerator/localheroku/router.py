@@ -15,6 +15,7 @@ from accelerator.localheroku.exchange import (
     Exchange,
     Failed,
     Log,
+    Pick,
     Trouble,
     for_client,
     for_dyno,
@@ -26,18 +27,19 @@ from accelerator.localheroku.heads import BadMessage, Head
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-__all__ = ["Backend", "Router", "Trouble"]
+__all__ = ["Backend", "Pick", "Router", "Trouble"]
 
 
 _IDLE_CONNECTIONS = 16
 _LINGER_SECONDS = 1.0
+_LOOK_AGAIN_SECONDS = 0.02
 
 
 @dataclass
 class _Site:
     """One app's listener, its connections and what it keeps open to dynos."""
 
-    pick: Callable[[], Backend | Trouble]
+    pick: Pick
     log: Log
     server: asyncio.Server | None = None
     port: int = 0
@@ -69,15 +71,19 @@ class _Site:
 
 
 class Router:
-    """Serves apps on loopback; an answer must begin within `timeout` seconds."""
+    """Serves apps on loopback.
 
-    def __init__(self, host: str = "127.0.0.1", timeout: float = 30.0) -> None:
-        self._host, self._timeout = host, timeout
+    An answer must begin within `timeout` seconds; a request waits for a starting dyno for at
+    most `boot_timeout` seconds.
+    """
+
+    def __init__(
+        self, host: str = "127.0.0.1", timeout: float = 30.0, boot_timeout: float = 75.0
+    ) -> None:
+        self._host, self._timeout, self._boot_timeout = host, timeout, boot_timeout
         self._sites: dict[str, _Site] = {}
 
-    async def open(
-        self, app: str, pick: Callable[[], Backend | Trouble], log: Log, port: int = 0
-    ) -> int:
+    async def open(self, app: str, pick: Pick, log: Log, port: int = 0) -> int:
         """Listen for an app and return the port; `pick` is asked for each request."""
         site = _Site(pick, log)
 
@@ -126,14 +132,21 @@ class Router:
         began = time.monotonic()
         exchange = Exchange(request, request_id(request), client, site.port, site.log, began)
         try:
-            picked = site.pick()
-            if isinstance(picked, str):
-                raise Failed(picked)
-            exchange.backend = picked
-            return await self._forward(site, exchange, picked)
+            exchange.backend = backend = await self._choose(site)
+            return await self._forward(site, exchange, backend)
         except Failed as trouble:
             await _refuse(exchange, trouble.code)
             return False
+
+    async def _choose(self, site: _Site) -> Backend:
+        deadline = time.monotonic() + self._boot_timeout
+        while (picked := site.pick()) == "WAIT":
+            if time.monotonic() > deadline:
+                raise Failed("H20")
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        if isinstance(picked, str):
+            raise Failed(picked)
+        return picked
 
     async def _forward(self, site: _Site, exchange: Exchange, backend: Backend) -> bool:
         # Only these may be sent a second time, when a kept connection turns out to be dead.

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 import pytest
 
@@ -50,7 +51,7 @@ class Play:
     def __init__(self, router: Router) -> None:
         self.router = router
         self.log: list[str] = []
-        self.picked: Backend | Trouble = "H14"
+        self.picked: Backend | Trouble | Literal["WAIT"] = "H14"
         self.port = 0
         self._servers: list[asyncio.Server] = []
 
@@ -87,9 +88,11 @@ def _always(answer: bytes) -> Answer:
     return write
 
 
-def play(scene: Callable[[Play], Awaitable[None]], *, timeout: float = 30.0) -> None:
+def play(
+    scene: Callable[[Play], Awaitable[None]], *, timeout: float = 30.0, boot_timeout: float = 75.0
+) -> None:
     async def run() -> None:
-        stage = Play(Router(timeout=timeout))
+        stage = Play(Router(timeout=timeout, boot_timeout=boot_timeout))
         stage.port = await stage.router.open("shop", lambda: stage.picked, stage.log.append)
         try:
             async with asyncio.timeout(20):
@@ -182,6 +185,32 @@ def test_without_a_dyno_there_is_a_page_that_says_so(trouble: Trouble, words: st
         assert " dyno= " in stage.log[0]
 
     play(scene)
+
+
+def test_a_request_waits_for_a_dyno_that_is_starting() -> None:
+    async def scene(stage: Play) -> None:
+        stage.picked = "WAIT"
+        waiting = asyncio.create_task(stage.talk(GET))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+
+        await stage.dyno(OK)
+
+        assert (await waiting).endswith(b"hello")
+
+    play(scene)
+
+
+def test_a_dyno_that_starts_for_too_long_is_h20() -> None:
+    async def scene(stage: Play) -> None:
+        stage.picked = "WAIT"
+
+        answer = await stage.talk(GET)
+
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert 'code=H20 desc="App boot timeout"' in stage.log[0]
+
+    play(scene, boot_timeout=0.05)
 
 
 def test_a_dyno_that_refuses_connections_is_h21() -> None:
