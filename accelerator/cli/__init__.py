@@ -48,9 +48,8 @@ class LazyGroup(click.Group):
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
             near = get_close_matches(args[0], COMMANDS, 1)
-            if near and not args[0].startswith("-"):
-                error.message += f" Did you mean `{near[0]}`?"
-            raise
+            hint = f" Did you mean `{near[0]}`?" if near else ""
+            raise click.UsageError(error.message.rstrip(".") + "." + hint, ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """List the commands without importing any of them."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.command()
 @options.common
 @click.pass_obj
-def config(invocation: Invocation, **flags: Any) -> ExitCode:
+def config(invocation: Invocation, /, **flags: Any) -> ExitCode:
     """Show every setting, its value, and where the value came from.
 
     Flags come before ACCELERATOR_… variables, these before accelerator.toml, that before the

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @options.limits
 @options.common
 @click.pass_obj
-def deploy(invocation: Invocation, **flags: Any) -> ExitCode:
+def deploy(invocation: Invocation, /, **flags: Any) -> ExitCode:
     r"""Ship a commit the fastest honest way, and prove that it serves.
 
     Compares the commit with what the prepare app (--from) holds. On a match exactly that release

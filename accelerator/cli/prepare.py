@@ -11,7 +11,6 @@ from accelerator.cli import options
 from accelerator.cli.session import Session
 from accelerator.output.document import prepare_document
 from accelerator.output.summary import render_prepare
-from accelerator.repository import PushOutcome
 from accelerator.steps import prepare as step
 from accelerator.steps.report import PrepareReport
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from accelerator.cli.invocation import Invocation
     from accelerator.errors import ExitCode
     from accelerator.models import Commit
+    from accelerator.repository import PushOutcome
     from accelerator.steps.run import Run
 
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 @options.limits
 @options.common
 @click.pass_obj
-def prepare(invocation: Invocation, **flags: Any) -> ExitCode:
+def prepare(invocation: Invocation, /, **flags: Any) -> ExitCode:
     r"""Build a commit on the prepare app, while the tests run elsewhere.
 
     The source strategy uploads an archive of exactly the commit's tree and works from a shallow
@@ -77,7 +77,8 @@ def make_preparation(session: Session) -> Callable[[Run, Commit, PrepareReport],
     )
 
 
-def _push(session: Session, app: str, commit: Commit, on_line: Callable[[str], None]) -> bool:
+def _push(
+    session: Session, app: str, commit: Commit, on_line: Callable[[str], None]
+) -> PushOutcome:
     url = f"{session.endpoint.git_url}/{app}.git"
-    outcome = session.repository.push(commit.sha, url, key=session.key, on_line=on_line)
-    return outcome is not PushOutcome.DECLINED
+    return session.repository.push(commit.sha, url, key=session.key, on_line=on_line)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 @options.limits
 @options.common
 @click.pass_obj
-def ship(invocation: Invocation, **flags: Any) -> ExitCode:
+def ship(invocation: Invocation, /, **flags: Any) -> ExitCode:
     r"""Test and prepare at once, then deploy to each stage, verifying one before the next.
 
     Failing tests stop the build that runs beside them, and nothing is released. The API key is

@@ -18,7 +18,7 @@ from accelerator.events import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 MARKS = {"ok": ("done", "green"), "failed": ("FAILED", "red"), "skipped": ("skipped", "yellow")}
 
@@ -106,6 +106,6 @@ def render_seconds(seconds: float) -> str:
     return f"{minutes} min {rest:02d} s"
 
 
-def wants_color(stream: TextIO, environment: dict[str, str]) -> bool:
+def wants_color(stream: TextIO, environment: Mapping[str, str]) -> bool:
     """Say whether a stream should get colours: a terminal, and NO_COLOR not set."""
     return stream.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"

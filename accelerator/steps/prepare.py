@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from accelerator.errors import BuildFailed, NotFound, OutcomeUnknown
 from accelerator.events import LogLine
 from accelerator.models import ArtifactKind
+from accelerator.repository import PushOutcome
 from accelerator.steps.build import Source, start_build
 from accelerator.steps.follow import find_release_of_build, follow_build
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 class Pusher(Protocol):
     """Pushes a commit to an app's Heroku git repository; credentials stay out of sight."""
 
-    def __call__(self, app: str, commit: Commit, on_line: Callable[[str], None]) -> bool:
-        """Push `commit` to main; False when the hook declined it (the build failed)."""
+    def __call__(self, app: str, commit: Commit, on_line: Callable[[str], None]) -> PushOutcome:
+        """Push `commit` to main, whatever is there."""
 
 
 def prepare(run: Run, source: Source, commit: Commit, report: PrepareReport) -> PrepareReport:
@@ -51,9 +52,9 @@ def prepare_by_push(
     report.commit, report.strategy = commit, "git"
     with run.events.step("push", f"Push {commit.short} to {report.app}") as step:
         said = f"build {report.app}"
-        accepted = pusher(report.app, commit, lambda line: run.events.emit(LogLine(said, line)))
+        pushed = pusher(report.app, commit, lambda line: run.events.emit(LogLine(said, line)))
         report.build = _find_build(run, report.app, commit)
-        if not accepted:
+        if pushed is PushOutcome.DECLINED:
             raise BuildFailed(report.app, report.build.id if report.build else "of the push")
         if report.build is None:
             raise OutcomeUnknown(

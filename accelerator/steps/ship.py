@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from accelerator.errors import AcceleratorError, TestsFailed
 from accelerator.steps.deploy import DeployOrder, deploy
@@ -82,7 +82,7 @@ def _test(run: Run, tests: TestCommand) -> None:
 
 def _join(testing: Future[None] | None, preparing: Future[PrepareReport] | None) -> None:
     """Wait for both; the first failure comes out at once, without waiting for the other."""
-    pending: set[Future[None] | Future[PrepareReport]] = {f for f in (testing, preparing) if f}
+    pending: set[Future[Any]] = {future for future in (testing, preparing) if future}
     while pending:
         done, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)  # lets signals in
         for future in done:

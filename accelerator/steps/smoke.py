@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
@@ -71,7 +72,7 @@ def check_smoke(
         text = expected_text(check, commit)
         try:
             wait_for(
-                lambda url=url, check=check, text=text: ask(url, check.status, text),
+                partial(ask, url, check.status, text),
                 lambda answer: answer.flaw is None,
                 deadline,
             )

@@ -84,10 +84,10 @@ def _demand(release: Release, artifact: ArtifactRef) -> None:
 def _flaw_of_dynos(run: Run, release: Release, first: tuple[Dyno, ...]) -> str | None:
     """Wait until every dyno runs the release; no dynos at all is said aloud, and fine."""
     app = release.app_name
-    looks = iter([first])  # the first look was part of a parallel read; later ones ask again
+    looks = [first]  # the first look was part of a parallel read; later ones ask again
     try:
         dynos = wait_for(
-            lambda: _relevant(next(looks, None) or run.heroku.dynos.fetch(app)),
+            lambda: _relevant(looks.pop() if looks else run.heroku.dynos.fetch(app)),
             lambda seen: all(is_serving(dyno, release) for dyno in seen),
             run.deadline.within(run.waits.dynos),
             run.heroku.pace,

@@ -1,0 +1,121 @@
+"""`accelerator demo`: the whole story on this machine."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from accelerator.cli import options
+from accelerator.cli.session import Session
+from accelerator.demo import platform, story
+from accelerator.demo.report import DemoReport, demo_document, render_demo
+from accelerator.demo.repository import DemoRepository, change_sample, clone, make_sample
+from accelerator.errors import UsageProblem
+from accelerator.heroku import Heroku
+from accelerator.steps.run import Run, Waits
+from accelerator.waiting import Deadline
+
+if TYPE_CHECKING:
+    from accelerator.cli.invocation import Invocation
+    from accelerator.demo.platform import LocalPlatform
+    from accelerator.errors import ExitCode
+
+LIMIT_SECONDS = 900.0
+SAMPLE_TESTS = f"{sys.executable} -m unittest discover -s tests -t ."
+SAMPLE_SMOKE = ("/health {commit}",)
+
+
+@click.command()
+@click.option("--repo", metavar="DIR", help="Ship your own repository; it needs a Procfile.")
+@click.option("--test", metavar="CMD", help="The tests of your repository.")
+@click.option("--smoke", metavar="URL", multiple=True, help="Smoke checks.  [default: /]")
+@click.option(
+    "--env",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="A config var for the apps; {app} stands for the app's name. May be repeated.",
+)
+@click.option("--keep", is_flag=True, help="Leave the sites up until Ctrl-C.")
+@options.common
+@click.pass_obj
+def demo(invocation: Invocation, /, **flags: Any) -> ExitCode:
+    """See the whole story on the local platform: no account, no network.
+
+    Starts a Heroku-compatible platform on this machine, makes a prepare app, staging and
+    production in one pipeline, and ships two commits of a real application: the first is a miss
+    and gets built, the second is prepared beside its tests and promoted. Then the same commit
+    goes out the usual way, built at every stage, for comparison.
+    """
+    session = Session("demo", invocation, flags)
+    report = DemoReport()
+
+    def work() -> None:
+        with (
+            tempfile.TemporaryDirectory(prefix="accelerator-demo-") as folder,
+            platform.running(invocation.environment) as local,
+            _connect(session, local) as heroku,
+        ):
+            stage = _stage(session, flags, Path(folder), local, heroku)
+            own = flags["repo"] is not None
+            story.tell(
+                stage, report, (lambda: None) if own else lambda: change_sample(stage.repository)
+            )
+            if flags["keep"]:
+                _keep(session, local, report)
+
+    return session.perform(
+        work,
+        lambda outcome: demo_document(report, outcome),
+        lambda _: render_demo(report),
+    )
+
+
+def _stage(
+    session: Session, flags: dict[str, Any], folder: Path, local: LocalPlatform, heroku: Heroku
+) -> story.Stage:
+    own = flags["repo"] is not None
+    repository = _repository(session, flags, folder / "repository")
+    deadline = Deadline.after(session.clock, LIMIT_SECONDS)
+    given = dict(_split(pair) for pair in flags["env"])
+    return story.Stage(
+        run=Run(heroku, session.events, deadline, Waits()),
+        platform=local,
+        repository=repository,
+        environment=session.environment,
+        name="demo" if own else "guestbook",
+        tests=flags["test"] if own else flags["test"] or SAMPLE_TESTS,
+        smoke=flags["smoke"] or (("/",) if own else SAMPLE_SMOKE),
+        config_vars=given if own else {"DATABASE_FILE": f"{folder}/{{app}}.db", **given},
+    )
+
+
+def _repository(session: Session, flags: dict[str, Any], folder: Path) -> DemoRepository:
+    if flags["repo"] is None:
+        return make_sample(folder, session.environment)
+    return clone(session.invocation.directory / flags["repo"], folder, session.environment)
+
+
+def _connect(session: Session, local: LocalPlatform) -> Heroku:
+    deadline = Deadline.after(session.clock, LIMIT_SECONDS)
+    return Heroku(local.endpoint, local.key, deadline=deadline, listener=session.events.emit)
+
+
+def _keep(session: Session, local: LocalPlatform, report: DemoReport) -> None:
+    sites = ", ".join(report.sites.values())
+    session.events.note(f"\nThe sites stay up until Ctrl-C: {sites}")
+    session.events.note(f"export HEROKU_HOST={local.url}")
+    try:
+        local.process.wait()
+    except KeyboardInterrupt:
+        session.events.note("Stopping.")
+
+
+def _split(pair: str) -> tuple[str, str]:
+    name, equals, value = pair.partition("=")
+    if not equals or not name:
+        raise UsageProblem(f"--env {pair} is not NAME=VALUE")
+    return name, value

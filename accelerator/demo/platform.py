@@ -1,0 +1,77 @@
+"""The local platform as a child process, started and reached through its public doors only."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from accelerator.errors import UsageProblem
+from accelerator.models import Endpoint, Secret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+STOP_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPlatform:
+    """A running local platform."""
+
+    url: str
+    key: Secret
+    process: subprocess.Popen[str]
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Say where its API and git are."""
+        return Endpoint(self.url, self.url)
+
+    def environment(self, base: Mapping[str, str]) -> dict[str, str]:
+        """Give the environment that points a client at this platform and nowhere else."""
+        ours = {"HEROKU_HOST": self.url, "HEROKU_API_KEY": self.key.reveal()}
+        kept = {k: v for k, v in base.items() if not k.startswith(("HEROKU_", "ACCELERATOR_"))}
+        return {**kept, **ours}
+
+
+@contextlib.contextmanager
+def running(environment: Mapping[str, str]) -> Iterator[LocalPlatform]:
+    """Start a platform on a free port; it and all its dynos are gone afterwards."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "accelerator", "local", "--port", "0", "--json"],
+        env=dict(environment),
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # Ctrl-C is for the demo, which then stops the platform
+    )
+    try:
+        yield _read_start(process)
+    finally:
+        _stop(process)
+
+
+def _read_start(process: subprocess.Popen[str]) -> LocalPlatform:
+    line = process.stdout.readline() if process.stdout else ""
+    if not line:
+        raise UsageProblem(
+            "the local platform did not start",
+            "pip install 'slug-accelerator[local]', then try `accelerator local`",
+        )
+    told = json.loads(line)
+    return LocalPlatform(told["url"], Secret(told["api_key"]), process)
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    with process:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)

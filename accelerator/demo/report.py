@@ -1,0 +1,113 @@
+"""The demo's result: where the time went, beside building at every stage."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from accelerator.output.console import render_seconds
+from accelerator.output.document import render_error
+
+if TYPE_CHECKING:
+    from accelerator.output.document import Document
+    from accelerator.output.outcome import Outcome
+
+BAR_WIDTH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Lap:
+    """Seconds from the commit until tests are done, staging serves, production serves."""
+
+    tests: float
+    staging: float
+    production: float
+
+
+@dataclass
+class DemoReport:
+    """The documents of both deploys, and the laps of both ways."""
+
+    commits: dict[str, str] = field(default_factory=dict)
+    first: Document | None = None
+    second: Document | None = None
+    prepared: Lap | None = None
+    built: Lap | None = None
+    sites: dict[str, str] = field(default_factory=dict)
+
+
+def demo_document(report: DemoReport, outcome: Outcome) -> Document:
+    """Render the demo as ``accelerator.demo/1``; laps are seconds since the commit."""
+    return {
+        "schema": "accelerator.demo/1",
+        "ok": outcome.error is None,
+        "exit_code": int(outcome.exit_code),
+        "commits": report.commits,
+        "first": report.first,
+        "second": report.second,
+        "prepared_and_promoted": asdict(report.prepared) if report.prepared else None,
+        "built_at_every_stage": asdict(report.built) if report.built else None,
+        "sites": report.sites,
+        "error": render_error(outcome.error),
+    }
+
+
+def render_demo(report: DemoReport) -> str:
+    """Render what a viewer should take away."""
+    lines = [*_commit_lines(report), ""]
+    if report.prepared and report.built:
+        lines += _comparison(report.prepared, report.built)
+    lines += [f"{app}: {url}" for app, url in report.sites.items()]
+    return "\n".join(lines)
+
+
+def _commit_lines(report: DemoReport) -> list[str]:
+    lines = []
+    if report.first:
+        lines.append(
+            f"First commit:  {report.first['route']} ({report.first['reason']}): "
+            "built once on staging, the same slug released on production"
+        )
+    if report.second:
+        routes = ", ".join(
+            f"{stage['stage']} {stage['route']} ({stage['reason']})"
+            for stage in report.second["stages"]
+        )
+        lines.append(f"Second commit: {routes}")
+        lines += [f"               {line}" for line in _slugs(report.second)]
+    return lines
+
+
+def _slugs(document: Document) -> list[str]:
+    holders: dict[Any, list[str]] = {}
+    prepared = document["prepared"]
+    if prepared and prepared["artifact"]:
+        holders.setdefault(prepared["artifact"]["id"], []).append(prepared["app"])
+    for stage in document["stages"]:
+        for target in stage["targets"]:
+            holders.setdefault(target["artifact"]["id"], []).append(target["app"])
+    return [f"slug {ident}: {', '.join(apps)}" for ident, apps in holders.items()]
+
+
+def _comparison(prepared: Lap, built: Lap) -> list[str]:
+    longest = max(prepared.production, built.production)
+    ratio = built.production / prepared.production
+    return [
+        "Seconds since the commit (T tests and build, S staging serves, P production serves)",
+        f"  prepared and promoted   {render_seconds(prepared.production):>8}  "
+        f"{_bar(prepared, longest)}",
+        f"  built at every stage    {render_seconds(built.production):>8}  {_bar(built, longest)}",
+        f"  commit to production is {ratio:.1f} times as fast. The builds of this small "
+        "application take seconds; with real ones the",
+        "  difference is that of two builds and the tests, one after the other, against the "
+        "longer of one build and the tests.",
+        "",
+    ]
+
+
+def _bar(lap: Lap, longest: float) -> str:
+    """Draw a lap on a common axis: T, S and P fill the time up to their end."""
+    drawn = ""
+    for letter, end in (("T", lap.tests), ("S", lap.staging), ("P", lap.production)):
+        drawn += letter * max(1, round(end / longest * BAR_WIDTH) - len(drawn))
+    return drawn

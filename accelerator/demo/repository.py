@@ -1,0 +1,78 @@
+"""The repository the demo ships: the sample, or a clone of the user's own."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from typing import TYPE_CHECKING
+
+from accelerator.errors import UsageProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+AUTHOR = {
+    "GIT_AUTHOR_NAME": "Demo",
+    "GIT_AUTHOR_EMAIL": "demo@example.invalid",
+    "GIT_COMMITTER_NAME": "Demo",
+    "GIT_COMMITTER_EMAIL": "demo@example.invalid",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DemoRepository:
+    """A git repository of the demo's own; the user's is never touched."""
+
+    directory: Path
+    environment: Mapping[str, str]
+
+    def git(self, *arguments: str, **more: str) -> str:
+        """Run git; gives what it printed."""
+        done = subprocess.run(
+            ["git", *arguments],
+            cwd=self.directory,
+            env={**self.environment, **AUTHOR, **more},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise UsageProblem(f"git {arguments[0]} failed: {done.stderr.strip()}")
+        return done.stdout.strip()
+
+    def commit(self, subject: str) -> str:
+        """Commit what is there (also when nothing changed); gives the sha."""
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--no-verify", "--message", subject)
+        return self.git("rev-parse", "HEAD")
+
+
+def make_sample(to: Path, environment: Mapping[str, str]) -> DemoRepository:
+    """Make a repository of the sample application, without a commit yet."""
+    with as_file(files("accelerator.demo") / "sample") as sample:
+        shutil.copytree(sample, to, ignore=shutil.ignore_patterns("__pycache__"))
+    repository = DemoRepository(to, environment)
+    repository.git("init", "--quiet", "--initial-branch", "main")
+    return repository
+
+
+def change_sample(repository: DemoRepository) -> None:
+    """Make the change of the second commit: visitors see another title."""
+    module = repository.directory / "guestbook" / "__init__.py"
+    module.write_text(module.read_text().replace('"Guestbook"', '"The guestbook"'))
+
+
+def clone(source: Path, to: Path, environment: Mapping[str, str]) -> DemoRepository:
+    """Clone the user's repository; raises `UsageProblem` when it cannot be run."""
+    if not (source / "Procfile").is_file():
+        raise UsageProblem(
+            f"{source} has no Procfile, so it is not known how to run it",
+            "add a Procfile with a line such as `web: python -m http.server $PORT`",
+        )
+    to.mkdir()
+    repository = DemoRepository(to, environment)
+    repository.git("clone", "--quiet", str(source.resolve()), ".")
+    return repository

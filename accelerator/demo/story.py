@@ -1,0 +1,211 @@
+"""The demo's story: a miss, a hit, and the same commit the way it is usually done."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from base64 import b64encode
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from accelerator.demo.report import DemoReport, Lap
+from accelerator.errors import AcceleratorError
+from accelerator.steps.smoke import check_smoke, parse_check
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from accelerator.demo.platform import LocalPlatform
+    from accelerator.demo.repository import DemoRepository
+    from accelerator.steps.run import Run
+
+FEATURES = ("runtime-dyno-metadata", "runtime-dyno-build-metadata")
+STAGES = (("prepare", "development"), ("staging", "staging"), ("production", "production"))
+
+
+class DemoFailed(AcceleratorError):
+    """A command of the demo did not do what it should; its own output says why."""
+
+    code = "demo_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What the demo works with."""
+
+    run: Run
+    platform: LocalPlatform
+    repository: DemoRepository
+    environment: Mapping[str, str]
+    name: str
+    tests: str | None
+    smoke: tuple[str, ...]
+    config_vars: Mapping[str, str] = field(default_factory=dict)
+
+    def app(self, role: str) -> str:
+        """Name an app of the demo."""
+        return f"{self.name}-{role}"
+
+
+def tell(stage: Stage, report: DemoReport, change: Callable[[], None]) -> None:
+    """Tell the story; `change` makes the second commit's change in the working tree."""
+    note = stage.run.events.note
+    provision(stage)
+    note("\nFirst commit: nothing is prepared")
+    report.commits["first"] = stage.repository.commit("First commit of the demo")
+    report.first = deploy_unprepared(stage)
+    note("\nSecond commit: prepared beside its tests")
+    change()
+    second = report.commits["second"] = stage.repository.commit("Second commit of the demo")
+    report.second, report.prepared = ship(stage)
+    # Only now: an app has no formation before its first release with code.
+    stage.run.heroku.formation.scale(stage.app("prepare"), "web", 0)
+    note("\nThe same commit once more, built at every stage")
+    report.built = deploy_the_old_way(stage, second)
+    for role in ("staging", "production"):
+        app = stage.app(role)
+        report.sites[app] = stage.run.heroku.apps.fetch(app).web_url or ""
+
+
+def provision(stage: Stage) -> None:
+    """Make the three apps and their pipeline, as the write-ups do by hand."""
+    heroku = stage.run.heroku
+    with stage.run.events.step("provision", "Make three apps and their pipeline"):
+        pipeline = heroku.pipelines.create(stage.name)
+        for role, place in STAGES:
+            app = create_app(stage, role)
+            heroku.couplings.create(heroku.apps.fetch(app).id, pipeline.id, place)
+
+
+def create_app(stage: Stage, role: str) -> str:
+    """Create one app with its metadata features and config vars."""
+    heroku, app = stage.run.heroku, stage.app(role)
+    heroku.apps.create(app)
+    for feature in FEATURES:
+        heroku.features.enable(app, feature)
+    values = {name: value.replace("{app}", app) for name, value in stage.config_vars.items()}
+    if values:
+        heroku.config_vars.update(app, values)
+    return app
+
+
+def accelerate(stage: Stage, *arguments: str) -> dict[str, Any]:
+    """Run our own command as a user would; its talk is shown, its JSON document given back."""
+    shown = " ".join(f"'{word}'" if " " in word else word for word in arguments)
+    stage.run.events.note(f"$ accelerator {shown}")
+    done = subprocess.run(
+        [sys.executable, "-m", "accelerator", *arguments, "--json"],
+        cwd=stage.repository.directory,
+        env=stage.platform.environment(stage.environment),
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise DemoFailed(f"`accelerator {arguments[0]}` exited {done.returncode}")
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+def deploy_unprepared(stage: Stage) -> dict[str, Any]:
+    """Deploy a commit nobody prepared: a miss, built once, for both targets."""
+    return accelerate(
+        stage,
+        "deploy",
+        *("--from", stage.app("prepare")),
+        *("--to", stage.app("staging"), "--to", stage.app("production")),
+        *smoke_flags(stage),
+    )
+
+
+def ship(stage: Stage) -> tuple[dict[str, Any], Lap]:
+    """Ship a commit: tests beside the build, then promotions."""
+    tests = ("--test", stage.tests) if stage.tests else ()
+    document = accelerate(
+        stage,
+        "ship",
+        *tests,
+        *("--from", stage.app("prepare")),
+        *("--to", "staging", "--to", "production"),
+        *smoke_flags(stage),
+    )
+    return document, lap_of(document)
+
+
+def lap_of(document: dict[str, Any]) -> Lap:
+    """Read from a ship's document when each part was done, counted from its first step."""
+    steps = document["steps"]
+    begin = min(datetime.fromisoformat(step["started_at"]) for step in steps)
+    ends = [
+        (
+            step,
+            (datetime.fromisoformat(step["started_at"]) - begin).total_seconds() + step["seconds"],
+        )
+        for step in steps
+    ]
+    ahead = [end for step, end in ends if step["name"] in {"test", "archive", "upload", "build"}]
+    verified = sorted(end for step, end in ends if step["name"] == "verify")
+    return Lap(max(ahead), verified[0], verified[-1])
+
+
+def smoke_flags(stage: Stage) -> tuple[str, ...]:
+    """Give the smoke checks as flags."""
+    return tuple(word for check in stage.smoke for word in ("--smoke", check))
+
+
+def deploy_the_old_way(stage: Stage, sha: str) -> Lap:
+    """Do the same commit on two fresh apps as most pipelines do: test, push, push; measured.
+
+    Fresh apps, as the prepare app was fresh: no side has a build cache.
+    """
+    apps = [create_app(stage, role) for role in ("old-staging", "old-production")]
+    clock = stage.run.events.clock
+    begun, laps = clock.now(), []
+    try:
+        with stage.run.events.step("test", "Tests first"):
+            _test(stage)
+        laps.append(clock.now() - begun)
+        for app in apps:
+            with stage.run.events.step("push", f"git push to {app}, and smoke"):
+                _push(stage, app, sha)
+            laps.append(clock.now() - begun)
+    finally:
+        for app in apps:
+            stage.run.heroku.apps.destroy(app)
+    return Lap(*laps)
+
+
+def _test(stage: Stage) -> None:
+    if stage.tests is None:
+        return
+    done = subprocess.run(  # noqa: S602  # the user's own command line
+        stage.tests,
+        shell=True,
+        cwd=stage.repository.directory,
+        env=dict(stage.environment),
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise DemoFailed(f"the tests failed: {done.stdout.decode(errors='replace')[-2000:]}")
+
+
+def _push(stage: Stage, app: str, sha: str) -> None:
+    """Push with plain git, then wait for the app to answer: smoke is part of both ways."""
+    basic = b64encode(f":{stage.platform.key.reveal()}".encode()).decode()
+    stage.repository.git(
+        "push",
+        "--quiet",
+        f"{stage.platform.url}/{app}.git",
+        f"{sha}:refs/heads/main",
+        GIT_CONFIG_COUNT="1",
+        GIT_CONFIG_KEY_0=f"http.{stage.platform.url}/.extraHeader",
+        GIT_CONFIG_VALUE_0=f"Authorization: Basic {basic}",
+        GIT_TERMINAL_PROMPT="0",
+    )
+    checks = tuple(parse_check(check) for check in stage.smoke)
+    web_url = stage.run.heroku.apps.fetch(app).web_url
+    flaw = check_smoke(stage.run, checks, web_url, None)
+    if flaw is not None:
+        raise DemoFailed(f"{app}: {flaw}")

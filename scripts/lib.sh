@@ -1,0 +1,23 @@
+# Shared by the door scripts: a virtual environment of the checkout's own, made once.
+# Usage: . scripts/lib.sh; make_environment EXTRA
+
+make_environment() {
+  extra=$1
+  stamp=.venv/.installed-$extra
+  python=${PYTHON:-python3}
+  if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+    echo "error: Python 3.11 or newer is needed (set PYTHON to one)" >&2
+    exit 2
+  fi
+  command -v git >/dev/null || { echo "error: git is needed" >&2; exit 2; }
+  # The dev extra holds all of the local one.
+  if [ "$extra" = local ] && [ -e .venv/.installed-dev ]; then stamp=.venv/.installed-dev; fi
+  if [ ! -e "$stamp" ] || [ pyproject.toml -nt "$stamp" ]; then
+    [ -x .venv/bin/python ] || { echo "Creating .venv" >&2; "$python" -m venv .venv; }
+    echo "Installing accelerator[$extra] into .venv" >&2
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[$extra]"
+    touch "$stamp"
+  fi
+  PATH=$PWD/.venv/bin:$PATH
+  export PATH
+}
