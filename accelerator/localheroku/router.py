@@ -25,7 +25,7 @@ from accelerator.localheroku.exchange import (
 from accelerator.localheroku.heads import BadMessage, Head
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable
 
 __all__ = ["Backend", "Pick", "Router", "Trouble"]
 

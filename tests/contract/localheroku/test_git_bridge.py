@@ -373,6 +373,24 @@ def test_a_killed_client_stops_neither_build_nor_release(site: Site, clone: Clon
     assert site.heads() == {"refs/heads/main": sha}
 
 
+def test_a_platform_that_ends_refuses_the_pushes_under_way(site: Site, clone: Clone) -> None:
+    clone.commit()
+    building = threading.Event()
+
+    async def build(_: Push) -> bool:
+        building.set()
+        return await asyncio.Event().wait()
+
+    site.build = build
+
+    with _pushing(clone, site) as process:
+        assert building.wait(20)
+        asyncio.run_coroutine_threadsafe(site.bridge.close(), _loop_of(site.built[0])).result(20)
+
+    assert process.returncode != 0
+    assert (site.heads(), site.released) == ({}, [])
+
+
 def test_the_machines_own_git_settings_have_no_say(
     site: Site, clone: Clone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -243,6 +243,30 @@ def test_a_dyno_that_hangs_up_without_an_answer_is_h13() -> None:
     play(scene)
 
 
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        pytest.param(b"SSH-2.0-dropbear\r\n\r\n", "H13", id="no HTTP"),
+        pytest.param(b"HTTP/1.1 OK yes\r\n\r\n", "H13", id="no status"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", "H13", id="no length"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nhello\r\n",
+            "H18",
+            id="no chunks",
+        ),
+    ],
+)
+def test_a_dyno_that_talks_nonsense_is_cut_off(answer: bytes, code: str) -> None:
+    async def scene(stage: Play) -> None:
+        await stage.dyno(answer)
+
+        await stage.talk(GET)
+
+        assert f"code={code}" in stage.log[0]
+
+    play(scene)
+
+
 def test_a_dyno_that_does_not_answer_in_time_is_h12() -> None:
     async def wait(_: bytes, reader: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
         await reader.read()
