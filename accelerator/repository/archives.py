@@ -1,0 +1,158 @@
+"""Source archives: exactly the tree of a commit, byte for byte, streamed.
+
+`git archive` is not used: ``export-ignore``, ``export-subst`` and the text attributes of the tree
+would have a say. Reading the blobs with one ``git cat-file --batch`` and writing the tar headers
+here takes about a fifth longer (0.6 s for 5000 files of 80 MB) and knows nothing of attributes.
+"""
+
+from __future__ import annotations
+
+import gzip
+import tempfile
+from dataclasses import dataclass
+from tarfile import PAX_FORMAT, SYMTYPE, TarInfo
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
+
+from accelerator.errors import RepositoryProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+
+    from accelerator.repository.commands import Git
+
+_CHUNK = 1 << 18
+_BLOCK = 512
+_SYMLINK, _EXECUTABLE, _GITLINK = "120000", "100755", "160000"
+
+# Memory must not grow with the repository: big blobs are streamed, packs mapped in small windows.
+_LEAN = (
+    *("-c", "core.bigFileThreshold=1m"),
+    *("-c", "core.packedGitWindowSize=1m"),
+    *("-c", "core.packedGitLimit=16m"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the tree: `mode` is git's, `path` may be any bytes git takes."""
+
+    mode: str
+    object_id: str
+    path: str
+
+    @property
+    def is_submodule(self) -> bool:
+        """Tell whether this only points at a commit of another repository."""
+        return self.mode == _GITLINK
+
+
+def list_tree(git: Git, commit_sha: str) -> list[Entry]:
+    """List all files, links and submodules of a commit, with paths from the root."""
+    answer = git.ask("ls-tree", "-r", "-z", "--full-tree", commit_sha)
+    if answer.status != 0:
+        raise RepositoryProblem(f"the tree of {commit_sha} cannot be read: {answer.complaint}")
+    entries = []
+    for line in answer.out.split(b"\0")[:-1]:
+        head, _, path = line.partition(b"\t")
+        mode, _, object_id = head.decode("ascii").split(" ")
+        entries.append(Entry(mode, object_id, path.decode("utf-8", "surrogateescape")))
+    return entries
+
+
+def write_archive(git: Git, entries: Sequence[Entry], mtime: int, to: BinaryIO) -> int:
+    """Write a compressed tar of the entries' exact bytes; gives the size it came to.
+
+    Nothing in it depends on the moment or the machine: twice the same commit is twice the same
+    tar. Every file has the time of the commit.
+    """
+    counted = _Counted(to)
+    try:
+        _write_members(git, entries, mtime, counted)
+    except OSError as error:
+        raise RepositoryProblem(
+            f"the source archive could not be written: {error.strerror}",
+            "is the disk full? TMPDIR says where temporary files go",
+        ) from error
+    return counted.size
+
+
+def _write_members(git: Git, entries: Sequence[Entry], mtime: int, to: _Counted) -> None:
+    with tempfile.TemporaryFile() as wanted:
+        wanted.writelines(f"{entry.object_id}\n".encode() for entry in entries)
+        wanted.seek(0)
+        batch = (*_LEAN, "cat-file", "--batch", "--buffer")
+        with git.running(*batch, stdin=wanted) as process, _compressor(to) as out:
+            source = cast("IO[bytes]", process.stdout)
+            for entry in entries:
+                _write_entry(entry, mtime, source, out)
+            out.write(bytes(2 * _BLOCK))
+
+
+def _write_entry(entry: Entry, mtime: int, source: IO[bytes], out: IO[bytes]) -> None:
+    size = _read_size(entry, source)
+    info = TarInfo(entry.path)
+    info.mtime = mtime
+    if entry.mode == _SYMLINK:
+        info.type, info.mode = SYMTYPE, 0o777
+        info.linkname = source.read(size).decode("utf-8", "surrogateescape")
+        out.write(_header(info))
+    else:
+        info.size, info.mode = size, 0o755 if entry.mode == _EXECUTABLE else 0o644
+        out.write(_header(info))
+        for chunk in _chunks(source, size):
+            out.write(chunk)
+        out.write(bytes(-size % _BLOCK))
+    source.read(1)  # the line end that `cat-file` puts after every object
+
+
+def _read_size(entry: Entry, source: IO[bytes]) -> int:
+    answer = source.readline().split()
+    if len(answer) != 3 or answer[1] != b"blob":
+        raise RepositoryProblem(
+            f"the content of {entry.path} is missing from this clone",
+            "a partial clone must be able to reach its origin; or fetch without --filter",
+        )
+    return int(answer[2])
+
+
+def _chunks(source: IO[bytes], size: int) -> Iterator[bytes]:
+    while size:
+        chunk = source.read(min(size, _CHUNK))
+        if not chunk:
+            raise RepositoryProblem("git ended in the middle of a file: the archive is not whole")
+        size -= len(chunk)
+        yield chunk
+
+
+def _header(info: TarInfo) -> bytes:
+    return info.tobuf(PAX_FORMAT, "utf-8", "surrogateescape")
+
+
+class _Counted:
+    """Counts what passes through to a stream, and leaves closing it to its owner."""
+
+    def __init__(self, to: BinaryIO) -> None:
+        self._to = to
+        self.size = 0
+
+    def write(self, data: bytes) -> int:
+        """Pass the bytes on."""
+        self._to.write(data)
+        self.size += len(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Pass the wish on."""
+        self._to.flush()
+
+
+def _compressor(to: _Counted) -> AbstractContextManager[IO[bytes]]:
+    target = cast("BinaryIO", to)
+    try:
+        from isal import igzip_threaded  # noqa: PLC0415  # not on every machine
+    except ImportError:  # no wheel for this machine; zlib's lowest level is the next best
+        slower = gzip.GzipFile(filename="", fileobj=target, mode="wb", compresslevel=1, mtime=0)
+        return cast("AbstractContextManager[IO[bytes]]", slower)
+    compress = cast("Callable[..., AbstractContextManager[IO[bytes]]]", igzip_threaded.open)
+    return compress(target, "wb", compresslevel=3, threads=1, block_size=1 << 20)

@@ -1,0 +1,166 @@
+"""The repository that is deployed from: which commit, how related, its source, its push."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from accelerator.errors import NotFound, RepositoryProblem, ShallowClone
+from accelerator.models import Commit
+from accelerator.repository import archives
+from accelerator.repository.commands import Git, open_repo
+from accelerator.repository.pushing import Push, PushOutcome, run_push
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from git import Repo
+
+    from accelerator.models import Secret
+
+_FULL_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_FORMAT = "--format=%H%n%T%n%ct%n%s"
+
+
+class Ancestry(StrEnum):
+    """Whether one commit is an ancestor of another, as far as this clone can tell."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+class Repository:
+    """A git repository, opened by `open`; closes with `close` or as a context manager."""
+
+    def __init__(self, repo: Repo, environment: Mapping[str, str]) -> None:
+        self._repo = repo
+        self._environment = dict(environment)
+        self._git = Git(repo, environment)
+
+    @classmethod
+    def open(cls, path: Path, environment: Mapping[str, str]) -> Repository:
+        """Open the repository around `path`; git's children get `environment` on top of ours."""
+        return cls(open_repo(path), environment)
+
+    def __enter__(self) -> Repository:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of what GitPython holds open."""
+        self._repo.close()
+
+    @property
+    def root(self) -> Path:
+        """Give the top folder: of the working tree, or of the bare repository."""
+        return Path(self._repo.working_tree_dir or self._repo.git_dir)
+
+    @property
+    def is_shallow(self) -> bool:
+        """Tell whether this clone lacks history."""
+        return self._git.ask("rev-parse", "--is-shallow-repository").text == "true"
+
+    def resolve(self, revision: str) -> Commit:
+        """Read the commit that a sha, branch, tag or expression names."""
+        if revision.startswith("-") or "\0" in revision or not revision.strip():
+            raise self._not_found(revision, "that is no revision")
+        found = self._git.ask("rev-parse", "--verify", f"{revision}^{{commit}}")
+        if found.status != 0:
+            raise self._not_found(revision, found.complaint)
+        # rev-list, not log: the user's settings for `git log` have no say in it.
+        read = self._git.ask("rev-list", "-1", "--encoding=UTF-8", _FORMAT, found.text, "--")
+        _, sha, tree, seconds, subject = read.out.decode("utf-8", "replace").split("\n")[:5]
+        return Commit(sha, tree, datetime.fromtimestamp(int(seconds), UTC), subject)
+
+    def ancestry(self, older: str, newer: str) -> Ancestry:
+        """Tell whether `older` is an ancestor of `newer`, or the same commit.
+
+        ``UNKNOWN`` only where this clone cannot tell: `newer` is missing, `older` is no full sha
+        (what Heroku keeps as commit is free text), or the history of `newer` is cut off before it
+        could have met `older`.
+        """
+        if not _FULL_SHA.fullmatch(older) or not self._has(newer):
+            return Ancestry.UNKNOWN
+        if self._is_ancestor(older, newer):
+            return Ancestry.YES
+        # Where all history of `newer` is here, a commit that is missing is no part of it.
+        if self._is_ancestor(newer, older) or not self._is_cut_off(newer):
+            return Ancestry.NO
+        return Ancestry.UNKNOWN
+
+    def submodules(self, commit: Commit) -> tuple[str, ...]:
+        """List the paths where the commit points at other repositories."""
+        entries = archives.list_tree(self._git, commit.sha)
+        return tuple(entry.path for entry in entries if entry.is_submodule)
+
+    def archive(self, commit: Commit, to: BinaryIO) -> int:
+        """Stream a ``.tar.gz`` of exactly the commit's tree to `to`; gives its size in bytes.
+
+        No attribute of the tree changes or leaves out anything. Submodules are not in the tree:
+        a commit that has some is refused, rather than built without them.
+        """
+        entries = archives.list_tree(self._git, commit.sha)
+        if paths := [entry.path for entry in entries if entry.is_submodule]:
+            raise RepositoryProblem(
+                f"{commit.short} has submodules ({', '.join(paths)}), "
+                "which a source archive cannot carry",
+                "use --strategy git: Heroku fetches public submodules of a pushed commit",
+            )
+        moment = commit.committed_at
+        return archives.write_archive(
+            self._git, entries, int(moment.timestamp()) if moment else 0, to
+        )
+
+    def demand_history(self) -> None:
+        """Raise `ShallowClone` where a push from here would be rejected."""
+        if self.is_shallow:
+            raise ShallowClone
+
+    def push(  # noqa: PLR0913  # the four without a default are what every caller gives
+        self,
+        commit_sha: str,
+        url: str,
+        *,
+        key: Secret,
+        on_line: Callable[[str], None],
+        branch: str = "main",
+        force: bool = True,
+        timeout_seconds: float | None = None,
+    ) -> PushOutcome:
+        """Push one commit with the key; the server's lines go to `on_line` as they come.
+
+        Writes nothing into the repository's configuration. That the build failed or the branch
+        has moved comes back as an outcome; raises where the key, the app or the connection is the
+        trouble, `OutcomeUnknown` where the build may be going on, and `ShallowClone` before
+        anything is sent.
+        """
+        self.demand_history()
+        push = Push(commit_sha, url, branch, force, timeout_seconds)
+        return run_push(self._git, push, key, self._environment, on_line)
+
+    def _has(self, sha: str) -> bool:
+        return bool(sha) and self._git.ask("cat-file", "-e", f"{sha}^{{commit}}").status == 0
+
+    def _is_ancestor(self, older: str, newer: str) -> bool:
+        return self._git.ask("merge-base", "--is-ancestor", "--", older, newer).status == 0
+
+    def _is_cut_off(self, sha: str) -> bool:
+        """Tell whether the history of a commit ends at the edge of a shallow clone."""
+        path = self.root / self._git.ask("rev-parse", "--git-path", "shallow").text
+        edge = set(path.read_text("ascii").split()) if path.is_file() else set()
+        return bool(edge) and not edge.isdisjoint(self._git.ask("rev-list", sha, "--").text.split())
+
+    def _not_found(self, revision: str, complaint: str) -> NotFound:
+        hint = "check the spelling, or fetch the commit first"
+        if self.is_shallow:
+            hint = (
+                "this clone is shallow: `git fetch --unshallow`, or fetch just this commit "
+                f"with `git fetch --depth 1 origin {revision}`"
+            )
+        return NotFound(f"no commit {revision!r} in {self.root.name}: {complaint}", hint)

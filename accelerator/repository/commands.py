@@ -1,0 +1,125 @@
+"""Run git through GitPython: environment, answers and processes, but no meaning."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from accelerator.errors import RepositoryProblem
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from git import Repo
+
+# GitPython starts from the process's own environment and can only add to it, so what must not
+# hold is overwritten. English, because outcomes are told apart by git's words; no replaced objects,
+# because what is shipped is the commit that was named.
+_ALWAYS = {"LC_ALL": "C", "LANGUAGE": "C", "GIT_NO_REPLACE_OBJECTS": "1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What git said: exit status, standard output as bytes, standard error as text."""
+
+    status: int
+    out: bytes
+    error: str
+
+    @property
+    def text(self) -> str:
+        """Give the output as one stripped text."""
+        return self.out.decode("utf-8", "replace").strip()
+
+    @property
+    def complaint(self) -> str:
+        """Give the last thing git complained about, without its prefix."""
+        lines = [line for line in self.error.splitlines() if line.strip()] or ["git said nothing"]
+        blamed = [line for line in lines if line.startswith(("fatal:", "error:"))]
+        return (blamed or lines)[0].partition(": ")[2] if blamed else lines[-1].strip()
+
+
+class Git:
+    """Runs git commands in one repository, with one environment."""
+
+    def __init__(self, repo: Repo, environment: Mapping[str, str]) -> None:
+        self._git = repo.git
+        self._environment = dict(environment)
+
+    def ask(self, *arguments: str) -> Answer:
+        """Run git to its end; the exit status is the caller's to judge."""
+        from git.exc import GitCommandNotFound  # noqa: PLC0415  # see open_repo
+
+        try:
+            status, out, error = self._git.execute(
+                [self._git.GIT_PYTHON_GIT_EXECUTABLE, *arguments],
+                env={**self._environment, **_ALWAYS},
+                with_extended_output=True,
+                with_exceptions=False,
+                stdout_as_string=False,
+            )
+        except GitCommandNotFound as missing:
+            raise git_missing() from missing
+        answer = Answer(int(status), bytes(out), str(error))
+        if "dubious ownership" in answer.error:
+            raise RepositoryProblem(
+                "git refuses to read this repository, because somebody else owns its folder",
+                "`git config --global --add safe.directory '*'` in the job, or run as the owner",
+            )
+        return answer
+
+    @contextmanager
+    def running(
+        self, *arguments: str, stdin: Any = None, environment: Mapping[str, str] | None = None
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """Start git with pipes; when the block ends early, git and all its helpers are ended."""
+        holder = self._git.execute(
+            [self._git.GIT_PYTHON_GIT_EXECUTABLE, *arguments],
+            istream=stdin,
+            env={**self._environment, **(environment or {}), **_ALWAYS},
+            as_process=True,
+            start_new_session=True,
+        )
+        process: subprocess.Popen[bytes] = holder.proc  # type: ignore[assignment]  # just started
+        try:
+            yield process
+        except BaseException:
+            end(process)
+            raise
+        finally:
+            for pipe in (process.stdout, process.stderr):
+                if pipe is not None:
+                    pipe.close()
+            process.wait()
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process started by `Git.running`, with its children."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def git_missing() -> RepositoryProblem:
+    """Say that there is no git; only the strategies that need one run into this."""
+    return RepositoryProblem("git was not found", "install git, or put it on PATH")
+
+
+def open_repo(path: Path) -> Repo:
+    """Open the repository that holds `path`, however deep inside."""
+    try:
+        from git import Repo  # noqa: PLC0415  # costs 30 ms, and a full sha needs no repository
+        from git.exc import InvalidGitRepositoryError, NoSuchPathError  # noqa: PLC0415  # same
+    except ImportError as missing:  # GitPython looks for git when it is imported
+        raise git_missing() from missing
+    try:
+        return Repo(path, search_parent_directories=True)
+    except (InvalidGitRepositoryError, NoSuchPathError) as error:
+        raise RepositoryProblem(
+            f"{path} is not inside a git repository",
+            "run this in a checkout of the app (in CI: after the checkout step)",
+        ) from error

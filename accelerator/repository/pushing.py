@@ -1,0 +1,220 @@
+"""`git push` of one commit to Heroku: the key travels in the child's environment only."""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from threading import Event, Timer
+from typing import IO, TYPE_CHECKING, cast
+from urllib.parse import urlsplit
+
+from accelerator.errors import (
+    KeyRefused,
+    NotFound,
+    OutcomeUnknown,
+    RateLimited,
+    RequestInvalid,
+    ShallowClone,
+    Unreachable,
+)
+from accelerator.repository.commands import end
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable, Mapping
+
+    from accelerator.errors import AcceleratorError
+    from accelerator.models import Secret
+    from accelerator.repository.commands import Git
+
+
+class PushOutcome(StrEnum):
+    """What became of a push that the server answered."""
+
+    PUSHED = "pushed"
+    UP_TO_DATE = "up_to_date"
+    DECLINED = "declined"  # by the server's hook: the build failed
+    NOT_FAST_FORWARD = "not_fast_forward"
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One push: `sha` to `branch` of the repository at `url`, which carries no credentials.
+
+    After `timeout_seconds` git is ended. That does not end the build on Heroku's side.
+    """
+
+    sha: str
+    url: str
+    branch: str = "main"
+    force: bool = True
+    timeout_seconds: float | None = None
+
+
+def run_push(
+    git: Git,
+    push: Push,
+    key: Secret,
+    environment: Mapping[str, str],
+    on_line: Callable[[str], None],
+) -> PushOutcome:
+    """Push, and hand the server's lines to `on_line` as they come."""
+    redact = _Redactor(key)
+    arguments = (
+        *("push", "--porcelain", "--no-verify", "--no-follow-tags", "--no-signed"),
+        *("--recurse-submodules=no", *(("--force",) if push.force else ())),
+        *("--", push.url, f"{push.sha}:refs/heads/{push.branch}"),
+    )
+    late = Event()
+    own = _child_environment(environment, push.url, key)
+    with git.running(*arguments, environment=own) as process:
+        watch = _watch(process, push.timeout_seconds, late)
+        try:
+            complaints = _follow(cast("IO[bytes]", process.stderr), redact, on_line)
+            report = redact(cast("IO[bytes]", process.stdout).read().decode("utf-8", "replace"))
+            status = process.wait()
+        finally:
+            watch.cancel()
+    if late.is_set():
+        raise _unfinished(push, f"git did not end within {push.timeout_seconds:g} seconds")
+    return _judge(push, status, report, complaints)
+
+
+def _watch(process: subprocess.Popen[bytes], seconds: float | None, late: Event) -> Timer:
+    def give_up() -> None:
+        late.set()
+        end(process)
+
+    watch = Timer(seconds or 0, give_up)
+    watch.daemon = True
+    if seconds is not None:
+        watch.start()
+    return watch
+
+
+class _Redactor:
+    """Takes the key, plain or encoded, out of whatever is to be shown."""
+
+    def __init__(self, key: Secret) -> None:
+        self._words = tuple(word for word in (key.reveal(), _basic(key)) if word)
+
+    def __call__(self, text: str) -> str:
+        for word in self._words:
+            text = text.replace(word, "***")
+        return text
+
+
+def _basic(key: Secret) -> str:
+    return base64.b64encode(f":{key.reveal()}".encode()).decode("ascii")
+
+
+def _child_environment(environment: Mapping[str, str], url: str, key: Secret) -> dict[str, str]:
+    """Add the key as a header for this server only, after whatever configuration is there already.
+
+    No helper is asked (today's would take a second) or told to store the key, redirects are not
+    followed with it, and git's own tracing may not print it.
+    """
+    parts = urlsplit(url)
+    header = f"http.{parts.scheme}://{parts.netloc}/.extraHeader"
+    entries = (
+        (header, ""),  # empties the list, so that there is one Authorization header
+        (header, f"Authorization: Basic {_basic(key)}"),
+        ("credential.helper", ""),
+        (f"credential.{parts.scheme}://{parts.netloc}.helper", ""),
+        ("http.followRedirects", "false"),
+        ("push.pushOption", ""),
+    )
+    given = environment.get("GIT_CONFIG_COUNT", "")
+    first = int(given) if given.isdecimal() else 0
+    own = {"GIT_CONFIG_COUNT": str(first + len(entries))}
+    for number, (name, value) in enumerate(entries, start=first):
+        own |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
+    no_questions = {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "SSH_ASKPASS": ""}
+    no_traces = {"GIT_TRACE_REDACT": "1", "GIT_TRACE2_CONFIG_PARAMS": "", "GIT_TRACE2_ENV_VARS": ""}
+    return own | no_questions | no_traces
+
+
+def _follow(
+    stream: IO[bytes], redact: Callable[[str], str], on_line: Callable[[str], None]
+) -> list[str]:
+    """Hand on the ``remote:`` lines at once; collect what git itself says."""
+    complaints = []
+    for raw in stream:
+        for part in raw.decode("utf-8", "replace").rstrip("\n").split("\r"):
+            # Git pads these lines with blanks when nobody looks at a terminal.
+            line = redact(part.rstrip())
+            if line.startswith("remote:"):
+                on_line(line.removeprefix("remote:").removeprefix(" "))
+            elif line:
+                complaints.append(line)
+    return complaints
+
+
+_REFUSAL = re.compile(r"^!\t[^\t]*\t\[(?:remote )?rejected\] \((?P<reason>.*)\)$", re.MULTILINE)
+_DONE = re.compile(r"^(?P<flag>[ +*=])\t", re.MULTILINE)
+_BEHIND = ("non-fast-forward", "fetch first", "stale info", "needs force")
+
+
+def _judge(push: Push, status: int, report: str, complaints: list[str]) -> PushOutcome:
+    if refusal := _REFUSAL.search(report):
+        return _judge_refusal(push, refusal["reason"])
+    if status == 0 and (done := _DONE.search(report)):
+        return PushOutcome.UP_TO_DATE if done["flag"] == "=" else PushOutcome.PUSHED
+    raise _failure(push, "\n".join(complaints))
+
+
+def _judge_refusal(push: Push, reason: str) -> PushOutcome:
+    if "hook declined" in reason:
+        return PushOutcome.DECLINED
+    if reason in _BEHIND:
+        return PushOutcome.NOT_FAST_FORWARD
+    if "shallow" in reason:
+        raise ShallowClone
+    raise RequestInvalid(
+        f"{push.url} refused {push.sha} on {push.branch}: {reason}",
+        "another push was quicker, perhaps; the branch there is as that push left it",
+    )
+
+
+_STATUS = re.compile(r"The requested URL returned error: (?P<status>\d{3})")
+_NO_KEY = ("Authentication failed for", "could not read Username", "could not read Password")
+_NO_COMMIT = ("does not match any", "bad object", "cannot be resolved to branch")
+
+
+def _failure(push: Push, text: str) -> AcceleratorError:
+    """Tell apart what certainly did nothing from what may still be going on."""
+    host = urlsplit(push.url).netloc
+    last = next((line for line in reversed(text.splitlines()) if ": " in line), "no reason given")
+    if any(words in text for words in _NO_KEY):
+        return KeyRefused(f"{host} refuses the API key for git", "is the key current, and whose?")
+    if any(words in text for words in _NO_COMMIT):
+        return NotFound(f"commit {push.sha} is not in this clone", "fetch it, or a deeper history")
+    if "' not found" in text:
+        return NotFound(
+            f"there is no repository at {push.url}, or the key may not see it",
+            "check the app's name, and that the key's account is a collaborator",
+        )
+    if "unable to access" in text:
+        return _by_status(host, _STATUS.search(text), last)
+    return _unfinished(push, last)
+
+
+def _by_status(host: str, found: re.Match[str] | None, last: str) -> AcceleratorError:
+    status = found["status"] if found else ""
+    if status == "403":
+        return KeyRefused(f"{host} says that the key may not push there (403)")
+    if status == "429":
+        return RateLimited(
+            f"{host} takes no more pushes for now (429)",
+            "Heroku allows 75 git requests an hour and app; --strategy source has no such limit",
+        )
+    return Unreachable(f"git cannot reach {host}: {last}", "nothing was pushed; try again")
+
+
+def _unfinished(push: Push, why: str) -> OutcomeUnknown:
+    return OutcomeUnknown(
+        f"the push to {push.url} broke off: {why}",
+        "a build that has begun goes on without us: look at the app's builds before pushing again",
+    )
