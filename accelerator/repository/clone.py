@@ -141,6 +141,9 @@ class Repository:
         anything is sent.
         """
         self.demand_history()
+        # Never left to git: a sha of zeros would delete the branch.
+        if not _FULL_SHA.fullmatch(commit_sha) or not self._has(commit_sha):
+            raise self._not_found(commit_sha, "only a full sha in this clone can be pushed")
         push = Push(commit_sha, url, branch, force, timeout_seconds)
         return run_push(self._git, push, key, self._environment, on_line)
 

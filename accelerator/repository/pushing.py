@@ -179,8 +179,10 @@ def _judge_refusal(push: Push, reason: str) -> PushOutcome:
 
 
 _STATUS = re.compile(r"The requested URL returned error: (?P<status>\d{3})")
+_TRY_SOURCE = (
+    "check the key with `heroku auth:whoami`; --strategy source builds without git's credentials"
+)
 _NO_KEY = ("Authentication failed for", "could not read Username", "could not read Password")
-_NO_COMMIT = ("does not match any", "bad object", "cannot be resolved to branch")
 
 
 def _failure(push: Push, text: str) -> AcceleratorError:
@@ -188,9 +190,7 @@ def _failure(push: Push, text: str) -> AcceleratorError:
     host = urlsplit(push.url).netloc
     last = next((line for line in reversed(text.splitlines()) if ": " in line), "no reason given")
     if any(words in text for words in _NO_KEY):
-        return KeyRefused(f"{host} refuses the API key for git", "is the key current, and whose?")
-    if any(words in text for words in _NO_COMMIT):
-        return NotFound(f"commit {push.sha} is not in this clone", "fetch it, or a deeper history")
+        return KeyRefused(f"{host} refuses the API key for git", _TRY_SOURCE)
     if "' not found" in text:
         return NotFound(
             f"there is no repository at {push.url}, or the key may not see it",
