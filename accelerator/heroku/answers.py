@@ -189,16 +189,9 @@ def _reason(error: requests.RequestException) -> object:
     return inner.reason if isinstance(inner, MaxRetryError) else inner
 
 
-def _is_untrusted(error: BaseException | None) -> bool:
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return True
-        seen.add(id(error))
-        reason = error.args[0] if error.args else None
-        error = (
-            error.__cause__
-            or error.__context__
-            or (reason if isinstance(reason, BaseException) else None)
-        )
-    return False
+def _is_untrusted(error: object) -> bool:
+    """Look for a refused certificate, however deep the libraries have wrapped it."""
+    if not isinstance(error, BaseException):
+        return False
+    inner = (error.__cause__, getattr(error, "reason", None), *error.args[:1])
+    return isinstance(error, ssl.SSLCertVerificationError) or any(map(_is_untrusted, inner))

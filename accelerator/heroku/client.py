@@ -36,9 +36,9 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 class Heroku:
     """Heroku's API and its signed addresses, on pooled connections; used from several threads.
 
-    Reads are repeated, for `patience_seconds` of silence and through rate limits until the
-    deadline. Writes are not: one that may have been done raises `OutcomeUnknown`. `environment` is
-    for proxies and the CA bundle only. Nothing is sent before the first call.
+    Reads are repeated, for `patience_seconds` of silence and longer through a rate limit. Writes
+    are not: one that may have been done raises `OutcomeUnknown`. `environment` is for proxies and
+    the CA bundle only. Nothing is sent before the first call.
     """
 
     def __init__(

@@ -34,6 +34,8 @@ READ_SECONDS = 60.0
 # A socket needs some time even when a deadline is a moment away.
 _LEAST_SECONDS = 0.1
 _LONGEST_RATE_PAUSE = 30.0
+# An empty bucket gives its first tokens back within a minute; a longer drought will not end soon.
+RATE_LIMIT_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ class Exchange:
 
 
 class Patience:
-    """When to stop asking: silence has a limit of its own, a rate limit only the deadline.
+    """When to stop asking: silence has one limit, a rate limit a longer one, both the deadline.
 
     While `is_excused` says so, silence does not count.
     """
@@ -123,20 +125,21 @@ class Patience:
         self._clock = deadline.clock
         self._seconds = seconds
         self._is_excused = is_excused
-        self._silent_since = deadline.clock.now()
+        self._begun = deadline.clock.now()
+        self._silent_since: float | None = self._begun
         self._failures = 0
         self._rate_pause = 1.0
 
     def allows(self, error: BaseException) -> bool:
         """Say whether to ask again; once at least, even after one long timeout."""
-        if isinstance(error, RateLimited) or (
-            isinstance(error, Unreachable) and self._is_excused()
-        ):
-            self._silent_since, self._failures = self._clock.now(), 0
-            return True
         if not isinstance(error, Unreachable) or isinstance(error, NotThePlatform):
             return False
+        if isinstance(error, RateLimited) or self._is_excused():
+            self._silent_since, self._failures = None, 0
+            return self._clock.now() - self._begun < RATE_LIMIT_SECONDS
         self._failures += 1
+        if self._silent_since is None:
+            self._silent_since = self._clock.now()
         silence = self._clock.now() - self._silent_since
         return silence < self._seconds or (self._failures == 1 and self._seconds > 0)
 

@@ -61,6 +61,17 @@ class AddressesHidden(logging.Filter):
         return False
 
 
+class ClosingAdapter(HTTPAdapter):
+    """Closes its connections when it is closed; else only the garbage collector would."""
+
+    def close(self) -> None:
+        """Close all pooled connections, also those of pools an old traceback still holds."""
+        for manager in (self.poolmanager, *self.proxy_manager.values()):
+            for key in manager.pools.keys():  # noqa: SIM118  # no dict: it cannot be iterated over
+                manager.pools[key].close()
+        super().close()
+
+
 def make_session(environment: Mapping[str, str], auth: AuthBase | None = None) -> requests.Session:
     """Make a pooled session that takes nothing from the machine but what is given.
 
@@ -76,7 +87,7 @@ def make_session(environment: Mapping[str, str], auth: AuthBase | None = None) -
         (environment[name] for name in _CA_BUNDLES if environment.get(name)), True
     )
     for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(pool_maxsize=CONNECTIONS, max_retries=0))
+        session.mount(scheme, ClosingAdapter(pool_maxsize=CONNECTIONS, max_retries=0))
     logging.getLogger("urllib3.connectionpool").addFilter(AddressesHidden())
     return session
 

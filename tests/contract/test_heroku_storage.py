@@ -1,0 +1,200 @@
+"""Uploads and logs at signed addresses."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from accelerator.errors import (
+    RequestInvalid,
+    Unreachable,
+)
+from accelerator.models import SourceBlob
+from tests.contract.heroku_bench import (
+    BUSY,
+    HANG,
+    RESET,
+    Bench,
+    bench,
+    nobody,
+)
+from tests.contract.scripted_server import Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["bench"]
+
+
+def test_an_upload_is_plain_and_whole(bench: Bench) -> None:
+    bench.elsewhere.answers(Answer(b""))
+    data = bytes(range(256)) * 1000
+    file = io.BytesIO(b"before" + data)
+    file.seek(6)
+
+    bench.client().sources.upload(
+        SourceBlob("g", f"{bench.elsewhere.url}/put?signature=x"), file, len(data)
+    )
+
+    (seen,) = bench.elsewhere.seen
+    assert (seen.method, seen.path, seen.body) == ("PUT", "/put?signature=x", data)
+    assert seen.headers["Content-Length"] == str(len(data))
+    assert seen.headers["Content-Type"] == ""
+    assert "Transfer-Encoding" not in seen.headers
+    assert "Authorization" not in seen.headers
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(Answer(b"", 503), id="an error of the storage"),
+        pytest.param(RESET, id="a reset connection"),
+    ],
+)
+def test_an_upload_begins_again_with_the_same_bytes(bench: Bench, fault: Answer) -> None:
+    bench.elsewhere.answers(fault, Answer(b""))
+    client = bench.client()
+
+    client.sources.upload(SourceBlob("g", f"{bench.elsewhere.url}/put"), io.BytesIO(b"abc"), 3)
+
+    assert [seen.body for seen in bench.elsewhere.seen] == [b"abc", b"abc"]
+    assert client.usage.requests == 0
+
+
+class OneWay(io.RawIOBase):
+    """A file that can be read once."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__()
+        self._inner = io.BytesIO(data)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        return self._inner.readinto(buffer)
+
+
+def test_an_upload_that_cannot_be_rewound_is_sent_once(bench: Bench) -> None:
+    bench.elsewhere.answers(Answer(b"", 503), Answer(b""))
+
+    with pytest.raises(Unreachable):
+        bench.client().sources.upload(
+            SourceBlob("g", f"{bench.elsewhere.url}/put"),
+            OneWay(b"abc"),  # type: ignore[arg-type]
+            3,
+        )
+
+    assert len(bench.elsewhere.seen) == 1
+
+
+def test_a_refused_upload_is_an_error_without_the_address(bench: Bench) -> None:
+    bench.elsewhere.answers(Answer(b"<Error>SIGNED</Error>", 403))
+
+    with pytest.raises(RequestInvalid, match=r"PUT \(signed url\) answered 403") as caught:
+        bench.client().sources.upload(
+            SourceBlob("g", f"{bench.elsewhere.url}/SIGNED"), io.BytesIO(b"abc"), 3
+        )
+
+    assert "SIGNED" not in str(caught.value) + str(caught.value.hint)
+
+
+def test_a_storage_that_is_down_is_unreachable_without_its_address(bench: Bench) -> None:
+    client = bench.client(patience_seconds=1.0)
+
+    with pytest.raises(Unreachable) as caught:
+        client.sources.upload(SourceBlob("g", f"{nobody()}/SIGNED"), io.BytesIO(b"abc"), 3)
+
+    chain = [caught.value, caught.value.__cause__]
+    assert "SIGNED" not in repr([(str(error), repr(error)) for error in chain])
+
+
+LOG = "-----> Python app detected\r\n       Grüße\n\nDone".encode()
+LINES = ["-----> Python app detected", "       Grüße", "", "Done"]
+
+
+def follow(bench: Bench, seconds: float = 600) -> list[str]:
+    url = f"{bench.elsewhere.url}/streams/SIGNED"
+    return list(bench.client().streams.follow(url, deadline=bench.deadline(seconds)))
+
+
+def rest(start: int) -> Answer:
+    headers = {"Content-Range": f"bytes {start}-{len(LOG) - 1}/{len(LOG)}"}
+    return Answer(LOG[start:], 206, headers)
+
+
+def test_a_log_comes_line_by_line_and_without_the_key(bench: Bench) -> None:
+    bench.elsewhere.answers(Answer(LOG))
+
+    assert follow(bench) == LINES
+    assert "Authorization" not in bench.elsewhere.seen[0].headers
+    assert "Range" not in bench.elsewhere.seen[0].headers
+
+
+def test_a_log_is_waited_for_until_it_starts(bench: Bench) -> None:
+    bench.elsewhere.answers(*[Answer(b"", 404)] * 5, Answer(LOG))
+
+    assert follow(bench) == LINES
+
+
+def test_a_log_that_never_starts_is_given_up_quietly(bench: Bench) -> None:
+    bench.elsewhere.at["/streams/SIGNED"] = Answer(b"", 404)
+
+    assert follow(bench, seconds=3600) == []
+    assert 80 < bench.clock.skipped < 140
+
+
+@pytest.mark.parametrize(
+    "resumed",
+    [
+        pytest.param(rest, id="from there on"),
+        pytest.param(lambda half: rest(half - 7), id="from a little earlier"),
+        pytest.param(lambda _: Answer(LOG), id="from the start"),
+    ],
+)
+def test_a_cut_log_goes_on_without_losing_or_repeating_a_byte(
+    bench: Bench, resumed: Callable[[int], Answer]
+) -> None:
+    half = len(LOG) // 2
+    bench.elsewhere.answers(Answer(LOG, fault="half"), RESET, BUSY, resumed(half))
+
+    assert follow(bench) == LINES
+    assert {seen.headers.get("Range") for seen in bench.elsewhere.seen[1:]} == {f"bytes={half}-"}
+
+
+def test_keepalives_are_neither_shown_nor_counted(bench: Bench) -> None:
+    quiet = b"\0\0" + LOG[:10] + b"\0\0\0\0"
+    cut = Answer(quiet + b"x" * len(quiet), fault="half")
+    bench.elsewhere.answers(cut, rest(10))
+
+    assert follow(bench) == LINES
+    assert bench.elsewhere.seen[1].headers["Range"] == "bytes=10-"
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param(Answer(b"", 416), id="nothing is left"),
+        pytest.param(Answer(b"", 403), id="the address has expired"),
+        pytest.param(Answer(b"", 410), id="the log is gone"),
+    ],
+)
+def test_a_log_that_cannot_be_had_ends_quietly(bench: Bench, end: Answer) -> None:
+    bench.elsewhere.answers(Answer(b"one\ntwo\n" * 2, fault="half"), end)
+
+    assert follow(bench) == ["one", "two"]
+
+
+def test_a_log_of_a_storage_that_is_down_ends_quietly(bench: Bench) -> None:
+    stream = bench.client().streams.follow(f"{nobody()}/s", deadline=bench.deadline(3600))
+
+    assert list(stream) == []
+    assert bench.clock.skipped < 40
+
+
+def test_a_quiet_log_ends_at_its_deadline(bench: Bench) -> None:
+    bench.elsewhere.answers(HANG)
+
+    assert follow(bench, seconds=0.3) == []
