@@ -90,12 +90,11 @@ class Storage:
         last = max(output.size - 1, start)
         total = output.size if output.is_closed else "*"
         headers = {"Content-Range": f"bytes {start}-{last}/{total}"} if match else {}
-        return StreamingResponse(
-            output.follow(start),
-            206 if match else 200,
-            {"Accept-Ranges": "bytes", **headers},
-            "text/plain; charset=utf-8",
-        )
+        headers = {"Accept-Ranges": "bytes", **headers}
+        status, kind = 206 if match else 200, "text/plain; charset=utf-8"
+        if request.method == "HEAD":
+            return Response(None, status, headers, kind)
+        return StreamingResponse(output.follow(start), status, headers, kind)
 
 
 async def _receive(request: Request, path: Path) -> tuple[str, int]:

@@ -57,7 +57,8 @@ def _quantity(row: ProcessType, given: object) -> int:
     text = str(given)
     if isinstance(given, bool) or not _QUANTITY.fullmatch(text):
         raise invalid(f"Quantity {given!r} is not a number of dynos")
-    number = row.quantity + int(text) if text[0] in "+-" else int(text)
+    is_relative = isinstance(given, str) and text[0] in "+-"
+    number = row.quantity + int(text) if is_relative else int(text)
     if not 0 <= number <= _MOST:
         raise invalid(f"Quantity of {row.type} must be between 0 and {_MOST}")
     return number

@@ -182,9 +182,7 @@ def judges() -> tuple[Judge | None, Judge | None]:
 
 
 @pytest.fixture
-def heroku(
-    platform: LocalHeroku, judges: tuple[Judge | None, Judge | None]
-) -> Iterator[Client]:
+def heroku(platform: LocalHeroku, judges: tuple[Judge | None, Judge | None]) -> Iterator[Client]:
     """A client of the shared platform."""
     with requests.Session() as session:
         session.trust_env = False

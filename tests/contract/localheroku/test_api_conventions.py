@@ -5,7 +5,14 @@ import uuid
 
 import pytest
 
-from tests.contract.localheroku.platform_fixture import ACCEPT, Client, heroku, judges, own, platform
+from tests.contract.localheroku.platform_fixture import (
+    ACCEPT,
+    Client,
+    heroku,
+    judges,
+    own,
+    platform,
+)
 
 __all__ = ["heroku", "judges", "own", "platform"]
 
@@ -80,7 +87,9 @@ def test_every_answer_names_its_request_and_the_tokens_left(heroku: Client) -> N
     [
         pytest.param("GET", "/apps/nope", "app", id="app"),
         pytest.param("GET", "/pipelines/nope", "pipeline", id="pipeline"),
-        pytest.param("GET", f"/pipeline-promotions/{uuid.UUID(int=1)}", "promotion", id="promotion"),
+        pytest.param(
+            "GET", f"/pipeline-promotions/{uuid.UUID(int=1)}", "promotion", id="promotion"
+        ),
         pytest.param("GET", "/no/such/thing", "endpoint", id="unknown route"),
         pytest.param("DELETE", "/account", "endpoint", id="unknown method"),
         pytest.param("GET", "/account/features/x", "feature", id="account feature"),
