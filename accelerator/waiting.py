@@ -17,15 +17,18 @@ from tenacity import (
     Retrying,
     retry_if_exception,
     retry_if_result,
-    wait_exponential,
     wait_random_exponential,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from threading import Event
 
 Answer = TypeVar("Answer")
 Seen = TypeVar("Seen")
+
+FIRST_PAUSE = 0.25
+LONGEST_PAUSE = 2.0
 
 
 class Clock(Protocol):
@@ -115,24 +118,45 @@ def wait_for(
     is_done: Callable[[Seen], bool],
     deadline: Deadline,
     slower: Callable[[], float] = lambda: 1.0,
+    wake: Event | None = None,
 ) -> Seen:
     """Look until `is_done`; pauses grow 0.25, 0.38, 0.56 … 2 s, times `slower()`.
 
-    Raises `StillPending` with what was seen last when the deadline would pass during a pause.
+    Setting `wake` ends a pause early, and the next ones are short again: something happened, the
+    state is about to change. Raises `StillPending` with what was seen last when the deadline would
+    pass during a pause.
     """
-    backoff = wait_exponential(multiplier=0.25, exp_base=1.5, min=0.25, max=2)
+    pauses = _Pauses(deadline.clock, wake)
 
     def gave_up(state: RetryCallState) -> Seen:
         raise StillPending(state.outcome.result() if state.outcome else None)
 
     retrying = Retrying(
-        sleep=deadline.clock.sleep,
+        sleep=pauses.sleep,
         retry=retry_if_result(lambda seen: not is_done(seen)),
         retry_error_callback=gave_up,
-        wait=lambda state: backoff(state) * slower(),
+        wait=lambda _: pauses.next() * slower(),
         stop=lambda state: state.upcoming_sleep >= deadline.remaining,
     )
     return retrying(look)
+
+
+class _Pauses:
+    """Growing pauses that start over when they are woken."""
+
+    def __init__(self, clock: Clock, wake: Event | None) -> None:
+        self._clock, self._wake, self._count = clock, wake, 0
+
+    def next(self) -> float:
+        self._count += 1
+        return min(LONGEST_PAUSE, FIRST_PAUSE * 1.5 ** (self._count - 1))
+
+    def sleep(self, seconds: float) -> None:
+        if self._wake is None:
+            self._clock.sleep(seconds)
+        elif self._wake.wait(seconds):
+            self._wake.clear()
+            self._count = 0
 
 
 _random = wait_random_exponential(multiplier=0.25, max=5)

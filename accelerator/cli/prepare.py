@@ -81,4 +81,10 @@ def _push(
     session: Session, app: str, commit: Commit, on_line: Callable[[str], None]
 ) -> PushOutcome:
     url = f"{session.endpoint.git_url}/{app}.git"
-    return session.repository.push(commit.sha, url, key=session.key, on_line=on_line)
+    return session.repository.push(
+        commit.sha,
+        url,
+        key=session.key,
+        on_line=on_line,
+        timeout_seconds=session.settings.deadlines.build,
+    )

@@ -20,6 +20,7 @@ from accelerator.events import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+SIGNED = "(signed url)"  # what the path of a signed address is replaced with in events
 MARKS = {"ok": ("done", "green"), "failed": ("FAILED", "red"), "skipped": ("skipped", "yellow")}
 
 
@@ -83,9 +84,9 @@ class Console:
             )
 
     def _retried(self, event: Retried) -> None:
-        if self._verbosity >= 0:
-            pause = render_seconds(event.pause_seconds)
-            self._line(f"    {event.what}: {event.why}; trying again in {pause}")
+        # A log that has not begun yet is asked for again all the time: nothing to worry about.
+        if self._verbosity >= (1 if event.what == f"GET {SIGNED}" else 0):
+            self._line(f"    {event.why}; trying again in {render_seconds(event.pause_seconds)}")
 
     def _paint(self, text: str, **how: object) -> str:
         return style(text, **how) if self._color else text  # type: ignore[arg-type]  # passed on

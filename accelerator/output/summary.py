@@ -31,11 +31,14 @@ def render_ship(report: ShipReport, outcome: Outcome) -> str:
 def render_prepare(report: PrepareReport, outcome: Outcome) -> str:
     """Render the result of a preparation."""
     commit = report.commit.short if report.commit else "nothing"
+    said = f"{commit} is prepared on {report.app}"
+    if outcome.error is not None:
+        said = f"{commit} is not prepared on {report.app or 'any app'}"
     held = f"v{report.release.version}" if report.release else "a build without a release"
     artifact = f", {report.artifact.kind} {report.artifact.id}" if report.artifact else ""
     return "\n".join(
         [
-            f"{commit} is prepared on {report.app}: {held}{artifact}.",
+            f"{said}." if outcome.error else f"{said}: {held}{artifact}.",
             "",
             render_timings(outcome.steps),
             *_usage(outcome),

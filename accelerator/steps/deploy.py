@@ -194,7 +194,8 @@ def _settle(
     checks = order.smoke(_stage_of(facts, entry.app))
     release_id = entry.release_id or (entry.release.id if entry.release else "")
     verdict = verify(run, entry.app, release_id, end, order.commit, checks)
-    entry.release, entry.artifact = verdict.release, end
+    entry.release = verdict.release
+    entry.artifact = facts.artifacts.get(end.id) or end
     entry.verified = verdict.outcome
     if verdict.outcome == "passed":
         entry.status = "unchanged" if entry.route is Route.LIVE else "succeeded"

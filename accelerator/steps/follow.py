@@ -2,44 +2,70 @@
 
 from __future__ import annotations
 
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from accelerator.errors import BuildFailed, OutcomeUnknown, ReleaseFailed
 from accelerator.events import LogLine
-from accelerator.waiting import StillPending, wait_for
+from accelerator.waiting import Deadline, StillPending, wait_for
 
 if TYPE_CHECKING:
     from accelerator.models import Build, Release
     from accelerator.steps.run import Run
-    from accelerator.waiting import Deadline
 
 
-def follow_log(run: Run, url: str | None, source: str, deadline: Deadline) -> None:
-    """Hand a build's or release command's output to the listeners until it ends."""
-    if url is None:
-        return
-    for line in run.heroku.streams.follow(url, deadline=deadline):
-        run.events.emit(LogLine(source, line))
+DRAIN_SECONDS = 2.0
+
+
+class Logs:
+    """Reads logs beside the polling, so that a silent, cut or endless one delays nothing.
+
+    A log that ends sets `wake`: what it was about is about to be decided.
+    """
+
+    def __init__(self, run: Run, deadline: Deadline) -> None:
+        self.wake = Event()
+        self._run, self._deadline = run, deadline
+        self._readers: list[Thread] = []
+
+    def follow(self, url: str | None, source: str) -> None:
+        """Hand a build's or release command's output to the listeners, in the background."""
+        if url is not None:
+            reader = Thread(target=self._read, args=(url, source), daemon=True)
+            self._readers.append(reader)
+            reader.start()
+
+    def drain(self) -> None:
+        """Give the logs a moment to show their last lines, now that the end is known."""
+        limit = Deadline.after(self._deadline.clock, DRAIN_SECONDS)
+        for reader in self._readers:
+            reader.join(limit.remaining)
+
+    def _read(self, url: str, source: str) -> None:
+        for line in self._run.heroku.streams.follow(url, deadline=self._deadline):
+            self._run.events.emit(LogLine(source, line))
+        self.wake.set()
 
 
 def follow_build(run: Run, build: Build) -> Build:
     """Wait until a build succeeded; raises `BuildFailed`, or `OutcomeUnknown` at the deadline."""
     deadline = run.deadline.within(run.waits.build)
-    app = build.app_name
-    if build.status == "pending":
-        follow_log(run, build.output_stream_url, f"build {app}", deadline)
+    app, logs = build.app_name, Logs(run, deadline)
+    logs.follow(build.output_stream_url, f"build {app}")
     try:
         build = wait_for(
             lambda: run.heroku.builds.fetch(app, build.id),
             lambda seen: seen.status != "pending",
             deadline,
             run.heroku.pace,
+            logs.wake,
         )
     except StillPending:
         raise OutcomeUnknown(
             f"build {build.id} on {app} still runs at the deadline",
             "run the same command again to join what is built by then",
         ) from None
+    logs.drain()
     if build.status != "succeeded":
         raise BuildFailed(app, build.id)
     return build
@@ -53,12 +79,13 @@ def find_release_of_build(run: Run, build: Build) -> Release | None:
     deadline = run.deadline.within(min(60.0, run.waits.release_phase))
     app = build.app_name
     try:
-        build = wait_for(
-            lambda: run.heroku.builds.fetch(app, build.id),
-            lambda seen: seen.release_id is not None,
-            deadline,
-            run.heroku.pace,
-        )
+        if build.release_id is None:
+            build = wait_for(
+                lambda: run.heroku.builds.fetch(app, build.id),
+                lambda seen: seen.release_id is not None,
+                deadline,
+                run.heroku.pace,
+            )
     except StillPending:
         return None
     release = run.heroku.releases.fetch(app, str(build.release_id))
@@ -67,22 +94,26 @@ def find_release_of_build(run: Run, build: Build) -> Release | None:
 
 def follow_release(run: Run, release: Release) -> Release:
     """Wait until a release is no longer pending, showing its release command's output."""
+    if release.status != "pending":
+        return release
     deadline = run.deadline.within(run.waits.release_phase)
-    app = release.app_name
-    if release.status == "pending":
-        follow_log(run, release.output_stream_url, f"release {app}", deadline)
+    app, logs = release.app_name, Logs(run, deadline)
+    logs.follow(release.output_stream_url, f"release {app}")
     try:
-        return wait_for(
+        ended = wait_for(
             lambda: run.heroku.releases.fetch(app, release.id),
             lambda seen: seen.status != "pending",
             deadline,
             run.heroku.pace,
+            logs.wake,
         )
     except StillPending:
         raise OutcomeUnknown(
             f"the release command of v{release.version} on {app} still runs at the deadline",
             f"look with `heroku releases:info v{release.version} -a {app}`, then run this again",
         ) from None
+    logs.drain()
+    return ended
 
 
 def demand_success(release: Release) -> Release:

@@ -54,7 +54,7 @@ def prepare_by_push(
         said = f"build {report.app}"
         pushed = pusher(report.app, commit, lambda line: run.events.emit(LogLine(said, line)))
         report.build = _find_build(run, report.app, commit)
-        if pushed is PushOutcome.DECLINED:
+        if pushed not in {PushOutcome.PUSHED, PushOutcome.UP_TO_DATE}:
             raise BuildFailed(report.app, report.build.id if report.build else "of the push")
         if report.build is None:
             raise OutcomeUnknown(

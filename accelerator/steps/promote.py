@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from accelerator.errors import OutcomeUnknown, WrongArtifact
-from accelerator.steps.follow import follow_log
+from accelerator.steps.follow import Logs
 from accelerator.waiting import StillPending, wait_for
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from accelerator.models import Promotion, PromotionTarget
     from accelerator.steps.compare import Candidate, TargetState
     from accelerator.steps.run import Run
-    from accelerator.waiting import Deadline
 
 
 def promote(
@@ -44,13 +43,14 @@ def promote(
 
 def _follow(run: Run, promotion: Promotion, names: dict[str, str]) -> tuple[PromotionTarget, ...]:
     deadline = run.deadline.within(run.waits.promotion)
-    look = _looking(run, promotion, names, deadline)
+    logs = Logs(run, deadline)
     try:
-        return wait_for(
-            look,
+        ends = wait_for(
+            _looking(run, promotion, names, logs),
             lambda seen: len(seen) == len(names) and all(t.status != "pending" for t in seen),
             deadline,
             run.heroku.pace,
+            logs.wake,
         )
     except StillPending:
         raise OutcomeUnknown(
@@ -58,12 +58,14 @@ def _follow(run: Run, promotion: Promotion, names: dict[str, str]) -> tuple[Prom
             "at the deadline",
             "run the same command again: a promotion that ended meanwhile is recognised",
         ) from None
+    logs.drain()
+    return ends
 
 
 def _looking(
-    run: Run, promotion: Promotion, names: dict[str, str], deadline: Deadline
+    run: Run, promotion: Promotion, names: dict[str, str], logs: Logs
 ) -> Callable[[], tuple[PromotionTarget, ...]]:
-    """Make the look of the polling loop: while a release command runs, its log is the wait."""
+    """Make the look of the polling loop: it also finds the logs of the release commands."""
     followed: set[str] = set()
 
     def look() -> tuple[PromotionTarget, ...]:
@@ -73,8 +75,7 @@ def _looking(
                 followed.add(str(target.release_id))
                 app = names[target.app_id]
                 release = run.heroku.releases.fetch(app, str(target.release_id))
-                follow_log(run, release.output_stream_url, f"release {app}", deadline)
-                return run.heroku.promotions.fetch_targets(promotion.id)
+                logs.follow(release.output_stream_url, f"release {app}")
         return seen
 
     return look
