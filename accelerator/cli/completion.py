@@ -12,13 +12,13 @@ SHELLS = ("bash", "zsh", "fish")
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    r"""Print the completion script of a shell, to be sourced by it.
+    """Print the completion script of a shell, to be sourced by it.
 
     \b
       bash:  eval "$(accelerator completion bash)"
       zsh:   eval "$(accelerator completion zsh)"
       fish:  accelerator completion fish | source
-    """
+    """  # noqa: D301  # click takes the backspace itself as "do not wrap"
     kind = get_completion_class(shell)
     if kind is None:
         raise click.ClickException(f"no completion for {shell}")

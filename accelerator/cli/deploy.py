@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @options.common
 @click.pass_obj
 def deploy(invocation: Invocation, /, **flags: Any) -> ExitCode:
-    r"""Ship a commit the fastest honest way, and prove that it serves.
+    """Ship a commit the fastest honest way, and prove that it serves.
 
     Compares the commit with what the prepare app (--from) holds. On a match exactly that release
     is promoted to each target (--to); otherwise the commit is built once and released. Each
@@ -44,7 +44,7 @@ def deploy(invocation: Invocation, /, **flags: Any) -> ExitCode:
     \b
       accelerator deploy --from foo-prepare --to foo-staging --smoke '/health {commit}'
       accelerator deploy --from foo-prepare --to staging --to production --json
-    """
+    """  # noqa: D301  # click takes the backspace itself as "do not wrap"
     session = Session("deploy", invocation, flags)
     report = Report()
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 @options.common
 @click.pass_obj
 def prepare(invocation: Invocation, /, **flags: Any) -> ExitCode:
-    r"""Build a commit on the prepare app, while the tests run elsewhere.
+    """Build a commit on the prepare app, while the tests run elsewhere.
 
     The source strategy uploads an archive of exactly the commit's tree and works from a shallow
     clone. The git strategy pushes the commit, as `git push heroku` does.
@@ -50,7 +50,7 @@ def prepare(invocation: Invocation, /, **flags: Any) -> ExitCode:
     \b
       accelerator prepare --app foo-prepare
       accelerator prepare --app foo-prepare --commit v1.4.0 --strategy git
-    """
+    """  # noqa: D301  # click takes the backspace itself as "do not wrap"
     session = Session("prepare", invocation, flags)
     report = PrepareReport(app=(flags["app"] or ("",))[0])
 

@@ -37,14 +37,14 @@ if TYPE_CHECKING:
 @options.common
 @click.pass_obj
 def ship(invocation: Invocation, /, **flags: Any) -> ExitCode:
-    r"""Test and prepare at once, then deploy to each stage, verifying one before the next.
+    """Test and prepare at once, then deploy to each stage, verifying one before the next.
 
     Failing tests stop the build that runs beside them, and nothing is released. The API key is
     not in the environment of the tests.
 
     \b
       accelerator ship --test 'pytest -q' --from foo-prepare --to staging --to production
-    """
+    """  # noqa: D301  # click takes the backspace itself as "do not wrap"
     session = Session("ship", invocation, flags)
     report = ShipReport()
 
