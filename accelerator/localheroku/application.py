@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,8 @@ class Watched:
                 message = {**message, "headers": [*message.get("headers", ()), request_id]}
         else:
             self._entry.response_bytes += len(message.get("body", b""))
+            if not message.get("more_body"):
+                self._entry.ended_seconds = time.monotonic()
         await self.raw(message)
 
 

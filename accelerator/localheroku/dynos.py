@@ -166,7 +166,7 @@ class Dynos:
             web=dyno.type == "web" and not one.is_one_off,
         )
         try:
-            process = await engine.runner.start(
+            process = await engine.start_process(
                 order,
                 lambda text: engine.logs.write(app.id, f"app[{dyno.name}]", text.rstrip("\n")),
                 lambda process: self._changed(app, one, process),

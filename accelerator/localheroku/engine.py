@@ -18,7 +18,7 @@ from accelerator.localheroku.promoting import Promoting
 from accelerator.localheroku.pushing import Pushing
 from accelerator.localheroku.releasing import Releasing
 from accelerator.localheroku.router import Router
-from accelerator.localheroku.runner import Runner
+from accelerator.localheroku.runner import Process, ProcessOrder, Runner
 from accelerator.localheroku.state import apps, releases
 from accelerator.localheroku.state.objects import App
 from accelerator.localheroku.state.store import State
@@ -69,6 +69,7 @@ class Engine:
         self.outputs = Outputs()
         self.logs = Logs(self.clock)
         self.runner = Runner(directory / "dynos")
+        self._starting: set[asyncio.Task[Process]] = set()
         self.router = Router()
         self.dynos = Dynos(self)
         self.releasing = Releasing(self)
@@ -127,6 +128,18 @@ class Engine:
         await self.router.close_app(app.name)
         self.git.delete(app.id)
 
+    async def start_process(
+        self,
+        order: ProcessOrder,
+        on_line: Callable[[str], None],
+        on_state: Callable[[Process], None],
+    ) -> Process:
+        """Start a process; a start that has begun is never given up half-way."""
+        task = asyncio.get_running_loop().create_task(self.runner.start(order, on_line, on_state))
+        self._starting.add(task)
+        task.add_done_callback(self._starting.discard)
+        return await asyncio.shield(task)
+
     def _router_log(self, app: App) -> Callable[[str], None]:
         return lambda text: self.logs.write(app.id, "heroku[router]", text)
 
@@ -135,6 +148,7 @@ class Engine:
         self.outputs.close()
         await self.building.close()
         await self.tasks.close()
+        await asyncio.gather(*self._starting, return_exceptions=True)
         await self.router.close()
         await self.git.close()
         await self.runner.close()

@@ -1,5 +1,6 @@
 """What every client did: one entry for each request, without any secret in it."""
 
+import time
 from collections import deque
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,7 +15,11 @@ ENTRIES = 20_000
 
 @dataclass
 class Entry:
-    """One request; `status` is `null` until the answer began (or for good, if it never did)."""
+    """One request; `status` is `null` until the answer began (or for good, if it never did).
+
+    `began_seconds` and `ended_seconds` are of this machine's monotonic clock, for durations and
+    for telling which requests ran side by side; `ended_seconds` is `null` without a whole answer.
+    """
 
     time: str
     method: str
@@ -29,6 +34,8 @@ class Entry:
     range: str | None
     user_agent: str | None
     request_id: str
+    began_seconds: float
+    ended_seconds: float | None = None
     request_bytes: int = 0
     response_bytes: int = 0
 
@@ -57,6 +64,7 @@ class Journal:
             range=headers.get("range"),
             user_agent=headers.get("user-agent"),
             request_id=request_id,
+            began_seconds=time.monotonic(),
         )
         self._entries.append(entry)
         return entry

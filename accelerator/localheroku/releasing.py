@@ -93,7 +93,7 @@ class Releasing:
             environment={**release.metadata, **release.config, "DYNO": name},
             web=False,
         )
-        process = await engine.runner.start(order, on_line, on_state)
+        process = await engine.start_process(order, on_line, on_state)
         return await process.wait()
 
 
