@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from accelerator.events import StepFinished
 from accelerator.output.console import render_seconds
 from accelerator.output.document import render_error
+from accelerator.output.summary import render_timings
 
 if TYPE_CHECKING:
     from accelerator.output.document import Document
@@ -55,6 +58,8 @@ def demo_document(report: DemoReport, outcome: Outcome) -> Document:
 def render_demo(report: DemoReport) -> str:
     """Render what a viewer should take away."""
     lines = [*_commit_lines(report), ""]
+    if report.second:
+        lines += ["Where the second commit's time went:", _timings(report.second), ""]
     if report.prepared and report.built:
         lines += _comparison(report.prepared, report.built)
     lines += [f"{app}: {url}" for app, url in report.sites.items()]
@@ -87,6 +92,21 @@ def _slugs(document: Document) -> list[str]:
         for target in stage["targets"]:
             holders.setdefault(target["artifact"]["id"], []).append(target["app"])
     return [f"slug {ident}: {', '.join(apps)}" for ident, apps in holders.items()]
+
+
+def _timings(document: Document) -> str:
+    return render_timings(
+        tuple(
+            StepFinished(
+                step["name"],
+                step["outcome"],
+                datetime.fromisoformat(step["started_at"]),
+                step["seconds"],
+                step["detail"] or "",
+            )
+            for step in document["steps"]
+        )
+    )
 
 
 def _comparison(prepared: Lap, built: Lap) -> list[str]:
