@@ -39,6 +39,14 @@ SAMPLE_SMOKE = ("/health {commit}",)
     multiple=True,
     help="A config var for the apps; {app} stands for the app's name. May be repeated.",
 )
+@click.option(
+    "--build-seconds",
+    type=click.FloatRange(0, 600),
+    default=3.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Make every build take longer, as builds with dependencies do; 0 for none of it.",
+)
 @click.option("--keep", is_flag=True, help="Leave the sites up until Ctrl-C.")
 @options.common
 @click.pass_obj
@@ -60,10 +68,11 @@ def demo(invocation: Invocation, /, **flags: Any) -> ExitCode:
             _connect(session, local) as heroku,
         ):
             stage = _stage(session, flags, Path(folder), local, heroku)
+            report.build_seconds = flags["build_seconds"]
+            local.slow_builds(report.build_seconds)
             own = flags["repo"] is not None
-            story.tell(
-                stage, report, (lambda: None) if own else lambda: change_sample(stage.repository)
-            )
+            change = (lambda: None) if own else (lambda: change_sample(stage.repository))
+            story.tell(stage, report, change)
             if flags["keep"]:
                 _keep(session, local, report)
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.request import Request, urlopen
 
 from accelerator.errors import UsageProblem
 from accelerator.models import Endpoint, Secret
@@ -38,6 +39,14 @@ class LocalPlatform:
         ours = {"HEROKU_HOST": self.url, "HEROKU_API_KEY": self.key.reveal()}
         kept = {k: v for k, v in base.items() if not k.startswith(("HEROKU_", "ACCELERATOR_"))}
         return {**kept, **ours}
+
+    def slow_builds(self, seconds: float) -> None:
+        """Make every build take that much longer than it needs on this machine."""
+        body = json.dumps({"build_seconds": seconds}).encode()
+        request = Request(f"{self.url}/local/v1/durations", body, method="PUT")  # noqa: S310  # ours
+        request.add_header("Content-Type", "application/json")
+        with urlopen(request, timeout=STOP_SECONDS):  # noqa: S310  # the platform started here
+            pass
 
 
 @contextlib.contextmanager
