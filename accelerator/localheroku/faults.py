@@ -108,7 +108,7 @@ class Faults:
     ) -> None:
         """Answer a request as the fault wants."""
         answer = Recorded()
-        if fault.when == "after" or fault.kind == "half_body":
+        if fault.when == "after":
             await app(scope, receive, answer.send)
         if fault.kind == "status":
             body = {"id": fault.id, "message": fault.message}
@@ -125,7 +125,7 @@ class Faults:
             await _reset(receive, send)
 
     async def _half(self, answer: "Recorded", receive: Receive, send: Send) -> None:
-        body = answer.body or b'{"id": "'
+        body = answer.body or b'{"id": null, "message": null}'
         headers = [pair for pair in answer.headers if pair[0].lower() != b"content-length"]
         headers.append((b"content-length", str(max(len(body), 2)).encode()))
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
