@@ -78,7 +78,7 @@ Event = StepStarted | StepFinished | LogLine | Note | Requested | Retried
 class Listener(Protocol):
     """Anything that wants to hear events; called from several threads."""
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: Event, /) -> None:
         """Take one event."""
 
 

@@ -97,7 +97,8 @@ class Exchange:
         def on_retry(error: BaseException, pause: float) -> None:
             if call.path != SIGNED:
                 self.meter.count_retry()
-            self.listener(Retried(str(call), str(error), pause))
+            why = str(error).removeprefix(str(call)).lstrip(": ")
+            self.listener(Retried(str(call), why, pause))
 
         patience = patience or Patience(self.deadline, self.patience_seconds)
         return reading(look, patience.deadline, patience.allows, patience.extra_pause, on_retry)

@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-Fault = Literal["none", "hang", "half", "reset"]
+Fault = Literal["none", "half", "hang", "reset", "stall"]
 
 
 @dataclass(frozen=True)
 class Answer:
     """One prepared answer. `body` is sent as it is if it is bytes, else as JSON.
 
-    `half` announces the whole body and sends half of it, `reset` sends nothing but a reset, `hang`
-    waits until the server ends.
+    `half` announces the whole body and sends half of it; `stall` does so and keeps the connection
+    open until the server ends. `reset` sends nothing but a reset, `hang` does so at the end.
     """
 
     body: Any = None
@@ -146,10 +146,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        if answer.fault == "half":
+        if answer.fault in {"half", "stall"}:
             data = data[: len(data) // 2]
             self.close_connection = True
         self.wfile.write(data)
+        if answer.fault == "stall":
+            self.script.is_over.wait(30)
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""

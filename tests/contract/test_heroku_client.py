@@ -51,7 +51,12 @@ def test_connections_are_kept_for_the_next_request(bench: Bench) -> None:
     bench.api.answers(Answer(APP), Answer(APP))
     connections = []
     accept = bench.api.server.get_request
-    bench.api.server.get_request = lambda: connections.append(accept()) or connections[-1]  # type: ignore[method-assign,func-returns-value]
+
+    def get_request() -> tuple[Any, Any]:
+        connections.append(accept())
+        return connections[-1]
+
+    bench.api.server.get_request = get_request  # type: ignore[method-assign]  # to count them
     client = bench.client()
 
     client.apps.fetch("shop")

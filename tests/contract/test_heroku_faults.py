@@ -57,6 +57,7 @@ def test_a_read_survives(bench: Bench, fault: Answer) -> None:
 
     assert app.name == "shop"
     assert [retry.what for retry in bench.retries] == ["GET /apps/shop"] * 2
+    assert not any("GET" in retry.why for retry in bench.retries)
     assert client.usage == Usage(requests=3, round_trips=3, retries=2, rate_limit_remaining=None)
 
 

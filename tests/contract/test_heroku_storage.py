@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from accelerator.errors import (
+    OutcomeUnknown,
     RequestInvalid,
     Unreachable,
 )
@@ -111,6 +112,31 @@ def test_a_storage_that_is_down_is_unreachable_without_its_address(bench: Bench)
     assert "SIGNED" not in repr([(str(error), repr(error)) for error in chain])
 
 
+def test_a_source_shorter_than_announced_is_a_bug_and_no_hang(bench: Bench) -> None:
+    blob = SourceBlob("g", f"{bench.elsewhere.url}/put")
+
+    with pytest.raises(ValueError, match="2 bytes shorter"):
+        bench.client().sources.upload(blob, io.BytesIO(b"abc"), 5)
+
+
+def test_an_upload_ends_at_the_deadline(bench: Bench) -> None:
+    class Slow(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            bench.clock.sleep(300)
+            return super().read(size)
+
+    blob = SourceBlob("g", f"{bench.elsewhere.url}/put")
+
+    with pytest.raises(OutcomeUnknown, match="the time allowed was over"):
+        bench.client(seconds=600).sources.upload(blob, Slow(b"x" * 100_000), 100_000)
+
+
+def test_a_range_without_its_position_is_asked_for_again(bench: Bench) -> None:
+    bench.elsewhere.answers(Answer(LOG, fault="half"), Answer(LOG, 206), rest(len(LOG) // 2))
+
+    assert follow(bench) == LINES
+
+
 LOG = "-----> Python app detected\r\n       Grüße\n\nDone".encode()
 LINES = ["-----> Python app detected", "       Grüße", "", "Done"]
 
@@ -198,3 +224,9 @@ def test_a_quiet_log_ends_at_its_deadline(bench: Bench) -> None:
     bench.elsewhere.answers(HANG)
 
     assert follow(bench, seconds=0.3) == []
+
+
+def test_a_log_that_falls_quiet_is_left_at_the_deadline_with_what_it_said(bench: Bench) -> None:
+    bench.elsewhere.answers(Answer(b"one\ntwo\n" * 2, fault="stall"))
+
+    assert follow(bench, seconds=0.3) == ["one", "two"]

@@ -186,6 +186,12 @@ def test_an_answer_without_json_is_no_answer(text: str) -> None:
     assert "no JSON" in error.message
 
 
+def test_an_error_that_is_no_object_is_told_by_its_status() -> None:
+    error = refusal(READ, answer(422, ["odd"]))
+
+    assert error.message == f"{READ} answered 422 (request req-1)"
+
+
 def test_a_write_may_be_answered_with_an_empty_body() -> None:
     assert checked(Call("DELETE", "/apps/shop", repeatable=False), answer(202, text="")) is None
 
@@ -206,6 +212,7 @@ NEVER_SENT = [
         "does not resolve",
         id="no such name",
     ),
+    pytest.param(requests.exceptions.InvalidSchema("SECRET"), "address", id="no proper address"),
     pytest.param(requests.ConnectTimeout("SECRET"), "no connection", id="no connection in time"),
     pytest.param(requests.exceptions.ProxyError("SECRET"), "proxy", id="the proxy refuses"),
 ]
@@ -227,7 +234,7 @@ def test_a_request_that_never_arrived_leaves_the_platform_unreachable(
 ) -> None:
     found = error_of(call, silence_of(error, "api.test"))
 
-    assert type(found) is Unreachable
+    assert isinstance(found, Unreachable)
     assert word in found.message
     assert "SECRET" not in found.message
 

@@ -44,17 +44,17 @@ BUILD: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        pytest.param("2017-01-14T18:27:29Z", (18, 27, 29, 0), id="as apps and releases write it"),
-        pytest.param("2017-01-14T18:27:29+00:00", (18, 27, 29, 0), id="as pipelines write it"),
-        pytest.param("2017-01-14T18:27:29.5Z", (18, 27, 29, 500_000), id="with a fraction"),
-        pytest.param("2017-01-14T20:27:29+02:00", (18, 27, 29, 0), id="in another zone"),
-        pytest.param("2017-01-14T18:27:29", (18, 27, 29, 0), id="without a zone"),
+        pytest.param("2017-01-14T18:27:29Z", 0, id="as apps and releases write it"),
+        pytest.param("2017-01-14T18:27:29+00:00", 0, id="as pipelines write it"),
+        pytest.param("2017-01-14T18:27:29.5Z", 500_000, id="with a fraction"),
+        pytest.param("2017-01-14T20:27:29+02:00", 0, id="in another zone"),
+        pytest.param("2017-01-14T18:27:29", 0, id="without a zone"),
     ],
 )
-def test_a_moment_is_aware_and_in_utc(text: str, expected: tuple[int, ...]) -> None:
+def test_a_moment_is_aware_and_in_utc(text: str, expected: int) -> None:
     moment = parsing.parse_moment(text)
 
-    assert moment == datetime(2017, 1, 14, *expected, tzinfo=UTC)
+    assert moment == datetime(2017, 1, 14, 18, 27, 29, expected, tzinfo=UTC)
     assert moment.tzinfo is UTC
 
 
