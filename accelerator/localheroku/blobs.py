@@ -3,11 +3,12 @@
 import hashlib
 import hmac
 import secrets
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
+
+from accelerator.localheroku.clock import Clock
 
 Kind = Literal["sources", "slugs", "builds", "releases"]
 Method = Literal["GET", "PUT"]
@@ -19,13 +20,14 @@ _HOUR = 3600
 class Signer:
     """Sign URLs and check signatures; whoever holds a URL may use it, and only for its method."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
         self.base_url = ""
+        self._clock = clock
         self._secret = secrets.token_bytes(32)
 
     def url(self, kind: Kind, name: str, method: Method = "GET", *, lasts_hours: int = 1) -> str:
         """Return a URL that is good for at least `lasts_hours`."""
-        expires = (int(time.time()) // _HOUR + 1 + lasts_hours) * _HOUR
+        expires = (int(self._clock.now().timestamp()) // _HOUR + 1 + lasts_hours) * _HOUR
         signature = self._sign(kind, name, method, expires)
         query = f"expires={expires}&method={method}&signature={signature}"
         return f"{self.base_url}{PREFIX}{kind}/{name}?{query}"
@@ -35,10 +37,11 @@ class Signer:
         expires, signature = query.get("expires", ""), query.get("signature", "")
         kind, _, name = path.removeprefix(PREFIX).partition("/")
         wanted = "GET" if method == "HEAD" else method
-        if not expires.isascii() or not expires.isdigit() or int(expires) < time.time():
+        if not expires.isascii() or not expires.isdigit() or len(expires) > 12:
             return False
         good = self._sign(kind, name, wanted, int(expires))
-        return hmac.compare_digest(signature.encode(), good.encode())
+        is_signed = hmac.compare_digest(signature.encode(), good.encode())
+        return is_signed and int(expires) > self._clock.now().timestamp()
 
     def own_name(self, url: str, kind: Kind) -> str | None:
         """Return the name in one of our own URLs for reading `kind`, if it is one."""

@@ -19,7 +19,7 @@ class Pushing:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._accepted: dict[tuple[str, str], list[Build]] = {}
+        self._accepted: dict[tuple[str, str, str], Build] = {}
 
     async def build(self, push: Push) -> bool:
         """Build the pushed commit; the ref moves only when this succeeds."""
@@ -39,16 +39,16 @@ class Pushing:
                 return False
         finally:
             self._engine.outputs.open(made.id).close()
-        self._accepted.setdefault((app.id, push.new), []).append(made)
+        # A push that loses the race for the ref leaves its build here; the next one replaces it.
+        self._accepted[(app.id, push.ref, push.new)] = made
         return True
 
     async def release(self, push: Push) -> None:
         """Release what was built; a failing release command does not undo the push."""
         app = self._engine.state.apps.find(push.app_id)
-        waiting = self._accepted.get((push.app_id, push.new))
-        if app is None or not waiting:
+        made = self._accepted.pop((push.app_id, push.ref, push.new), None)
+        if app is None or made is None:
             return
-        made = waiting.pop(0)
         slug = self._engine.state.slugs.get(made.slug_id or "")
         release = self._engine.building.release(app, made, slug, push.write)
         push.write("Verifying deploy... done.\n")

@@ -19,6 +19,7 @@ class Releasing:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._finished: dict[str, asyncio.Event] = {}
+        self._processes: dict[str, tuple[str, Process]] = {}
 
     def release(self, app: App, wanted: releases.Wanted) -> Release:
         """Make the next release; one without a release command is in effect on return."""
@@ -58,6 +59,12 @@ class Releasing:
         if finished is not None:
             await finished.wait()
 
+    def stop_all(self, app: App) -> None:
+        """Stop the release commands of an app that is going away."""
+        for app_id, process in self._processes.values():
+            if app_id == app.id:
+                self._engine.tasks.start(process.stop())
+
     async def _run_phase(self, app: App, release: Release, slug: Slug) -> None:
         output = self._engine.outputs.open(release.id)
         succeeded = False
@@ -94,7 +101,11 @@ class Releasing:
             web=False,
         )
         process = await engine.start_process(order, on_line, on_state)
-        return await process.wait()
+        self._processes[release.id] = (app.id, process)
+        try:
+            return await process.wait()
+        finally:
+            del self._processes[release.id]
 
 
 def _config_description(changed: list[str], changes: dict[str, object]) -> str:

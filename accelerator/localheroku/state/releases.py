@@ -50,7 +50,9 @@ def create_release(state: State, app: App, wanted: Wanted) -> Release:
 
 
 def finish_release(state: State, release: Release, succeeded: bool) -> None:
-    """Record how the release command ended; the app may be gone by then."""
+    """Record how the release command ended; nothing is left to say when the app is gone."""
+    if state.releases.find(release.id) is None:
+        return
     release.status = "succeeded" if succeeded else "failed"
     release.updated_at = state.clock.now()
     state.releases.save(release)

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from accelerator.localheroku.server import LocalHeroku
+from accelerator.localheroku.server import LocalHeroku, listen
 from tests.contract.localheroku.platform_fixture import Client, judges, own, web_app
 
 __all__ = ["judges", "own"]
@@ -210,3 +211,11 @@ def _command(*arguments: str, environment: dict[str, str] | None = None) -> subp
         env={"PATH": "/usr/bin:/bin", **(environment or {})},
         text=True,
     )
+
+
+def test_the_listener_is_made_so_that_answers_do_not_wait_for_acknowledgements() -> None:
+    listener = listen(0)
+
+    with listener:
+        assert listener.proto == socket.IPPROTO_TCP
+        assert listener.getsockname()[0] == "127.0.0.1"

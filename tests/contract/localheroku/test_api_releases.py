@@ -224,6 +224,17 @@ class TestReleasePhase:
         release = heroku.release(app["id"], 4)
         assert (release["status"], release["current"]) == ("failed", False)
 
+    def test_an_app_can_be_destroyed_while_its_command_runs(self, heroku: Client, app: Any) -> None:
+        build = heroku.build(app["id"], web_app(Procfile=SLOW_PHASE))
+        release = heroku.get(f"/apps/{app['id']}/releases/{build['release']['id']}")
+        url = release["output_stream_url"]
+        eventually(lambda: heroku.session.head(url, timeout=60).status_code == 200)
+
+        heroku.call("DELETE", f"/apps/{app['id']}")
+
+        assert heroku.session.get(url, timeout=60).status_code == 404
+        assert heroku.call("GET", f"/apps/{app['id']}/releases").status_code == 404
+
 
 class TestRollback:
     def test_it_restores_code_and_config_vars(self, heroku: Client, app: Any) -> None:
@@ -260,6 +271,14 @@ class TestRollback:
         answer = heroku.call("POST", f"/apps/{app['id']}/releases", {"release": identity})
 
         assert answer.status_code in {404, 422}
+
+
+def test_a_signed_url_expires_with_the_platforms_clock(own: Client) -> None:
+    url = own.upload(web_app())
+
+    own.control("POST", "/clock", {"advance_seconds": 86400})
+
+    assert own.session.get(url, timeout=60).status_code == 403
 
 
 def test_a_release_expires_when_old_and_beyond_twenty_others(own: Client) -> None:
