@@ -1,0 +1,1 @@
+"""Benchmarks of the whole process from outside, as `docs/explanation/benchmarks.md` tells."""
