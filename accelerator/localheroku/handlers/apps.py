@@ -1,6 +1,6 @@
 """Apps, config vars, features and buildpacks."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from accelerator.localheroku.calls import (
     Answer,
@@ -15,6 +15,9 @@ from accelerator.localheroku.calls import (
 from accelerator.localheroku.constants import installation
 from accelerator.localheroku.state import apps
 from accelerator.localheroku.state.errors import invalid, missing
+
+if TYPE_CHECKING:
+    from accelerator.localheroku.ranges import Key
 
 _KEYS = by("id", "name", "updated_at")
 
@@ -119,7 +122,9 @@ def change_buildpacks(call: Call) -> Listing:
 
 def _installations(names: list[str]) -> Listing:
     shapes = [installation(ordinal, name) for ordinal, name in enumerate(names)]
-    return Listing(shapes, dict, {"ordinal": lambda shape: shape["ordinal"]}, "ordinal")
+    # They have no id, but heroku3 ranges over `id` whatever it lists.
+    keys: dict[str, Key] = dict.fromkeys(("ordinal", "id"), lambda shape: shape["ordinal"])
+    return Listing(shapes, dict, keys, "ordinal")
 
 
 def _buildpack(update: Any) -> str:

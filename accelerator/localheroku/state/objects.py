@@ -5,6 +5,7 @@ They are changed only by the rules in this package, which `save` what they chang
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 STACKS = ("heroku-24", "heroku-22", "container")
 DEFAULT_STACK = "heroku-24"
@@ -22,6 +23,33 @@ class Account:
     id: str
     email: str
     name: str | None
+    created_at: datetime
+    updated_at: datetime
+    two_factor_code: str | None = None
+
+
+@dataclass
+class Key:
+    """An API key of an account: an OAuth authorization with its access token."""
+
+    id: str
+    account_id: str
+    token: str
+    scopes: tuple[str, ...]
+    description: str
+    created_at: datetime
+    updated_at: datetime
+    expires_at: datetime | None = None
+
+
+@dataclass
+class Collaborator:
+    """An account that may work on an app it does not own."""
+
+    id: str
+    app_id: str
+    account_id: str
+    permissions: tuple[str, ...]
     created_at: datetime
     updated_at: datetime
 
@@ -69,6 +97,7 @@ class App:
     last_version: int = 0
     web_port: int = 0
     repo_size: int | None = None
+    generation: str = "cedar"
     config: dict[str, str] = field(default_factory=dict)
     metadata: dict[str, str] = field(default_factory=dict)
     features: dict[str, Feature] = field(default_factory=dict)
@@ -78,7 +107,10 @@ class App:
 
 @dataclass
 class Slug:
-    """What a build leaves: immutable once its bytes are there (`is_stored`)."""
+    """What a build leaves: immutable once its bytes are there (`is_stored`).
+
+    On apps of generation `fir` it is an OCI image, which has a `digest` and knows its buildpacks.
+    """
 
     id: str
     app_id: str
@@ -93,6 +125,10 @@ class Slug:
     updated_at: datetime
     is_stored: bool = False
     deleted_at: datetime | None = None
+    stored_checksum: str | None = None
+    kind: str = "slug"
+    digest: str | None = None
+    image: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -121,6 +157,7 @@ class Build:
     status: str = "pending"
     slug_id: str | None = None
     release_id: str | None = None
+    generation: str = "cedar"
 
 
 @dataclass
@@ -168,6 +205,7 @@ class Pipeline:
     owner_type: str
     created_at: datetime
     updated_at: datetime
+    generation: str = "cedar"
 
 
 @dataclass
@@ -193,6 +231,7 @@ class Promotion:
     created_at: datetime
     updated_at: datetime
     status: str = "pending"
+    user_id: str = ""
 
 
 @dataclass

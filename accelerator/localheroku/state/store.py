@@ -10,8 +10,10 @@ from accelerator.localheroku.state.objects import (
     Account,
     App,
     Build,
+    Collaborator,
     Coupling,
     Dyno,
+    Key,
     Pipeline,
     Promotion,
     Release,
@@ -92,7 +94,15 @@ class State:
     def __init__(self, clock: Clock, changed: Changed = ignore_change) -> None:
         self.clock = clock
         now = clock.now()
-        self.account = Account(new_id(), "you@localheroku.test", "You", now, now)
+        self.accounts: Table[Account] = Table("account", lambda account: account.id, changed)
+        self.keys: Table[Key] = Table("oauth_authorization", lambda key: key.account_id, changed)
+        self.collaborators: Table[Collaborator] = Table(
+            "collaborator", lambda one: one.app_id, changed
+        )
+        # The account of the keys the platform starts with.
+        self.account = self.accounts.save(
+            Account(new_id(), "you@localheroku.test", "You", now, now)
+        )
         self.apps: Table[App] = Table("app", lambda app: app.owner_id, changed)
         self.slugs: Table[Slug] = Table("slug", lambda slug: slug.app_id, changed)
         self.builds: Table[Build] = Table("build", lambda build: build.app_id, changed)

@@ -193,7 +193,7 @@ def test_buildpacks_are_replaced_as_a_list(heroku: Client) -> None:
     changed = heroku.call("PUT", path, {"updates": updates}, Range="")
 
     assert changed.status_code == 200
-    assert changed.json() == heroku.get(path)
+    assert changed.json() == heroku.get(path) == heroku.get(path, Range="id ..; ;")
     assert [each["ordinal"] for each in changed.json()] == [0, 1]
     assert changed.json()[0]["buildpack"]["name"] == "heroku/python"
     assert heroku.call("PUT", path, {"updates": []}).json() == []
