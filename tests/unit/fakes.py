@@ -1,0 +1,423 @@
+"""A stand-in for the Heroku facade, in memory, and the values around it.
+
+It has the rules the steps rely on (a release becomes current when it succeeds, a promotion carries
+the source release's artifact) and knobs for what the local platform cannot be brought to do
+cheaply. It records every call and lets the clock run by `call_seconds` in each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from accelerator.errors import NotFound, RequestInvalid
+from accelerator.events import Event, LogLine, Note, Recorder, StepFinished
+from accelerator.models import (
+    App,
+    Artifact,
+    ArtifactKind,
+    ArtifactRef,
+    Build,
+    Commit,
+    Coupling,
+    Dyno,
+    Promotion,
+    PromotionTarget,
+    Release,
+    SourceBlob,
+)
+from accelerator.steps.run import Run, Waits
+from accelerator.waiting import Deadline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from accelerator.heroku import Heroku
+
+BEGIN = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+COMMIT = Commit("c0ffee" + "0" * 34, subject="Serve it")
+OTHER = Commit("0dd" + "0" * 37)
+
+
+class FakeClock:
+    """A clock that moves only when somebody sleeps or `pass_seconds` is called."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+        self.naps: list[float] = []
+
+    def now(self) -> float:
+        return self.seconds
+
+    def moment(self) -> datetime:
+        return BEGIN + timedelta(seconds=self.seconds - 1000.0)
+
+    def sleep(self, seconds: float) -> None:
+        self.naps.append(seconds)
+        self.seconds += seconds
+
+    def pass_seconds(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+def slug(name: str) -> ArtifactRef:
+    return ArtifactRef(ArtifactKind.SLUG, name)
+
+
+def artifact(name: str, commit: Commit | None, **changes: Any) -> Artifact:
+    plain = Artifact(ArtifactKind.SLUG, name, "SHA256:" + name, commit.sha if commit else None)
+    return replace(plain, **changes)
+
+
+def make_release(app: str, version: int, held: str | None, **changes: Any) -> Release:
+    plain = Release(
+        id=f"{app}-v{version}",
+        version=version,
+        status="succeeded",
+        current=False,
+        app_id=f"id-of-{app}",
+        app_name=app,
+        description="",
+        created_at=BEGIN + timedelta(minutes=version),
+        artifact=slug(held) if held else None,
+    )
+    return replace(plain, **changes)
+
+
+def make_build(app: str, held: str | None, commit: Commit, **changes: Any) -> Build:
+    plain = Build(
+        id=f"{app}-build-of-{held}",
+        app_name=app,
+        status="succeeded",
+        commit=commit.sha,
+        artifact=slug(held) if held else None,
+        release_id=None,
+        created_at=BEGIN,
+    )
+    return replace(plain, **changes)
+
+
+def make_coupling(app: str, pipeline: str = "pipe", stage: str = "production") -> Coupling:
+    return Coupling(f"coupling-of-{app}", f"id-of-{app}", pipeline, stage)
+
+
+@dataclass
+class FakeApp:
+    """An app and how it is to behave."""
+
+    name: str
+    coupling: Coupling | None = None
+    releases: list[Release] = field(default_factory=list)
+    builds: list[Build] = field(default_factory=list)
+    dynos: list[Dyno] = field(default_factory=list)
+    dyno_types: tuple[str, ...] = ("web",)
+    config: dict[str, str] | Exception = field(default_factory=dict)
+    web_url: str | None = None
+    crashing: set[str] = field(default_factory=set)
+    """Artifacts whose dynos crash."""
+    failing: set[str] = field(default_factory=set)
+    """Artifacts whose release command fails."""
+    arriving: str | None = None
+    """What a release carries here instead of what was sent, as when somebody else interferes."""
+    log_url: str | None = None
+    build_statuses: list[str] = field(default_factory=list)
+    """What the next looks at a build see; then it has succeeded."""
+    builds_fail: bool = False
+    builds_release: bool = True
+
+    @property
+    def current(self) -> Release | None:
+        return next((release for release in self.releases if release.current), None)
+
+    def land(self, held: str | None, description: str = "", status: str = "succeeded") -> Release:
+        """Add a release on top; one that succeeded becomes current and restarts the dynos."""
+        version = max((release.version for release in self.releases), default=0) + 1
+        made = make_release(self.name, version, held, description=description, status=status)
+        if status == "succeeded":
+            made = replace(made, current=True)
+            self.releases = [replace(release, current=False) for release in self.releases]
+            state = "crashed" if held in self.crashing else "up"
+            self.dynos = [Dyno(f"{t}.1", t, state, version) for t in self.dyno_types]
+        self.releases.insert(0, replace(made, output_stream_url=self.log_url))
+        return self.releases[0]
+
+
+class FakeHeroku:
+    """The facade's methods that the steps use; `calls` names them in order."""
+
+    def __init__(self, clock: FakeClock, *apps: FakeApp) -> None:
+        self.clock = clock
+        self.apps_by_name = {app.name: app for app in apps}
+        self.artifacts: dict[str, Artifact] = {}
+        self.calls: list[str] = []
+        self.call_seconds = 0.0
+        self.failures: dict[str, Exception] = {}
+        self.before: dict[str, Callable[[], None]] = {}
+        self.promotion_names: str | None = None
+        self.promotion_looks: list[dict[str, str]] = []
+        self.log_lines: tuple[str, ...] = ()
+        self.uploaded = b""
+        self.apps, self.config_vars, self.dynos = _Apps(self), _ConfigVars(self), _Dynos(self)
+        self.couplings, self.promotions = _Couplings(self), _Promotions(self)
+        self.builds, self.releases, self.slugs = _Builds(self), _Releases(self), _Slugs(self)
+        self.sources, self.streams = _Sources(self), _Streams(self)
+
+    def app(self, name: str) -> FakeApp:
+        for app in self.apps_by_name.values():
+            if name in {app.name, f"id-of-{app.name}"}:
+                return app
+        raise NotFound(f"no app {name}", "look with `heroku apps`", "app")
+
+    def hold(self, name: str, commit: Commit | None, **changes: Any) -> None:
+        self.artifacts[name] = artifact(name, commit, **changes)
+
+    def told(self, call: str) -> None:
+        """Note a call, let time pass, and fail or interfere as arranged."""
+        self.calls.append(call)
+        self.clock.pass_seconds(self.call_seconds)
+        if call in self.before:
+            self.before.pop(call)()
+        if call in self.failures:
+            raise self.failures[call]
+
+    def writes(self) -> list[str]:
+        return [call for call in self.calls if ".create" in call or ".cancel" in call]
+
+    def together(self, *reads: Callable[[], Any]) -> tuple[Any, ...]:
+        return tuple(read() for read in reads)
+
+    def pace(self) -> float:
+        return 1.0
+
+
+@dataclass
+class _Noun:
+    heroku: FakeHeroku
+
+
+class _Apps(_Noun):
+    def fetch(self, name: str) -> App:
+        self.heroku.told(f"apps.fetch {name}")
+        app = self.heroku.app(name)
+        stack = "heroku-24"
+        return App(f"id-of-{app.name}", app.name, app.web_url, stack, stack, "cedar", False)
+
+
+class _ConfigVars(_Noun):
+    def fetch(self, app: str) -> Mapping[str, str]:
+        self.heroku.told(f"config_vars.fetch {app}")
+        config = self.heroku.app(app).config
+        if isinstance(config, Exception):
+            raise config
+        return config
+
+
+class _Couplings(_Noun):
+    def find_of_app(self, app: str) -> Coupling | None:
+        self.heroku.told(f"couplings.find_of_app {app}")
+        return self.heroku.app(app).coupling
+
+    def fetch_of_pipeline(self, pipeline_id: str) -> tuple[Coupling, ...]:
+        self.heroku.told(f"couplings.fetch_of_pipeline {pipeline_id}")
+        found = (app.coupling for app in self.heroku.apps_by_name.values())
+        return tuple(c for c in found if c is not None and c.pipeline_id == pipeline_id)
+
+    def fetch_apps(self, ids: list[str]) -> tuple[App, ...]:
+        return tuple(_Apps(self.heroku).fetch(app_id) for app_id in ids)
+
+
+class _Dynos(_Noun):
+    def fetch(self, app: str) -> tuple[Dyno, ...]:
+        self.heroku.told(f"dynos.fetch {app}")
+        return tuple(self.heroku.app(app).dynos)
+
+
+class _Slugs(_Noun):
+    def fetch(self, app: str, slug_id: str) -> Artifact:
+        self.heroku.told(f"slugs.fetch {app} {slug_id}")
+        if slug_id not in self.heroku.artifacts:
+            raise NotFound(f"no slug {slug_id}", None, "slug")
+        return self.heroku.artifacts[slug_id]
+
+
+class _Releases(_Noun):
+    def fetch_newest(self, app: str) -> tuple[Release, ...]:
+        self.heroku.told(f"releases.fetch_newest {app}")
+        return tuple(self.heroku.app(app).releases)
+
+    def fetch(self, app: str, release_id: str) -> Release:
+        self.heroku.told(f"releases.fetch {app} {release_id}")
+        found = (r for r in self.heroku.app(app).releases if r.id == release_id)
+        return next(found)
+
+    def create(self, app: str, held: ArtifactRef, description: str) -> Release:
+        self.heroku.told(f"releases.create {app} {held.id}")
+        target = self.heroku.app(app)
+        status = "failed" if held.id in target.failing else "succeeded"
+        return target.land(target.arriving or held.id, description, status)
+
+
+class _Promotions(_Noun):
+    def create(
+        self, pipeline_id: str, source_app_id: str, release_id: str, target_app_ids: list[str]
+    ) -> Promotion:
+        names = [self.heroku.app(app_id).name for app_id in target_app_ids]
+        self.heroku.told(f"promotions.create {release_id} to {' '.join(names)}")
+        source = self.heroku.app(source_app_id)
+        held = next(r.artifact for r in source.releases if r.id == release_id)
+        self._pending = {}
+        for name in names:
+            target, carried = self.heroku.app(name), held.id if held else ""
+            status = "failed" if carried in target.failing else "succeeded"
+            landed = target.land(target.arriving or carried, f"Promote {release_id}", status)
+            self._pending[name] = landed
+        assert pipeline_id
+        return Promotion("promotion-1", "pending", self.heroku.promotion_names or release_id)
+
+    def fetch_targets(self, promotion_id: str) -> tuple[PromotionTarget, ...]:
+        self.heroku.told(f"promotions.fetch_targets {promotion_id}")
+        looks = self.heroku.promotion_looks
+        said = looks.pop(0) if looks else {}
+        return tuple(
+            _promotion_target(release, said.get(name, release.status))
+            for name, release in self._pending.items()
+            if said.get(name) != "missing"
+        )
+
+
+def _promotion_target(release: Release, status: str) -> PromotionTarget:
+    message = "the release command failed" if status == "failed" else None
+    return PromotionTarget(release.app_id, status, release.id, message)
+
+
+class _Sources(_Noun):
+    def create(self, app: str) -> SourceBlob:
+        self.heroku.told(f"sources.create {app}")
+        return SourceBlob("https://storage.example/get", "https://storage.example/put")
+
+    def upload(self, blob: SourceBlob, file: BinaryIO, size: int) -> None:
+        self.heroku.told(f"sources.upload {blob.put_url}")
+        self.heroku.uploaded = file.read()
+        assert len(self.heroku.uploaded) == size
+
+
+class _Builds(_Noun):
+    def fetch_newest(self, app: str) -> tuple[Build, ...]:
+        self.heroku.told(f"builds.fetch_newest {app}")
+        return tuple(self.heroku.app(app).builds)
+
+    def create(self, app: str, blob: SourceBlob, version: str, description: str) -> Build:
+        self.heroku.told(f"builds.create {app} {version[:8]}")
+        owner, held = self.heroku.app(app), f"slug-of-{version[:8]}"
+        assert blob.get_url
+        assert description
+        build = make_build(app, None, Commit(version), id=f"{app}-build", status="pending")
+        owner.builds.insert(0, replace(build, output_stream_url=owner.log_url))
+        self.heroku.hold(held, Commit(version))
+        return owner.builds[0]
+
+    def fetch(self, app: str, build_id: str) -> Build:
+        self.heroku.told(f"builds.fetch {app} {build_id}")
+        owner = self.heroku.app(app)
+        position = next(i for i, build in enumerate(owner.builds) if build.id == build_id)
+        if owner.build_statuses and owner.build_statuses.pop(0) == "pending":
+            return owner.builds[position]
+        if owner.builds[position].status == "pending":
+            owner.builds[position] = self._end(owner, owner.builds[position])
+        return owner.builds[position]
+
+    def cancel(self, app: str, build_id: str) -> None:
+        self.heroku.told(f"builds.cancel {app} {build_id}")
+        owner = self.heroku.app(app)
+        owner.builds = [
+            replace(build, status="failed") if build.id == build_id else build
+            for build in owner.builds
+        ]
+        owner.build_statuses.clear()
+
+    def _end(self, owner: FakeApp, build: Build) -> Build:
+        if owner.builds_fail:
+            return replace(build, status="failed")
+        held = f"slug-of-{str(build.commit)[:8]}"
+        done = replace(build, status="succeeded", artifact=slug(held))
+        if not owner.builds_release:
+            return done
+        status = "failed" if held in owner.failing else "succeeded"
+        return replace(done, release_id=owner.land(held, "Deploy", status).id)
+
+
+class _Streams(_Noun):
+    def follow(self, url: str, *, deadline: Deadline) -> Iterator[str]:
+        assert url
+        assert deadline.clock is self.heroku.clock
+        yield from self.heroku.log_lines
+
+
+class Source:
+    """A repository that gives the same few bytes for any commit."""
+
+    content = b"a tar of the commit"
+
+    def archive(self, commit: Commit, to: BinaryIO) -> int:
+        assert commit.sha
+        return to.write(self.content)
+
+
+class Ear:
+    """A listener that keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def __call__(self, event: Event) -> None:
+        self.events.append(event)
+
+    def warnings(self) -> list[str]:
+        return [e.text for e in self.events if isinstance(e, Note) and e.level == "warning"]
+
+    def lines(self) -> list[str]:
+        return [f"{e.source}: {e.text}" for e in self.events if isinstance(e, LogLine)]
+
+    def finished(self) -> list[StepFinished]:
+        return [event for event in self.events if isinstance(event, StepFinished)]
+
+
+@dataclass
+class Stage:
+    """A run on stand-ins: the clock, the platform and an ear."""
+
+    clock: FakeClock
+    heroku: FakeHeroku
+    ear: Ear
+    run: Run
+
+    def app(self, name: str) -> FakeApp:
+        return self.heroku.app(name)
+
+
+def make_stage(*apps: FakeApp, seconds: float = 7200.0, **waits: float) -> Stage:
+    """Put apps on a platform and a run before it; `waits` override the default waits."""
+    clock, ear = FakeClock(), Ear()
+    heroku = FakeHeroku(clock, *apps)
+    run = Run(
+        cast("Heroku", heroku),
+        Recorder(clock, [ear]),
+        Deadline.after(clock, seconds),
+        replace(Waits(), **waits),
+    )
+    return Stage(clock, heroku, ear, run)
+
+
+def make_app(name: str, held: str | None = None, **changes: Any) -> FakeApp:
+    """Make an app in the pipeline, running what it is said to hold."""
+    app = FakeApp(name, make_coupling(name))
+    for key, value in changes.items():
+        setattr(app, key, value)
+    if held is not None:
+        app.land(held)
+    return app
+
+
+def refuse(message: str = "Heroku refuses") -> RequestInvalid:
+    return RequestInvalid(message, "look at it")

@@ -1,0 +1,359 @@
+from __future__ import annotations
+
+import pytest
+
+from accelerator.models import (
+    Artifact,
+    Build,
+    Commit,
+    Coupling,
+    Reason,
+    Release,
+    Route,
+)
+from accelerator.steps.compare import (
+    Candidate,
+    Decision,
+    Facts,
+    SourceState,
+    TargetState,
+    compare,
+    find_unconfirmed,
+    witness_of,
+)
+from tests.unit.fakes import (
+    BEGIN,
+    COMMIT,
+    OTHER,
+    artifact,
+    make_build,
+    make_coupling,
+    make_release,
+    slug,
+)
+
+PREPARE = "shop-prepare"
+COUPLED = make_coupling(PREPARE)
+ELSEWHERE = make_coupling(PREPARE, pipeline="another")
+TARGET_COUPLED = make_coupling("shop")
+
+
+def prepare(
+    releases: tuple[Release, ...] = (),
+    builds: tuple[Build, ...] = (),
+    coupling: Coupling | None = COUPLED,
+    app: str = PREPARE,
+) -> SourceState:
+    return SourceState(app, releases, builds, coupling)
+
+
+def holds(
+    held: str | None, version: int = 7, *, current: bool = True, status: str = "succeeded"
+) -> Release:
+    return make_release(PREPARE, version, held, current=current, status=status)
+
+
+def built(
+    held: str | None, commit: Commit = COMMIT, app: str = PREPARE, status: str = "succeeded"
+) -> Build:
+    return make_build(app, held, commit, status=status)
+
+
+def target(
+    held: str | None = None,
+    app: str = "shop",
+    *,
+    status: str = "succeeded",
+    coupling: Coupling | None = TARGET_COUPLED,
+) -> TargetState:
+    releases = (make_release(app, 3, held, current=True, status=status),) if held else ()
+    return TargetState(app, f"id-of-{app}", releases, coupling)
+
+
+def facts(
+    source: SourceState, *targets: TargetState, read: tuple[Artifact, ...] = (), lost: str = ""
+) -> Facts:
+    known: dict[str, Artifact | None] = {one.id: one for one in read}
+    if lost:
+        known[lost] = None
+    return Facts((source,), targets or (target(),), known)
+
+
+STAGING = SourceState(
+    "shop-staging",
+    (make_release("shop-staging", 4, "good", current=True),),
+    (built("good", app="shop-staging"),),
+    make_coupling("shop-staging"),
+    is_prepare=False,
+)
+
+TABLE = [
+    pytest.param(
+        facts(prepare((holds("good"),), (built("good"),))),
+        (Route.PROMOTE, Reason.PREPARED, "shop-prepare v7"),
+        id="the current release of the prepare app holds the commit",
+    ),
+    pytest.param(
+        facts(prepare((holds("good"),)), read=(artifact("good", COMMIT),)),
+        (Route.PROMOTE, Reason.PREPARED, "shop-prepare v7"),
+        id="no build names it but the artifact read does",
+    ),
+    pytest.param(
+        facts(
+            prepare(
+                (holds("new", 8), holds("good", 7, current=False)),
+                (built("new", OTHER), built("good")),
+            )
+        ),
+        (Route.PROMOTE, Reason.PREPARED_EARLIER, "shop-prepare v7"),
+        id="an earlier release of the prepare app holds it",
+    ),
+    pytest.param(
+        facts(
+            prepare((holds("good", 9, current=False), holds("good", 8)), (built("good"),)),
+        ),
+        (Route.PROMOTE, Reason.PREPARED, "shop-prepare v8"),
+        id="a newer release that is not current does not win over the current one",
+    ),
+    pytest.param(
+        facts(
+            prepare(
+                (
+                    holds("new", 8),
+                    holds("good", 5, current=False),
+                    holds("good", 7, current=False),
+                ),
+                (built("good"),),
+            )
+        ),
+        (Route.PROMOTE, Reason.PREPARED_EARLIER, "shop-prepare v7"),
+        id="of two earlier releases the newer one is promoted",
+    ),
+    pytest.param(
+        facts(prepare((holds("good", status="failed", current=False),), (built("good"),))),
+        (Route.RELEASE, Reason.PREPARE_RELEASE_FAILED, "shop-prepare v7"),
+        id="the release command failed on the prepare app",
+    ),
+    pytest.param(
+        facts(prepare((holds("good", status="pending", current=False),), (built("good"),))),
+        (Route.RELEASE, Reason.PREPARED, "shop-prepare v7"),
+        id="the release command still runs on the prepare app",
+    ),
+    pytest.param(
+        facts(prepare((), (built("good"),))),
+        (Route.RELEASE, Reason.PREPARED, "shop-prepare a build without a release"),
+        id="a build that lost its race left an artifact and no release",
+    ),
+    pytest.param(
+        facts(prepare((holds("good"),), (built("good"),), coupling=None)),
+        (Route.RELEASE, Reason.NOT_IN_PIPELINE, "shop-prepare v7"),
+        id="the prepare app is in no pipeline",
+    ),
+    pytest.param(
+        facts(prepare((holds("good"),), (built("good"),)), target(coupling=None)),
+        (Route.RELEASE, Reason.NOT_IN_PIPELINE, "shop-prepare v7"),
+        id="the target is in no pipeline",
+    ),
+    pytest.param(
+        facts(prepare((holds("good"),), (built("good"),), coupling=ELSEWHERE)),
+        (Route.RELEASE, Reason.NOT_IN_PIPELINE, "shop-prepare v7"),
+        id="the prepare app is in another pipeline",
+    ),
+    pytest.param(
+        facts(STAGING),
+        (Route.RELEASE, Reason.ON_OTHER_APP, "shop-staging v4"),
+        id="only staging holds it",
+    ),
+    pytest.param(
+        Facts((STAGING, prepare((holds("good"),), (built("good"),))), (target(),)),
+        (Route.PROMOTE, Reason.PREPARED, "shop-prepare v7"),
+        id="the prepare app wins over staging wherever it stands in the list",
+    ),
+    pytest.param(
+        facts(prepare((holds("good"),), (built("good"),)), target("good")),
+        (Route.LIVE, Reason.ALREADY_LIVE, "shop-prepare v7"),
+        id="the target runs it already",
+    ),
+    pytest.param(
+        facts(prepare(), target("good"), read=(artifact("good", COMMIT),)),
+        (Route.LIVE, Reason.ALREADY_LIVE, None),
+        id="the target runs it and nothing is prepared",
+    ),
+    pytest.param(
+        facts(prepare((holds("good"),), (built("good"),)), target("good", status="failed")),
+        (Route.PROMOTE, Reason.PREPARED, "shop-prepare v7"),
+        id="the target's release of it failed",
+    ),
+    pytest.param(
+        facts(prepare()),
+        (Route.BUILD, Reason.NOTHING_PREPARED, None),
+        id="the prepare app is empty",
+    ),
+    pytest.param(
+        facts(prepare((holds(None),))),
+        (Route.BUILD, Reason.NOTHING_PREPARED, None),
+        id="a release without code, as a config change on a fresh app makes",
+    ),
+    pytest.param(
+        facts(prepare((holds("new"),), (built("new", OTHER),))),
+        (Route.BUILD, Reason.OTHER_COMMIT, None),
+        id="another commit is prepared",
+    ),
+    pytest.param(
+        facts(prepare((holds("new"),))),
+        (Route.BUILD, Reason.OTHER_COMMIT, None),
+        id="nobody knows which commit the prepared release holds",
+    ),
+    pytest.param(
+        facts(prepare((holds("new"),)), read=(artifact("new", None),)),
+        (Route.BUILD, Reason.OTHER_COMMIT, None),
+        id="the artifact names no commit",
+    ),
+    pytest.param(
+        facts(prepare((), (built(None, status="failed"),))),
+        (Route.BUILD, Reason.PREPARE_BUILD_FAILED, None),
+        id="the build of the commit failed",
+    ),
+    pytest.param(
+        facts(prepare((), (built("half", status="failed"),))),
+        (Route.BUILD, Reason.PREPARE_BUILD_FAILED, None),
+        id="the build failed but names an artifact all the same",
+    ),
+    pytest.param(
+        facts(prepare((), (built(None, OTHER, status="failed"),))),
+        (Route.BUILD, Reason.NOTHING_PREPARED, None),
+        id="the build of another commit failed",
+    ),
+    pytest.param(
+        facts(prepare((), (built(None, status="pending"),))),
+        (Route.BUILD, Reason.NOTHING_PREPARED, None),
+        id="the build still runs",
+    ),
+    pytest.param(
+        facts(prepare((holds("good", status="expired", current=False),), (built("good"),))),
+        (Route.BUILD, Reason.EXPIRED, None),
+        id="the release has expired",
+    ),
+    pytest.param(
+        facts(
+            prepare((holds("good"),), (built("good"),)),
+            read=(artifact("good", COMMIT, deleted_at=BEGIN),),
+        ),
+        (Route.BUILD, Reason.EXPIRED, None),
+        id="the artifact was deleted",
+    ),
+    pytest.param(
+        facts(prepare((holds("good"),), (built("good"),)), lost="good"),
+        (Route.BUILD, Reason.UNREADABLE, None),
+        id="the artifact cannot be read",
+    ),
+    pytest.param(
+        facts(prepare((holds("good"),), (built("good"),)), read=(artifact("good", OTHER),)),
+        (Route.BUILD, Reason.OTHER_COMMIT, None),
+        id="the artifact itself names another commit than its build",
+    ),
+]
+
+
+@pytest.mark.parametrize(("known", "expected"), TABLE)
+def test_the_fastest_honest_route_is_taken(
+    known: Facts, expected: tuple[Route, Reason, str | None]
+) -> None:
+    decision = compare(COMMIT, known)
+
+    name = decision.candidate.name if decision.candidate else None
+    assert (decision.route, decision.reason, name) == expected
+
+
+def test_each_target_gets_its_own_route() -> None:
+    known = facts(
+        prepare((holds("good"),), (built("good"),)),
+        target("good", "shop-eu"),
+        target("old", "shop-us"),
+        target(None, "shop-asia", coupling=None),
+    )
+
+    decision = compare(COMMIT, known)
+
+    assert decision.reason is Reason.NOT_IN_PIPELINE
+    assert decision.routes == {
+        "shop-eu": Route.LIVE,
+        "shop-us": Route.PROMOTE,
+        "shop-asia": Route.RELEASE,
+    }
+
+
+def test_a_live_target_is_left_alone_where_others_must_be_built() -> None:
+    known = facts(prepare(), target("good", "shop-eu"), target(), read=(artifact("good", COMMIT),))
+
+    decision = compare(COMMIT, known)
+
+    assert decision.route is Route.BUILD
+    assert decision.routes == {"shop-eu": Route.LIVE, "shop": Route.BUILD}
+
+
+def test_what_was_passed_over_is_named_with_its_flaw() -> None:
+    source = prepare(
+        (holds("good", 8), holds("good", 7, current=False), holds("gone", 6, current=False)),
+        (built("good"), built("gone")),
+    )
+
+    decision = compare(COMMIT, facts(source, read=(artifact("gone", COMMIT, deleted_at=BEGIN),)))
+
+    assert decision.passed_over == ("shop-prepare v6: expired", "shop-prepare v7: not the best")
+
+
+def test_one_artifact_in_a_release_and_its_build_is_one_candidate() -> None:
+    decision = compare(COMMIT, facts(prepare((holds("good"),), (built("good"), built("good")))))
+
+    assert decision.passed_over == ()
+
+
+CURRENT = holds("good")
+WITNESSES = [
+    pytest.param(CURRENT, COMMIT.sha, True, "agrees", id="it names the commit"),
+    pytest.param(CURRENT, OTHER.sha, True, "disagrees", id="it names another commit"),
+    pytest.param(CURRENT, None, True, "absent", id="it is not set"),
+    pytest.param(CURRENT, "", True, "absent", id="it is empty"),
+    pytest.param(CURRENT, None, False, "unreadable", id="the key may not read it"),
+    pytest.param(
+        holds("good", current=False), OTHER.sha, True, "earlier", id="it speaks of a later release"
+    ),
+    pytest.param(None, COMMIT.sha, True, "earlier", id="the candidate was never released"),
+]
+
+
+@pytest.mark.parametrize(("release", "witness", "readable", "expected"), WITNESSES)
+def test_the_metadata_variable_is_a_second_witness(
+    release: Release | None, witness: str | None, readable: bool, expected: str
+) -> None:
+    source = SourceState(PREPARE, witness=witness, witness_readable=readable)
+    decision = Decision(Route.PROMOTE, Reason.PREPARED, Candidate(source, slug("good"), release))
+
+    assert witness_of(decision, COMMIT) == expected
+
+
+def test_without_a_candidate_the_metadata_variable_says_nothing() -> None:
+    assert witness_of(Decision(Route.BUILD, Reason.NOTHING_PREPARED), COMMIT) == "absent"
+
+
+def test_only_what_the_decision_rests_on_is_read() -> None:
+    source = prepare(
+        (holds("good", 9), *(holds(f"old{n}", n, current=False) for n in range(1, 9))),
+        (built("good"),),
+    )
+
+    wanted = find_unconfirmed(COMMIT, facts(source, target("running")))
+
+    assert wanted == {(PREPARE, slug("good")), ("shop", slug("running"))}
+
+
+def test_what_was_read_is_not_read_again() -> None:
+    known = facts(
+        prepare((holds("good"),), (built("good"),)),
+        target("lost"),
+        read=(artifact("good", COMMIT),),
+        lost="lost",
+    )
+
+    assert find_unconfirmed(COMMIT, known) == frozenset()
