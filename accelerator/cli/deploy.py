@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    epilog="Exit codes: 0 done, 2 usage, 4 build failed, 5 release failed (the old one "
-    "serves), 6 rolled back, 7 not rolled back, 9 unknown, 10 key refused, 11 unreachable, "
-    "12 not found."
+    epilog="Exit codes: 0 done, 2 usage, 3 refused, 4 build failed, 5 release failed (the old one "
+    "serves), 6 rolled back, 7 not rolled back, 8 some targets done, 9 unknown, 10 key refused, "
+    "11 unreachable, 12 not found."
 )
 @options.targets
 @options.commit

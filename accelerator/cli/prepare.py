@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from accelerator.steps.run import Run
 
 
-@click.command()
+@click.command(
+    epilog="Exit codes: 0 built, 2 usage, 4 build failed, 9 unknown, 10 key refused, "
+    "11 unreachable, 12 not found."
+)
 @click.option(
     "-a",
     "--app",
