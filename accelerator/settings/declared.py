@@ -98,7 +98,7 @@ _GLOBAL = (
     ),
     Setting(
         "smoke",
-        "checks after a release: paths on the app, full URLs, or commands",
+        "checks after a release: paths on the app, or full URLs",
         parsing.parse_strings,
         (),
         ("--smoke",),
