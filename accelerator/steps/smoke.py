@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from accelerator.errors import UsageProblem
 from accelerator.waiting import StillPending, wait_for
@@ -16,9 +17,12 @@ from accelerator.waiting import StillPending, wait_for
 if TYPE_CHECKING:
     from accelerator.models import Commit
     from accelerator.steps.run import Run
+    from accelerator.waiting import Deadline
 
+CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 10.0
 BODY_BYTES = 1 << 20
+BLOCK_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ def check_smoke(
         text = expected_text(check, commit)
         try:
             wait_for(
-                partial(ask, url, check.status, text),
+                partial(ask, url, check.status, text, deadline),
                 lambda answer: answer.flaw is None,
                 deadline,
             )
@@ -98,24 +102,44 @@ def expected_text(check: SmokeCheck, commit: Commit | None) -> str | None:
     return check.text.replace("{commit}", commit.sha) if commit else None
 
 
-def ask(url: str, status: int | None, text: str | None) -> Answer:
-    """Ask once, following redirects as a visitor's browser would."""
+def ask(url: str, status: int | None, text: str | None, deadline: Deadline) -> Answer:
+    """Ask once, following redirects as a visitor's browser would; a body that drips is left."""
+    patience = max(0.1, min(ANSWER_SECONDS, deadline.remaining))
     try:
         with requests.Session() as session:
             session.trust_env = False  # a netrc entry must not travel to the app
             answer = session.get(
-                url, timeout=(5, ANSWER_SECONDS), stream=True, headers={"Cache-Control": "no-cache"}
+                url,
+                timeout=(min(CONNECT_SECONDS, patience), patience),
+                stream=True,
+                headers={"Cache-Control": "no-cache"},
             )
             with answer:
-                return Answer(_flaw(answer.status_code, status, answer.raw.read(BODY_BYTES), text))
-    except (requests.RequestException, OSError) as error:
+                return Answer(_flaw(answer, status, text, deadline))
+    except (requests.RequestException, HTTPError, OSError) as error:
         return Answer(f"did not answer ({type(error).__name__})")
 
 
-def _flaw(seen: int, status: int | None, body: bytes, text: str | None) -> str | None:
-    wanted = {status} if status is not None else range(200, 400)
+def _flaw(
+    answer: requests.Response, status: int | None, text: str | None, deadline: Deadline
+) -> str | None:
+    seen, wanted = answer.status_code, {status} if status is not None else range(200, 400)
     if seen not in wanted:
         return f"answered {seen}"
-    if text is not None and text.encode() not in body:
+    if text is not None and not _has_text(answer, text.encode(), deadline):
         return f"answered {seen} without the text {text!r}"
     return None
+
+
+def _has_text(answer: requests.Response, text: bytes, deadline: Deadline) -> bool:
+    """Read the body, decoded, as far as it takes to find the text."""
+    body = bytearray()
+    while len(body) < BODY_BYTES:
+        block = answer.raw.read1(BLOCK_BYTES, decode_content=True)
+        searched = max(0, len(body) - len(text))
+        body += block
+        if body.find(text, searched) >= 0:
+            return True
+        if not block or deadline.remaining <= 0:
+            break
+    return False

@@ -1,0 +1,328 @@
+from __future__ import annotations
+
+import gzip
+import socket
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import pytest
+
+from accelerator.errors import UsageProblem
+from accelerator.models import Commit
+from accelerator.steps.smoke import (
+    SmokeCheck,
+    ask,
+    check_smoke,
+    expected_text,
+    parse_check,
+    resolve,
+)
+from accelerator.waiting import Deadline
+from tests.unit.fakes import COMMIT, FakeClock, Stage, make_stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@dataclass
+class Page:
+    status: int = 200
+    body: bytes = b"Welcome home"
+    headers: dict[str, str] = field(default_factory=dict)
+    promised: int | None = None
+    """The length it says it has."""
+
+
+class Site(ThreadingHTTPServer):
+    """A website on loopback; a list of pages is given one after the other, the last for ever."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Visit)
+        self.pages: dict[str, list[Page]] = {}
+        self.visits: list[tuple[str, dict[str, str]]] = []
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class Visit(BaseHTTPRequestHandler):
+    server: Site
+
+    def do_GET(self) -> None:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.server.visits.append((self.path, headers))
+        pages = self.server.pages.get(self.path, [Page(404, b"nothing here")])
+        page = pages.pop(0) if len(pages) > 1 else pages[0]
+        self.send_response(page.status)
+        for name, value in page.headers.items():
+            self.send_header(name, value)
+        length = len(page.body) if page.promised is None else page.promised
+        self.send_header("Content-Length", str(length))
+        self.end_headers()
+        self.wfile.write(page.body)
+        self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:  # the base's name
+        """Stay silent."""
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with Site() as server:
+        thread = Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def soon() -> Deadline:
+    return Deadline.after(FakeClock(), 60)
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        pytest.param("/health", SmokeCheck("/health"), id="a path"),
+        pytest.param("  /health ", SmokeCheck("/health"), id="a path with space around"),
+        pytest.param("/up 204", SmokeCheck("/up", 204), id="a path and a status"),
+        pytest.param("/ Welcome home", SmokeCheck("/", None, "Welcome home"), id="a text"),
+        pytest.param("/ 200 Welcome home", SmokeCheck("/", 200, "Welcome home"), id="all three"),
+        pytest.param("/ 2000 bottles", SmokeCheck("/", None, "2000 bottles"), id="no status"),
+        pytest.param("/ 200 200", SmokeCheck("/", 200, "200"), id="a text like a status"),
+        pytest.param("/ 200 \ttab", SmokeCheck("/", 200, "\ttab"), id="a text that begins odd"),
+        pytest.param("/ two\nlines", SmokeCheck("/", None, "two\nlines"), id="two lines"),
+        pytest.param("/x {commit}", SmokeCheck("/x", None, "{commit}"), id="the commit"),
+        pytest.param(
+            "https://shop.example/ 301", SmokeCheck("https://shop.example/", 301), id="a full URL"
+        ),
+    ],
+)
+def test_a_check_is_read_as_it_is_written(written: str, expected: SmokeCheck) -> None:
+    assert parse_check(written) == expected
+
+
+@pytest.mark.parametrize("written", ["", "health", "ftp://shop.example/", "200 /health", "./run"])
+def test_what_is_no_address_is_refused_with_an_example(written: str) -> None:
+    with pytest.raises(UsageProblem, match="neither a path on the app nor a URL") as caught:
+        parse_check(written)
+
+    assert "/health" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("url", "web_url", "expected"),
+    [
+        pytest.param(
+            "/health", "https://shop-1a2b.example/", "https://shop-1a2b.example/health", id="a path"
+        ),
+        pytest.param("/", "https://shop.example/", "https://shop.example/", id="the root"),
+        pytest.param("/a?b=c", "http://x/", "http://x/a?b=c", id="a query"),
+        pytest.param("//evil.example/", "http://x/", "http://x/evil.example/", id="two slashes"),
+        pytest.param("http://y/up", "http://x/", "http://y/up", id="a full URL"),
+        pytest.param("http://y/up", None, "http://y/up", id="a full URL of an app without one"),
+    ],
+)
+def test_a_path_is_on_the_apps_own_address(url: str, web_url: str | None, expected: str) -> None:
+    assert resolve(SmokeCheck(url), web_url) == expected
+
+
+def test_a_path_of_an_app_without_an_address_is_refused() -> None:
+    with pytest.raises(UsageProblem, match="no web_url"):
+        resolve(SmokeCheck("/health"), None)
+
+
+@pytest.mark.parametrize(
+    ("text", "commit", "expected"),
+    [
+        pytest.param(None, COMMIT, None, id="no text"),
+        pytest.param("ok", COMMIT, "ok", id="a plain text"),
+        pytest.param("ok", None, "ok", id="a plain text and no commit"),
+        pytest.param("at {commit}!", Commit("abc"), "at abc!", id="the commit"),
+        pytest.param("at {commit}!", None, None, id="a commit nobody knows is not asked for"),
+    ],
+)
+def test_the_commit_is_filled_in_where_it_is_known(
+    text: str | None, commit: Commit | None, expected: str | None
+) -> None:
+    assert expected_text(SmokeCheck("/", None, text), commit) == expected
+
+
+@pytest.mark.parametrize(
+    ("page", "status", "text", "flaw"),
+    [
+        pytest.param(Page(), None, None, None, id="200"),
+        pytest.param(Page(204, b""), None, None, None, id="204"),
+        pytest.param(Page(304, b""), None, None, None, id="a status of the three hundreds"),
+        pytest.param(Page(404), None, None, "answered 404", id="404"),
+        pytest.param(Page(500), None, None, "answered 500", id="500"),
+        pytest.param(Page(404), 404, None, None, id="404 as asked"),
+        pytest.param(Page(201), 200, None, "answered 201", id="another good status than asked"),
+        pytest.param(Page(), None, "Welcome", None, id="with the text"),
+        pytest.param(
+            Page(), None, "Farewell", "answered 200 without the text 'Farewell'", id="without it"
+        ),
+        pytest.param(Page(500), None, "Welcome", "answered 500", id="the text on an error page"),
+        pytest.param(Page(body="Grüße".encode()), None, "Grüße", None, id="a text beyond ASCII"),
+        pytest.param(
+            Page(body=gzip.compress(b"Welcome"), headers={"Content-Encoding": "gzip"}),
+            None,
+            "Welcome",
+            None,
+            id="a compressed body",
+        ),
+        pytest.param(
+            Page(body=b"nonsense", headers={"Content-Encoding": "gzip"}),
+            None,
+            "Welcome",
+            "did not answer (DecodeError)",
+            id="a body that is not what its header says",
+        ),
+        pytest.param(
+            Page(body=b"Wel", promised=300),
+            None,
+            "Welcome",
+            "did not answer (ProtocolError)",
+            id="a body that is cut off",
+        ),
+        pytest.param(
+            Page(body=b"x" * ((1 << 20) - 7) + b"Welcome"), None, "Welcome", None, id="in one MiB"
+        ),
+        pytest.param(
+            Page(body=b"x" * (1 << 21) + b"Welcome"),
+            None,
+            "Welcome",
+            "answered 200 without the text 'Welcome'",
+            id="far behind the first MiB",
+        ),
+    ],
+)
+def test_an_answer_is_judged_by_status_and_text(
+    site: Site, soon: Deadline, page: Page, status: int | None, text: str | None, flaw: str | None
+) -> None:
+    site.pages["/"] = [page]
+
+    answer = ask(site.url + "/", status, text, soon)
+
+    assert answer.flaw == flaw
+
+
+def test_redirects_are_followed(site: Site, soon: Deadline) -> None:
+    site.pages["/"] = [Page(302, b"", {"Location": "/home"})]
+    site.pages["/home"] = [Page()]
+
+    answer = ask(site.url + "/", 200, "Welcome", soon)
+
+    assert answer.flaw is None
+    assert [path for path, _ in site.visits] == ["/", "/home"]
+
+
+def test_a_redirect_in_a_circle_is_a_flaw(site: Site, soon: Deadline) -> None:
+    site.pages["/"] = [Page(302, b"", {"Location": "/"})]
+
+    assert ask(site.url + "/", None, None, soon).flaw == "did not answer (TooManyRedirects)"
+
+
+def test_a_refused_connection_is_a_flaw(soon: Deadline) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+
+        answer = ask(f"http://127.0.0.1:{port}/", None, None, soon)
+
+    assert answer.flaw == "did not answer (ConnectionError)"
+
+
+def test_a_site_that_says_nothing_is_not_waited_for_past_the_deadline() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        deadline = Deadline.after(FakeClock(), 0.1)
+
+        answer = ask(f"http://127.0.0.1:{silent.getsockname()[1]}/", None, None, deadline)
+
+    assert answer.flaw == "did not answer (ReadTimeout)"
+
+
+def test_a_body_that_drips_is_left_at_the_deadline() -> None:
+    clock = FakeClock()
+    deadline = Deadline.after(clock, 60)
+
+    def drip(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n")
+            clock.pass_seconds(61)
+            connection.sendall(b"W")
+            connection.recv(1)  # until the visitor has gone
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        dripping = Thread(target=drip, args=(server,))
+        dripping.start()
+        answer = ask(f"http://127.0.0.1:{server.getsockname()[1]}/", None, "Welcome", deadline)
+        dripping.join()
+
+    assert answer.flaw == "answered 200 without the text 'Welcome'"
+
+
+def test_no_credential_is_sent(
+    site: Site, soon: Deadline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password HRKU-5ecret\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("HEROKU_API_KEY", "HRKU-5ecret")
+    site.pages["/"] = [Page(302, b"", {"Location": "/home", "Set-Cookie": "a=b"})]
+    site.pages["/home"] = [Page()]
+
+    ask(site.url + "/", None, None, soon)
+
+    assert len(site.visits) == 2
+    for _, headers in site.visits:
+        assert "authorization" not in headers
+        assert "HRKU" not in str(headers)
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return make_stage(smoke=10.0)
+
+
+def test_a_site_that_needs_a_moment_is_asked_again(site: Site, stage: Stage) -> None:
+    site.pages["/health"] = [Page(503), Page(200, b"old"), Page(200, COMMIT.sha.encode())]
+    checks = (parse_check("/health {commit}"),)
+
+    flaw = check_smoke(stage.run, checks, site.url, COMMIT)
+
+    assert flaw is None
+    assert len(site.visits) == 3
+    assert stage.clock.naps == pytest.approx([0.25, 0.375])
+
+
+def test_the_last_flaw_is_told_at_the_deadline(site: Site, stage: Stage) -> None:
+    site.pages["/health"] = [Page(503), Page(500)]
+
+    flaw = check_smoke(stage.run, (SmokeCheck("/health"),), site.url, COMMIT)
+
+    assert flaw == f"{site.url}/health answered 500"
+    assert sum(stage.clock.naps) < 10.0
+
+
+def test_every_check_is_asked_and_the_first_flaw_ends_it(site: Site, stage: Stage) -> None:
+    site.pages |= {"/a": [Page()], "/b": [Page(500)], "/c": [Page()]}
+    checks = (SmokeCheck("/a"), SmokeCheck("/b"), SmokeCheck("/c"))
+
+    flaw = check_smoke(stage.run, checks, site.url, COMMIT)
+
+    assert flaw == f"{site.url}/b answered 500"
+    assert {path for path, _ in site.visits} == {"/a", "/b"}
+
+
+def test_an_unknown_commit_is_not_asked_for(site: Site, stage: Stage) -> None:
+    site.pages["/health"] = [Page(200, b"some commit")]
+
+    flaw = check_smoke(stage.run, (SmokeCheck("/health", 200, "{commit}"),), site.url, None)
+
+    assert flaw is None
