@@ -22,7 +22,7 @@ def render_deploy(report: Report, outcome: Outcome) -> str:
 
 def render_ship(report: ShipReport, outcome: Outcome) -> str:
     """Render the result of a ship, stage by stage."""
-    lines = [f"Tests {report.tests}."]
+    lines = [f"Tests {report.tests.replace('_', ' ')}."]
     for stage, staged in report.stages:
         lines += [f"Stage {stage}:", *(f"  {line}" for line in _targets(staged))]
     return "\n".join([*lines, "", render_timings(outcome.steps), *_usage(outcome)])
@@ -102,7 +102,9 @@ def _target(entry: TargetReport, commit: str) -> str:
 
 
 def _verified(entry: TargetReport) -> str:
-    return "verified" if entry.verified == "passed" else f"verification {entry.verified}"
+    return {"passed": "verified", "not_run": "not verified"}.get(
+        entry.verified, f"verification {entry.verified}"
+    )
 
 
 def _usage(outcome: Outcome) -> list[str]:

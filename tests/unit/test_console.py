@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import io
+from threading import Barrier, Thread
+from typing import TYPE_CHECKING
+
+import pytest
+
+from accelerator.events import Event, LogLine, Note, Requested, Retried, StepFinished, StepStarted
+from accelerator.heroku.answers import SIGNED
+from accelerator.output.console import Console, render_seconds, wants_color
+from tests.unit.fakes import BEGIN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+STARTED = StepStarted("upload", "Upload the source", BEGIN)
+OK = StepFinished("upload", "ok", BEGIN, 2.5, "3 MB")
+BARE = StepFinished("upload", "ok", BEGIN, 2.5)
+FAILED = StepFinished("verify", "failed", BEGIN, 0.04, "answered 500")
+SKIPPED = StepFinished("tests", "skipped", BEGIN, 0.0)
+ODD = StepFinished("tests", "postponed", BEGIN, 0.0)
+LINE = LogLine("build shop", "-----> Python app detected")
+DETAIL, INFO, WARNING = Note("how", "detail"), Note("what"), Note("look out", "warning")
+REQUEST = Requested("GET", "/apps/shop", 200, 0.1, "req-1")
+UNANSWERED = Requested("GET", "/apps/shop", None, 5.0)
+RETRY = Retried("GET /apps/shop", "answered 503", 0.25)
+LOG_RETRY = Retried(f"GET {SIGNED}", "the log has not begun", 0.25)
+
+LINES: dict[Event, str] = {
+    STARTED: "==> Upload the source\n",
+    OK: "    upload done · 3 MB · 2.5 s\n",
+    BARE: "    upload done · 2.5 s\n",
+    FAILED: "    verify FAILED · answered 500 · 40 ms\n",
+    SKIPPED: "    tests skipped · 0 ms\n",
+    ODD: "    tests postponed · 0 ms\n",
+    LINE: "    build shop | -----> Python app detected\n",
+    DETAIL: "    how\n",
+    INFO: "    what\n",
+    WARNING: "    warning: look out\n",
+    REQUEST: "    GET /apps/shop 200 0.1 s req-1\n",
+    UNANSWERED: "    GET /apps/shop no answer 5.0 s\n",
+    RETRY: "    answered 503; trying again in 0.2 s\n",
+    LOG_RETRY: "    the log has not begun; trying again in 0.2 s\n",
+}
+LOUDNESS: dict[int, set[Event]] = {
+    -1: {FAILED, SKIPPED, ODD, WARNING},
+    0: {STARTED, OK, BARE, FAILED, SKIPPED, ODD, LINE, INFO, WARNING, RETRY},
+    1: {STARTED, OK, BARE, FAILED, SKIPPED, ODD, LINE, DETAIL, INFO, WARNING, RETRY, LOG_RETRY},
+    2: set(LINES),
+}
+
+
+def written(*events: Event, verbosity: int = 2, color: bool = False) -> str:
+    stream = io.StringIO()
+    console = Console(stream, color=color, verbosity=verbosity)
+    for event in events:
+        console(event)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("event", [pytest.param(e, id=LINES[e].strip()) for e in LINES])
+def test_every_event_is_one_line(event: Event) -> None:
+    assert written(event) == LINES[event]
+
+
+@pytest.mark.parametrize("verbosity", [-1, 0, 1, 2])
+def test_the_verbosity_decides_what_is_said(verbosity: int) -> None:
+    said = {event for event in LINES if written(event, verbosity=verbosity)}
+
+    assert said == LOUDNESS[verbosity]
+
+
+def test_a_failure_says_what_happened_and_then_what_to_do() -> None:
+    stream = io.StringIO()
+
+    Console(stream, color=False, verbosity=-1).error("it broke", "mend it")
+
+    assert stream.getvalue() == "error: it broke\nhint:  mend it\n"
+
+
+def test_a_failure_without_a_hint_is_one_line() -> None:
+    stream = io.StringIO()
+
+    Console(stream, color=False).error("it broke", None)
+
+    assert stream.getvalue() == "error: it broke\n"
+
+
+def test_without_colour_there_is_no_escape() -> None:
+    assert "\x1b" not in written(*LINES)
+
+
+def test_with_colour_the_words_are_the_same() -> None:
+    painted = written(FAILED, color=True)
+
+    assert painted == "    verify \x1b[31mFAILED\x1b[0m · answered 500 · 40 ms\n"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "environment", "expected"),
+    [
+        pytest.param(Terminal, {}, True, id="a terminal"),
+        pytest.param(Terminal, {"NO_COLOR": "1"}, False, id="NO_COLOR is set"),
+        pytest.param(Terminal, {"NO_COLOR": ""}, True, id="NO_COLOR is empty"),
+        pytest.param(Terminal, {"TERM": "dumb"}, False, id="a dumb terminal"),
+        pytest.param(Terminal, {"TERM": "xterm"}, True, id="a terminal with a name"),
+        pytest.param(io.StringIO, {}, False, id="a file or pipe"),
+    ],
+)
+def test_colour_is_for_terminals_that_want_it(
+    stream: Callable[[], io.StringIO], environment: dict[str, str], expected: bool
+) -> None:
+    assert wants_color(stream(), environment) is expected
+
+
+class Chunky(io.StringIO):
+    """A stream that writes character by character, as a slow terminal might."""
+
+    def write(self, text: str) -> int:
+        return sum(super(Chunky, self).write(character) for character in text)
+
+
+def test_lines_of_parallel_steps_never_mix() -> None:
+    stream = Chunky()
+    console = Console(stream, color=False)
+    together = Barrier(4)
+
+    def talk(name: str) -> None:
+        together.wait()
+        for _ in range(100):
+            console(LogLine(name, name * 40))
+
+    threads = [Thread(target=talk, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    lines = stream.getvalue().splitlines()
+    assert sorted(lines) == sorted(f"    {n} | {n * 40}" for n in "abcd" for _ in range(100))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (0.0, "0 ms"),
+        (0.0004, "0 ms"),
+        (0.045, "45 ms"),
+        (0.099, "99 ms"),
+        (0.0996, "0.1 s"),
+        (2.44, "2.4 s"),
+        (60.0, "60.0 s"),
+        (99.4, "99.4 s"),
+        (99.6, "1 min 40 s"),
+        (119.7, "2 min 00 s"),
+        (200.0, "3 min 20 s"),
+        (3725.0, "62 min 05 s"),
+    ],
+)
+def test_durations_are_written_for_people(seconds: float, expected: str) -> None:
+    assert render_seconds(seconds) == expected

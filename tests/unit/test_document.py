@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from accelerator.errors import AcceleratorError, BuildFailed, ExitCode, PartlyDone
+from accelerator.events import LogLine, StepFinished, StepStarted
+from accelerator.heroku import Usage
+from accelerator.models import Reason, Route
+from accelerator.output.document import (
+    config_document,
+    deploy_document,
+    error_document,
+    prepare_document,
+    render_error,
+    render_moment,
+    ship_document,
+)
+from accelerator.output.outcome import Outcome, StepLog
+from accelerator.settings import Row
+from accelerator.steps.report import PrepareReport, Report, ShipReport, SourceReport, TargetReport
+from tests.unit.fakes import BEGIN, COMMIT, artifact, make_build, make_release, slug
+
+STEPS = (StepFinished("compare", "ok", BEGIN, 0.21049, "promote: prepared"),)
+DONE = Outcome(STEPS, Usage(9, 5, 0, 4491))
+HELD = {"kind": "slug", "id": "good", "checksum": "SHA256:good"}
+
+
+def deployed() -> Report:
+    source = SourceReport(
+        "foo-prepare",
+        make_release("foo-prepare", 12, "good", current=True),
+        artifact("good", COMMIT),
+        COMMIT.sha,
+        "agrees",
+    )
+    entry = TargetReport(
+        "foo-staging",
+        Route.PROMOTE,
+        "succeeded",
+        make_release("foo-staging", 34, "good"),
+        previous_release=make_release("foo-staging", 33, "old"),
+        artifact=artifact("good", COMMIT),
+        verified="passed",
+    )
+    return Report(COMMIT, Route.PROMOTE, Reason.PREPARED, source, [entry], ["v6: expired"])
+
+
+def read_back(document: dict[str, Any]) -> Any:
+    """Give it as a reader of stdout gets it."""
+    return json.loads(json.dumps(document))
+
+
+def test_a_deploy_is_told_in_the_words_of_the_design() -> None:
+    document = read_back(deploy_document(deployed(), DONE))
+
+    assert document == {
+        "schema": "accelerator.deploy/1",
+        "ok": True,
+        "exit_code": 0,
+        "commit": COMMIT.sha,
+        "route": "promote",
+        "reason": "prepared",
+        "source": {
+            "app": "foo-prepare",
+            "release": 12,
+            "release_id": "foo-prepare-v12",
+            "commit": COMMIT.sha,
+            "artifact": HELD,
+            "metadata": "agrees",
+        },
+        "targets": [
+            {
+                "app": "foo-staging",
+                "route": "promote",
+                "status": "succeeded",
+                "release": 34,
+                "previous_release": 33,
+                "artifact": HELD,
+                "verified": "passed",
+                "rolled_back_to": None,
+                "rollback_release": None,
+                "error": None,
+            }
+        ],
+        "passed_over": ["v6: expired"],
+        "steps": [
+            {
+                "name": "compare",
+                "outcome": "ok",
+                "started_at": "2026-03-01T12:00:00.000Z",
+                "seconds": 0.21,
+                "detail": "promote: prepared",
+            }
+        ],
+        "api": {"requests": 9, "round_trips": 5, "retries": 0, "rate_limit_remaining": 4491},
+        "error": None,
+    }
+
+
+def test_a_run_that_found_out_nothing_has_all_the_keys_too() -> None:
+    failed = Outcome(error=AcceleratorError("it broke", "mend it"))
+
+    document = read_back(deploy_document(Report(), failed))
+
+    assert list(document) == list(deploy_document(deployed(), DONE))
+    assert (document["ok"], document["exit_code"], document["commit"]) == (False, 1, None)
+    assert (document["route"], document["source"], document["targets"]) == (None, None, [])
+    assert document["api"] == {
+        "requests": 0,
+        "round_trips": 0,
+        "retries": 0,
+        "rate_limit_remaining": None,
+    }
+    assert document["error"] == {"code": "error", "message": "it broke", "hint": "mend it"}
+
+
+def test_a_failed_target_tells_its_error_and_the_way_back() -> None:
+    report = deployed()
+    entry = report.target("foo-staging")
+    entry.status, entry.error = "failed", "it answers 500"
+    entry.rolled_back_to, entry.rollback_release = 33, 35
+
+    document = read_back(deploy_document(report, Outcome(error=PartlyDone(("a",), ("b",), "x"))))
+
+    told = document["targets"][0]
+    assert (told["rolled_back_to"], told["rollback_release"]) == (33, 35)
+    assert (told["status"], told["error"]) == ("failed", "it answers 500")
+    assert (document["ok"], document["exit_code"]) == (False, 8)
+    assert document["error"]["code"] == "partly_done"
+
+
+def test_an_artifact_that_was_not_read_has_no_checksum() -> None:
+    report = deployed()
+    report.target("foo-staging").artifact = slug("good")
+    report.source = SourceReport("foo-staging", None, slug("good"), None, "unreadable")
+
+    document = read_back(deploy_document(report, DONE))
+
+    assert document["targets"][0]["artifact"] == {"kind": "slug", "id": "good", "checksum": None}
+    assert (document["source"]["release"], document["source"]["release_id"]) == (None, None)
+
+
+def test_a_preparation_tells_build_release_and_artifact() -> None:
+    report = PrepareReport(
+        "foo-prepare",
+        COMMIT,
+        "git",
+        make_build("foo-prepare", "good", COMMIT, id="b1"),
+        make_release("foo-prepare", 12, "good", status="failed"),
+        artifact("good", COMMIT),
+    )
+
+    document = read_back(prepare_document(report, DONE))
+
+    prepared = {key: document[key] for key in list(document)[4:-3]}
+    assert document["schema"] == "accelerator.prepare/1"
+    assert prepared == {
+        "app": "foo-prepare",
+        "strategy": "git",
+        "build": {"id": "b1", "status": "succeeded"},
+        "release": 12,
+        "release_id": "foo-prepare-v12",
+        "release_status": "failed",
+        "artifact": HELD,
+    }
+    assert list(document)[-3:] == ["steps", "api", "error"]
+
+
+def test_a_preparation_that_never_began_has_the_same_keys() -> None:
+    document = read_back(prepare_document(PrepareReport("foo-prepare"), Outcome()))
+
+    assert (document["build"], document["release"], document["artifact"]) == (None, None, None)
+    assert (document["release_id"], document["release_status"]) == (None, None)
+
+
+def test_a_ship_tells_each_stage_as_a_deploy() -> None:
+    report = ShipReport(
+        COMMIT, "passed", PrepareReport("foo-prepare", COMMIT), [("staging", deployed())]
+    )
+
+    document = read_back(ship_document(report, DONE))
+
+    whole = read_back(deploy_document(deployed(), DONE))
+    stage = {key: whole[key] for key in ("route", "reason", "source", "targets", "passed_over")}
+    assert (document["schema"], document["tests"]) == ("accelerator.ship/1", "passed")
+    assert document["stages"] == [{"stage": "staging", **stage}]
+    assert document["prepared"]["app"] == "foo-prepare"
+    assert document["api"]["requests"] == 9
+
+
+def test_a_ship_that_prepared_nothing_says_so() -> None:
+    assert ship_document(ShipReport(COMMIT), DONE)["prepared"] is None
+
+
+def test_the_settings_are_told_with_their_sources() -> None:
+    rows = (Row("lock", "auto", "default", "How to lock."),)
+
+    document = read_back(config_document(rows, Outcome()))
+
+    assert document == {
+        "schema": "accelerator.config/1",
+        "ok": True,
+        "exit_code": 0,
+        "settings": [{"name": "lock", "value": "auto", "source": "default"}],
+        "error": None,
+    }
+
+
+def test_a_failure_before_the_command_began_is_one_document_too() -> None:
+    error = {"code": "usage", "message": "no such option", "hint": None}
+
+    document = read_back(error_document("deploy", 2, error))
+
+    assert document == {
+        "schema": "accelerator.deploy/1",
+        "ok": False,
+        "exit_code": 2,
+        "error": error,
+    }
+
+
+def test_an_error_is_its_code_message_and_hint() -> None:
+    error = BuildFailed("shop", "b1")
+
+    assert render_error(error) == {
+        "code": "build_failed",
+        "message": error.message,
+        "hint": error.hint,
+    }
+    assert render_error(None) is None
+
+
+@pytest.mark.parametrize(
+    ("moment", "expected"),
+    [
+        pytest.param(BEGIN, "2026-03-01T12:00:00.000Z", id="a whole second"),
+        pytest.param(
+            datetime(2026, 3, 1, 23, 59, 59, 999_999, UTC),
+            "2026-03-01T23:59:59.999Z",
+            id="not rounded into the next day",
+        ),
+    ],
+)
+def test_moments_are_iso_8601_in_utc(moment: datetime, expected: str) -> None:
+    assert render_moment(moment) == expected
+    assert datetime.fromisoformat(expected).utcoffset() is not None
+
+
+def test_the_outcome_has_the_exit_code_of_its_error() -> None:
+    assert Outcome().exit_code is ExitCode.DONE
+    assert Outcome(error=BuildFailed("shop", "b1")).exit_code is ExitCode.BUILD_FAILED
+
+
+def test_only_finished_steps_are_logged() -> None:
+    log = StepLog()
+
+    for event in (StepStarted("a", "A", BEGIN), STEPS[0], LogLine("build", "x")):
+        log(event)
+
+    assert log.steps == [STEPS[0]]

@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from accelerator.events import StepFinished
+from accelerator.heroku import Usage
+from accelerator.models import Reason, Route
+from accelerator.output.outcome import Outcome
+from accelerator.output.summary import (
+    BAR_WIDTH,
+    render_config,
+    render_deploy,
+    render_prepare,
+    render_ship,
+    render_timings,
+)
+from accelerator.settings import Row
+from accelerator.steps.report import PrepareReport, Report, ShipReport, TargetReport
+from tests.unit.fakes import BEGIN, COMMIT, artifact, make_release
+
+SHORT = COMMIT.short
+
+
+def step(name: str, begin: float, seconds: float, detail: str = "") -> StepFinished:
+    return StepFinished(name, "ok", BEGIN + timedelta(seconds=begin), seconds, detail)
+
+
+def bars(text: str) -> dict[str, str]:
+    """Give the bar of each step by its name; dots are time before it began."""
+    rows = [line.split() for line in text.splitlines()[:-1]]
+    return {row[0]: row[-1] for row in rows}
+
+
+def test_steps_beside_each_other_are_drawn_beside_each_other() -> None:
+    steps = (step("build", 0, 20), step("test", 0, 10), step("deploy", 20, 20))
+
+    drawn = bars(render_timings(steps))
+
+    assert drawn == {"build": "#" * 14, "test": "#" * 7, "deploy": "." * 14 + "#" * 14}
+
+
+def test_the_time_in_all_is_what_passed_and_not_the_sum() -> None:
+    text = render_timings((step("build", 0, 20), step("test", 5, 20)))
+
+    assert text.splitlines()[-1].split() == ["in", "all", "25.0", "s"]
+
+
+def test_steps_are_listed_in_the_order_they_began() -> None:
+    text = render_timings((step("inner", 1, 1), step("outer", 0, 3)))
+
+    assert list(bars(text)) == ["outer", "inner"]
+
+
+def test_columns_stand_below_each_other() -> None:
+    steps = (step("compare", 0, 0.05, "promote: prepared"), step("build", 0.05, 200))
+
+    lines = render_timings(steps).splitlines()
+
+    assert lines == [
+        "compare promote: prepared       50 ms  #",
+        "build                      3 min 20 s  " + "#" * BAR_WIDTH,
+        "in all                     3 min 20 s",
+    ]
+
+
+def test_a_long_detail_is_cut_in_the_table() -> None:
+    line = render_timings((step("verify", 0, 1, "x" * 100),)).splitlines()[0]
+
+    assert line.startswith("verify " + "x" * 41 + "  ")
+
+
+def test_a_run_without_steps_says_so() -> None:
+    assert render_timings(()) == "No step was begun."
+
+
+moments = st.floats(0, 5000, allow_nan=False)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(moments, moments), min_size=1, max_size=6))
+def test_every_step_has_a_bar_that_fits_the_axis(times: list[tuple[float, float]]) -> None:
+    steps = tuple(step(f"s{number}", *time) for number, time in enumerate(times))
+
+    drawn = bars(render_timings(steps))
+
+    assert set(drawn) == {one.name for one in steps}
+    assert all("#" in bar and len(bar) <= BAR_WIDTH for bar in drawn.values())
+
+
+def entry(**changes: object) -> TargetReport:
+    made = TargetReport("shop", Route.PROMOTE, "succeeded", make_release("shop", 34, "good"))
+    made.verified = "passed"
+    for name, value in changes.items():
+        setattr(made, name, value)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        pytest.param(entry(), f"{SHORT} is live as v34 by promote, verified", id="promoted"),
+        pytest.param(
+            entry(status="unchanged"), f"{SHORT} is live already as v34, verified", id="unchanged"
+        ),
+        pytest.param(
+            entry(status="failed", rolled_back_to=33, error="it answers 500"),
+            f"{SHORT} failed verification; back to the code of v33",
+            id="rolled back",
+        ),
+        pytest.param(entry(status="failed", error="no"), "failed: no", id="failed"),
+        pytest.param(TargetReport("shop"), "pending", id="not reached"),
+        pytest.param(
+            entry(status="unchanged", verified="not_run"),
+            f"{SHORT} is live already as v34, not verified",
+            id="not verified",
+        ),
+    ],
+)
+def test_each_target_is_one_line(told: TargetReport, expected: str) -> None:
+    report = Report(COMMIT, Route.PROMOTE, Reason.PREPARED, targets=[told])
+
+    text = render_deploy(report, Outcome((step("verify", 0, 1),)))
+
+    assert text.splitlines()[0] == f"shop: {expected}"
+
+
+def test_the_use_of_the_api_ends_the_summary() -> None:
+    text = render_deploy(Report(), Outcome(usage=Usage(9, 5, 0, 4491)))
+
+    assert text.splitlines()[-1] == "API: 9 requests, 5 of them one after the other"
+
+
+def test_a_report_without_a_commit_can_be_told() -> None:
+    report = Report(targets=[entry()])
+
+    assert render_deploy(report, Outcome()).startswith("shop: ? is live as v34")
+
+
+def test_a_ship_is_told_stage_by_stage() -> None:
+    staged = Report(COMMIT, Route.PROMOTE, Reason.PREPARED, targets=[entry()])
+    report = ShipReport(COMMIT, "passed", None, [("staging", staged), ("production", staged)])
+
+    lines = render_ship(report, Outcome()).splitlines()
+
+    assert lines[:5] == [
+        "Tests passed.",
+        "Stage staging:",
+        f"  shop: {SHORT} is live as v34 by promote, verified",
+        "Stage production:",
+        f"  shop: {SHORT} is live as v34 by promote, verified",
+    ]
+
+
+def test_tests_that_were_not_run_are_told_in_words() -> None:
+    assert render_ship(ShipReport(COMMIT), Outcome()).splitlines()[0] == "Tests not run."
+
+
+@pytest.mark.parametrize(
+    ("report", "expected"),
+    [
+        pytest.param(
+            PrepareReport(
+                "shop-prepare",
+                COMMIT,
+                release=make_release("shop-prepare", 12, "good"),
+                artifact=artifact("good", COMMIT),
+            ),
+            f"{SHORT} is prepared on shop-prepare: v12, slug good.",
+            id="released",
+        ),
+        pytest.param(
+            PrepareReport("shop-prepare", COMMIT),
+            f"{SHORT} is prepared on shop-prepare: a build without a release.",
+            id="not released",
+        ),
+        pytest.param(
+            PrepareReport("shop-prepare"),
+            "nothing is prepared on shop-prepare: a build without a release.",
+            id="nothing",
+        ),
+    ],
+)
+def test_a_preparation_is_one_line(report: PrepareReport, expected: str) -> None:
+    assert render_prepare(report, Outcome()).splitlines()[0] == expected
+
+
+def test_settings_are_a_table_with_their_sources() -> None:
+    rows = (Row("lock", "auto", "default", ""), Row("on_miss", "fail", "the flag", ""))
+
+    lines = render_config(rows, "https://api.heroku.com").splitlines()
+
+    assert lines == [
+        "setting  value  from",
+        "lock     auto   default",
+        "on_miss  fail   the flag",
+        "",
+        "The platform is https://api.heroku.com.",
+    ]
