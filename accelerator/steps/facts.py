@@ -11,7 +11,7 @@ from accelerator.models import ArtifactKind
 from accelerator.steps.compare import Facts, SourceState, TargetState, find_unconfirmed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from accelerator.heroku import Heroku
     from accelerator.models import Artifact, ArtifactRef, Commit, Coupling, Release
@@ -48,16 +48,16 @@ def fetch_facts(
 
 
 def confirm(run: Run, commit: Commit, facts: Facts) -> Facts:
-    """Read the artifacts the decision rests on; at most twice, as one may prove unusable."""
-    for _ in range(2):
-        missing = sorted(find_unconfirmed(commit, facts), key=lambda pair: pair[1].id)
-        if not missing:
-            break
+    """Read the artifacts the decision rests on: one round, and one more for each unusable one.
+
+    What the decision names at the end has been read itself; a build's word is not enough.
+    """
+    while missing := sorted(find_unconfirmed(commit, facts), key=lambda pair: pair[1].id):
         reads = [partial(_find_artifact, run.heroku, app, ref) for app, ref in missing]
-        found: Mapping[str, Artifact | None] = {
-            ref.id: artifact
-            for (_, ref), artifact in zip(missing, run.heroku.together(*reads), strict=True)
-        }
+        found: dict[str, Artifact | None] = {}
+        for (_, ref), artifact in zip(missing, run.heroku.together(*reads), strict=True):
+            # Two apps may hold one artifact, and the key may read only one of them.
+            found[ref.id] = artifact or found.get(ref.id)
         facts = replace(facts, artifacts={**facts.artifacts, **found})
     return facts
 

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import pytest
+
+from accelerator.errors import KeyRefused, NotFound, UsageProblem
+from accelerator.models import ArtifactKind, ArtifactRef
+from accelerator.steps.compare import Facts, SourceState, TargetState, compare
+from accelerator.steps.facts import Place, confirm, fetch_facts, resolve_targets
+from tests.unit.fakes import (
+    BEGIN,
+    COMMIT,
+    OTHER,
+    FakeApp,
+    make_app,
+    make_build,
+    make_coupling,
+    make_release,
+    make_stage,
+    slug,
+)
+
+PLACES = (Place("shop-prepare"),)
+
+
+def test_one_round_reads_the_apps_and_one_more_the_chosen_artifact() -> None:
+    prepare = make_app("shop-prepare", "old", builds=[make_build("shop-prepare", "good", COMMIT)])
+    prepare.land("good")
+    stage = make_stage(prepare, make_app("shop"))
+    stage.heroku.hold("good", COMMIT)
+    stage.heroku.hold("old", OTHER)
+
+    facts = fetch_facts(stage.run, COMMIT, PLACES, ("shop",))
+
+    assert compare(COMMIT, facts).candidate is not None
+    assert [call for call in stage.heroku.calls if "slugs" in call] == [
+        "slugs.fetch shop-prepare good"
+    ]
+    assert len(stage.heroku.calls) == 7
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        pytest.param(
+            {"HEROKU_BUILD_COMMIT": "b", "HEROKU_SLUG_COMMIT": "s"}, ("b", True), id="both"
+        ),
+        pytest.param({"HEROKU_SLUG_COMMIT": "s"}, ("s", True), id="the old name only"),
+        pytest.param(
+            {"HEROKU_BUILD_COMMIT": "", "HEROKU_SLUG_COMMIT": "s"}, ("s", True), id="empty"
+        ),
+        pytest.param({"SECRET_KEY": "x"}, (None, True), id="neither"),
+        pytest.param(KeyRefused("no"), (None, False), id="the key may not"),
+        pytest.param(NotFound("no"), (None, False), id="hidden from the key"),
+    ],
+)
+def test_the_metadata_variable_is_read_where_the_key_may(
+    config: dict[str, str] | Exception, expected: tuple[str | None, bool]
+) -> None:
+    stage = make_stage(make_app("shop-prepare", config=config), make_app("shop"))
+
+    source = fetch_facts(stage.run, COMMIT, PLACES, ("shop",)).sources[0]
+
+    assert (source.witness, source.witness_readable) == expected
+
+
+def test_config_vars_of_other_places_are_not_touched() -> None:
+    stage = make_stage(make_app("shop-staging"), make_app("shop"))
+
+    source = fetch_facts(stage.run, COMMIT, (Place("shop-staging", False),), ("shop",)).sources[0]
+
+    assert (source.witness, source.witness_readable, source.is_prepare) == (None, False, False)
+    assert not [call for call in stage.heroku.calls if "config_vars" in call]
+
+
+@pytest.mark.parametrize(
+    ("target", "asked"),
+    [
+        pytest.param(make_app("shop"), False, id="its coupling tells"),
+        pytest.param(make_app("shop", "old", coupling=None), False, id="its releases tell"),
+        pytest.param(FakeApp("shop"), True, id="nothing else tells"),
+    ],
+)
+def test_the_id_of_a_target_is_known_without_a_request_where_it_can_be(
+    target: FakeApp, asked: bool
+) -> None:
+    stage = make_stage(make_app("shop-prepare"), target)
+
+    found = fetch_facts(stage.run, COMMIT, PLACES, ("shop",)).targets[0]
+
+    assert found.app_id == "id-of-shop"
+    assert ("apps.fetch shop" in stage.heroku.calls) is asked
+
+
+def test_an_unknown_app_is_not_found() -> None:
+    stage = make_stage(make_app("shop-prepare"))
+
+    with pytest.raises(NotFound):
+        fetch_facts(stage.run, COMMIT, PLACES, ("shop",))
+
+
+def test_every_unusable_artifact_gives_way_to_the_next_until_one_was_read_itself() -> None:
+    names = ["sound", "deleted", "lost", "foreign"]
+    builds = tuple(make_build("shop-prepare", name, COMMIT) for name in names)
+    releases = tuple(
+        make_release("shop-prepare", version, name)
+        for version, name in reversed(list(enumerate(names, 1)))
+    )
+    source = SourceState("shop-prepare", releases, builds, make_coupling("shop-prepare"))
+    stage = make_stage()
+    stage.heroku.hold("sound", COMMIT)
+    stage.heroku.hold("deleted", COMMIT, deleted_at=BEGIN)
+    stage.heroku.hold("foreign", OTHER)
+    target = TargetState("shop", "id-of-shop", (), make_coupling("shop"))
+
+    facts = confirm(stage.run, COMMIT, Facts((source,), (target,)))
+
+    candidate = compare(COMMIT, facts).candidate
+    assert candidate is not None
+    assert candidate.artifact == slug("sound")
+    assert [call.split()[-1] for call in stage.heroku.calls] == names[::-1]
+
+
+@pytest.mark.parametrize("hidden", ["shop-prepare", "shop"])
+def test_an_artifact_on_two_apps_needs_to_be_readable_on_one(hidden: str) -> None:
+    stage = make_stage(make_app("shop-prepare", "same"), make_app("shop", "same"))
+    stage.heroku.hold("same", COMMIT)
+    stage.heroku.failures[f"slugs.fetch {hidden} same"] = NotFound("hidden")
+
+    facts = fetch_facts(stage.run, COMMIT, PLACES, ("shop",))
+
+    assert facts.is_live(facts.targets[0], COMMIT)
+
+
+def test_an_artifact_the_key_may_not_read_counts_as_unreadable() -> None:
+    stage = make_stage(make_app("shop-prepare", "held"), make_app("shop"))
+    stage.heroku.failures["slugs.fetch shop-prepare held"] = KeyRefused("no")
+
+    facts = fetch_facts(stage.run, COMMIT, PLACES, ("shop",))
+
+    assert facts.artifacts == {"held": None}
+
+
+def test_an_image_is_not_asked_for_as_a_slug() -> None:
+    image = ArtifactRef(ArtifactKind.OCI_IMAGE, "image")
+    release = make_release("shop-prepare", 1, None, artifact=image, current=True)
+    stage = make_stage(make_app("shop-prepare", releases=[release]), make_app("shop"))
+
+    facts = fetch_facts(stage.run, COMMIT, PLACES, ("shop",))
+
+    assert facts.artifacts == {"image": None}
+    assert not [call for call in stage.heroku.calls if "slugs" in call]
+
+
+def pipeline() -> tuple[FakeApp, ...]:
+    return (
+        make_app("shop-prepare", coupling=make_coupling("shop-prepare", stage="staging")),
+        make_app("shop-us", coupling=make_coupling("shop-us", stage="production")),
+        make_app("shop-eu", coupling=make_coupling("shop-eu", stage="production")),
+        make_app("blog", coupling=make_coupling("blog", "another", "production")),
+    )
+
+
+@pytest.mark.parametrize(
+    ("targets", "expected"),
+    [
+        pytest.param(("production",), ("shop-eu", "shop-us"), id="a stage"),
+        pytest.param(("blog",), ("blog",), id="an app"),
+        pytest.param(("shop-us", "production"), ("shop-us", "shop-eu"), id="an app and its stage"),
+    ],
+)
+def test_stages_stand_for_their_apps(targets: tuple[str, ...], expected: tuple[str, ...]) -> None:
+    stage = make_stage(*pipeline())
+
+    assert resolve_targets(stage.run, "shop-prepare", targets) == expected
+
+
+def test_app_names_need_no_request() -> None:
+    stage = make_stage()
+
+    resolve_targets(stage.run, "shop-prepare", ("shop", "blog"))
+
+    assert stage.heroku.calls == []
+
+
+def test_the_pipeline_is_read_once_for_several_stages() -> None:
+    stage = make_stage(*pipeline())
+
+    resolve_targets(stage.run, "shop-prepare", ("production", "production"))
+
+    assert stage.heroku.calls.count("couplings.fetch_of_pipeline pipe") == 1
+
+
+@pytest.mark.parametrize("empty", ["review", "staging"])
+def test_a_stage_without_another_app_is_not_found(empty: str) -> None:
+    stage = make_stage(*pipeline())
+
+    with pytest.raises(NotFound, match=f"no app at stage {empty}"):
+        resolve_targets(stage.run, "shop-prepare", (empty,))
+
+
+def test_stage_names_mean_nothing_outside_a_pipeline() -> None:
+    stage = make_stage(FakeApp("shop-prepare"))
+
+    with pytest.raises(NotFound, match="in no pipeline"):
+        resolve_targets(stage.run, "shop-prepare", ("staging",))
+
+
+def test_the_source_is_no_target() -> None:
+    stage = make_stage()
+
+    with pytest.raises(UsageProblem, match="both the source and a target"):
+        resolve_targets(stage.run, "shop-prepare", ("shop", "shop-prepare"))
