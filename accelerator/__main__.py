@@ -8,7 +8,7 @@ import signal
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -63,12 +63,10 @@ def _refuse(arguments: list[str], code: str, message: str, exit_code: ExitCode) 
     if "--json" in arguments:
         name = next((word for word in arguments if word in COMMANDS), "accelerator")
         hint = f"`accelerator {name} --help` shows the options" if name in COMMANDS else None
-        document: dict[str, Any] = {
-            "schema": f"accelerator.{name}/1",
-            "ok": False,
-            "exit_code": int(exit_code),
-            "error": {"code": code, "message": message, "hint": hint},
-        }
+        from accelerator.output.document import error_document  # noqa: PLC0415  # rarely needed
+
+        error = {"code": code, "message": message, "hint": hint}
+        document = error_document(name, exit_code, error)
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     return exit_code
 

@@ -8,23 +8,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from accelerator.models import Artifact
+from accelerator.output.outcome import Outcome
+from accelerator.steps.report import PrepareReport, Report, ShipReport
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from accelerator.errors import AcceleratorError
     from accelerator.events import StepFinished
     from accelerator.models import ArtifactRef, Build, Commit
-    from accelerator.output.outcome import Outcome
     from accelerator.settings import Row
-    from accelerator.steps.report import (
-        PrepareReport,
-        Report,
-        ShipReport,
-        SourceReport,
-        TargetReport,
-    )
+    from accelerator.steps.report import SourceReport, TargetReport
 
 Document = dict[str, Any]
 
@@ -66,13 +61,12 @@ def config_document(rows: tuple[Row, ...], outcome: Outcome) -> Document:
 
 
 def error_document(command: str, exit_code: int, error: Mapping[str, str | None]) -> Document:
-    """Render a failure from before a command could begin (a wrong option, say)."""
-    return {
-        "schema": f"accelerator.{command}/1",
-        "ok": False,
-        "exit_code": exit_code,
-        "error": dict(error),
-    }
+    """Render a failure from before a command could begin (a wrong option, say).
+
+    It has the keys of the command's other documents, so that a reader finds what it looks for.
+    """
+    blank = _BLANKS.get(command, lambda: {"schema": f"accelerator.{command}/1"})()
+    return {**blank, "ok": False, "exit_code": exit_code, "error": dict(error)}
 
 
 def render_error(error: AcceleratorError | None) -> Document | None:
@@ -181,3 +175,11 @@ def _artifact(artifact: Artifact | ArtifactRef | None) -> Document | None:
         return None
     checksum = artifact.checksum if isinstance(artifact, Artifact) else None
     return {"kind": artifact.kind, "id": artifact.id, "checksum": checksum}
+
+
+_BLANKS: Mapping[str, Callable[[], Document]] = {
+    "deploy": lambda: deploy_document(Report(), Outcome()),
+    "prepare": lambda: prepare_document(PrepareReport(app=""), Outcome()),
+    "ship": lambda: ship_document(ShipReport(), Outcome()),
+    "config": lambda: config_document((), Outcome()),
+}

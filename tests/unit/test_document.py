@@ -210,13 +210,34 @@ def test_the_settings_are_told_with_their_sources() -> None:
     }
 
 
-def test_a_failure_before_the_command_began_is_one_document_too() -> None:
+def test_a_failure_before_the_command_began_has_every_key_of_the_command() -> None:
     error = {"code": "usage", "message": "no such option", "hint": None}
 
     document = read_back(error_document("deploy", 2, error))
 
     assert document == {
         "schema": "accelerator.deploy/1",
+        "ok": False,
+        "exit_code": 2,
+        "commit": None,
+        "route": None,
+        "reason": None,
+        "source": None,
+        "targets": [],
+        "passed_over": [],
+        "steps": [],
+        "api": {"requests": 0, "round_trips": 0, "retries": 0, "rate_limit_remaining": None},
+        "error": error,
+    }
+
+
+def test_a_failure_of_no_known_command_is_a_document_too() -> None:
+    error = {"code": "usage", "message": "no such command", "hint": None}
+
+    document = read_back(error_document("accelerator", 2, error))
+
+    assert document == {
+        "schema": "accelerator.accelerator/1",
         "ok": False,
         "exit_code": 2,
         "error": error,
