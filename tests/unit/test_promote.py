@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import pytest
+
+from accelerator.errors import OutcomeUnknown, WrongArtifact
+from accelerator.steps.compare import Candidate, SourceState, TargetState
+from accelerator.steps.promote import promote
+from tests.unit.fakes import FakeApp, Stage, make_app, make_coupling, make_stage, slug
+
+SHOP = TargetState("shop", "id-of-shop", (), make_coupling("shop"))
+EU = TargetState("shop-eu", "id-of-shop-eu", (), make_coupling("shop-eu"))
+
+
+@pytest.fixture
+def prepare() -> FakeApp:
+    app = make_app("shop-prepare", "good")
+    app.land("newer")
+    return app
+
+
+@pytest.fixture
+def stage(prepare: FakeApp) -> Stage:
+    return make_stage(prepare, make_app("shop", "old"), make_app("shop-eu"))
+
+
+@pytest.fixture
+def candidate(prepare: FakeApp) -> Candidate:
+    source = SourceState("shop-prepare", coupling=prepare.coupling)
+    return Candidate(source, slug("good"), prepare.releases[1])
+
+
+def test_exactly_the_release_that_was_compared_is_promoted(
+    stage: Stage, candidate: Candidate
+) -> None:
+    ends = promote(stage.run, candidate, (SHOP, EU))
+
+    assert stage.heroku.calls[0] == "promotions.create shop-prepare-v1 to shop shop-eu"
+    assert {app: end.status for app, end in ends.items()} == {
+        "shop": "succeeded",
+        "shop-eu": "succeeded",
+    }
+    assert {app: end.release_id for app, end in ends.items()} == {
+        "shop": "shop-v2",
+        "shop-eu": "shop-eu-v1",
+    }
+
+
+def test_a_promotion_that_has_ended_takes_one_look(stage: Stage, candidate: Candidate) -> None:
+    promote(stage.run, candidate, (SHOP,))
+
+    assert stage.heroku.calls[1:] == ["promotions.fetch_targets promotion-1"]
+
+
+def test_an_answer_that_names_another_release_is_not_followed(
+    stage: Stage, candidate: Candidate
+) -> None:
+    stage.heroku.promotion_names = "shop-prepare-v2"
+
+    with pytest.raises(WrongArtifact) as caught:
+        promote(stage.run, candidate, (SHOP,))
+
+    assert "shop-prepare-v1" in caught.value.message
+    assert "shop-prepare-v2" in caught.value.message
+    assert len(stage.heroku.calls) == 1
+
+
+def test_a_failed_target_is_given_back_beside_the_others(
+    stage: Stage, candidate: Candidate
+) -> None:
+    stage.app("shop").failing.add("good")
+
+    ends = promote(stage.run, candidate, (SHOP, EU))
+
+    assert (ends["shop"].status, ends["shop-eu"].status) == ("failed", "succeeded")
+    assert ends["shop"].error_message == "the release command failed"
+
+
+@pytest.mark.parametrize(
+    "looks",
+    [
+        pytest.param([{"shop": "pending"}], id="one of two is pending"),
+        pytest.param([{"shop": "missing"}], id="one of two is not listed yet"),
+        pytest.param([{"shop": "missing", "shop-eu": "missing"}], id="none is listed yet"),
+    ],
+)
+def test_every_target_is_waited_for(
+    stage: Stage, candidate: Candidate, looks: list[dict[str, str]]
+) -> None:
+    stage.heroku.promotion_looks = looks
+
+    ends = promote(stage.run, candidate, (SHOP, EU))
+
+    assert {app: end.status for app, end in ends.items()} == {
+        "shop": "succeeded",
+        "shop-eu": "succeeded",
+    }
+
+
+def test_at_the_deadline_the_outcome_is_unknown_and_nothing_is_repeated(
+    stage: Stage, candidate: Candidate
+) -> None:
+    stage.heroku.promotion_looks = [{"shop": "pending"}] * 5
+    stage.heroku.call_seconds = 400.0
+
+    with pytest.raises(OutcomeUnknown) as caught:
+        promote(stage.run, candidate, (SHOP, EU))
+
+    assert "promotion-1 to shop, shop-eu is still pending" in caught.value.message
+    assert stage.heroku.writes() == ["promotions.create shop-prepare-v1 to shop shop-eu"]
+
+
+def test_the_log_of_each_release_command_is_shown_once(stage: Stage, candidate: Candidate) -> None:
+    stage.app("shop").log_url = "https://logs.example/1"
+    stage.heroku.log_lines = ("migrating", "done")
+    stage.heroku.promotion_looks = [{"shop": "pending"}, {"shop": "pending"}]
+
+    promote(stage.run, candidate, (SHOP,))
+
+    assert stage.ear.lines() == ["release shop: migrating", "release shop: done"]
+    assert stage.heroku.calls.count("releases.fetch shop shop-v2") == 1
+
+
+@pytest.mark.parametrize(
+    "lacking",
+    [
+        pytest.param(Candidate(SourceState("a"), slug("good"), None), id="no release"),
+        pytest.param(
+            Candidate(SourceState("a"), slug("good"), make_app("a", "good").current),
+            id="no pipeline",
+        ),
+    ],
+)
+def test_what_cannot_be_promoted_is_a_mistake_of_the_caller(
+    stage: Stage, lacking: Candidate
+) -> None:
+    with pytest.raises(ValueError, match="only a release in a pipeline"):
+        promote(stage.run, lacking, (SHOP,))
+
+    assert stage.heroku.calls == []
