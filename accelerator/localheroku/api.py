@@ -12,8 +12,8 @@ from urllib.parse import unquote
 
 from starlette.responses import Response
 
+from accelerator.localheroku.admission import Admission, Caller
 from accelerator.localheroku.calls import Answer, Call, Listing
-from accelerator.localheroku.keys import parse_credential
 from accelerator.localheroku.ranges import take_page
 from accelerator.localheroku.routes import Route, RouteTable
 from accelerator.localheroku.state.errors import Refused
@@ -24,49 +24,44 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from accelerator.localheroku.engine import Engine
-    from accelerator.localheroku.keys import Keys
-    from accelerator.localheroku.limits import Bucket
+    from accelerator.localheroku.limits import Buckets
 
 _ACCEPT = re.compile(r"application/vnd\.heroku\+json\s*;\s*version=3(\.[a-z0-9.-]+)?", re.I)
 _MOST_BODY = 10 * 1024 * 1024
 _JSON = "application/json; charset=utf-8"
-_LIMITED = Refused(
-    429,
-    "rate_limit",
-    "Your account reached the API rate limit\nPlease wait a few minutes before making new requests",
-    url="https://devcenter.heroku.com/articles/platform-api-reference#rate-limits",
-)
 _LOG = logging.getLogger(__name__)
 
 
 class Api:
     """Answer API requests."""
 
-    def __init__(self, engine: Engine, keys: Keys, bucket: Bucket) -> None:
+    def __init__(self, engine: Engine, buckets: Buckets) -> None:
+        self.warning: str | None = None
         self._engine = engine
-        self._keys = keys
-        self._bucket = bucket
+        self._admission = Admission(engine.state, buckets)
         self._routes = RouteTable()
 
     async def handle(self, request: Request) -> Response:
         """Answer one request; every failure is an answer in Heroku's form."""
+        caller: Caller | None = None
         try:
-            response = await self._checked(request)
+            caller = self._admission.identify(request.headers.get("authorization"))
+            response = await self._checked(request, caller)
         except Refused as refused:
             response = render(refused.body, refused.status)
         except Exception:
             _LOG.exception("%s %s failed", request.method, request.url.path)
             body = {"id": "internal_server_error", "message": "Internal server error."}
             response = render(body, 500)
-        response.headers["RateLimit-Remaining"] = str(self._bucket.remaining)
+        if caller is not None:
+            response.headers["RateLimit-Remaining"] = str(caller.bucket.remaining)
+        if self.warning is not None:
+            response.headers["Warning-Message"] = self.warning
         return response
 
-    async def _checked(self, request: Request) -> Response:
-        if not self._keys.accept(parse_credential(request.headers.get("authorization"))):
-            raise Refused(401, "unauthorized", "Invalid credentials provided.")
+    async def _checked(self, request: Request, caller: Caller) -> Response:
         found = self._routes.find(request.method, _segments(request))
-        if not (found and found[0].is_free) and not self._bucket.take():
-            raise _LIMITED
+        self._admission.admit(caller, found[0] if found else None)
         accept = _ACCEPT.search(request.headers.get("accept", ""))
         if accept is None:
             raise Refused(
@@ -77,11 +72,14 @@ class Api:
             )
         if found is None:
             raise Refused(404, "not_found", "The requested API endpoint was not found.")
+        if found[0].asks_factor:
+            code = request.headers.get("heroku-two-factor-code")
+            self._admission.check_factor(caller, code, found[1])
         is_sdk = (accept[1] or "").lower() == ".sdk"
-        return await self._run(request, found, is_sdk)
+        return await self._run(request, found, caller, is_sdk)
 
     async def _run(
-        self, request: Request, found: tuple[Route, dict[str, str]], is_sdk: bool
+        self, request: Request, found: tuple[Route, dict[str, str]], caller: Caller, is_sdk: bool
     ) -> Response:
         route, params = found
         call = Call(
@@ -90,7 +88,9 @@ class Api:
             query=dict(request.query_params),
             body=await _body(request),
             is_sdk=is_sdk,
-            remaining=self._bucket.remaining,
+            caller=caller,
+            allowed=route.permissions,
+            admission=self._admission,
         )
         answer = route.handler(call)
         if inspect.isawaitable(answer):

@@ -13,10 +13,11 @@ from accelerator.localheroku.api import Api
 from accelerator.localheroku.blobs import PREFIX
 from accelerator.localheroku.constants import short_time
 from accelerator.localheroku.controls import CONTROL_PREFIX, Controls
+from accelerator.localheroku.desk import Desk
 from accelerator.localheroku.faults import Faults
 from accelerator.localheroku.gitweb import GitWeb, is_git_path
 from accelerator.localheroku.journal import Entry, Journal
-from accelerator.localheroku.limits import Bucket
+from accelerator.localheroku.limits import Buckets
 from accelerator.localheroku.storage import Storage
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from starlette.types import Message, Receive, Scope, Send
 
     from accelerator.localheroku.engine import Engine
-    from accelerator.localheroku.keys import Keys
 
 
 class Watched:
@@ -52,17 +52,16 @@ class Watched:
 class Application:
     """The whole HTTP face of the platform."""
 
-    def __init__(self, engine: Engine, keys: Keys) -> None:
-        self.keys = keys
-        self.bucket = Bucket(engine.clock)
+    def __init__(self, engine: Engine) -> None:
+        self.buckets = Buckets(engine.clock)
         self.journal = Journal()
         self.faults = Faults()
         self.latency_seconds = 0.0
         self._engine = engine
-        self._api = Api(engine, keys, self.bucket)
-        self._git = GitWeb(engine, keys)
+        self.api = Api(engine, self.buckets)
+        self.git = GitWeb(engine)
         self._storage = Storage(engine)
-        self._controls = Controls(self, engine)
+        self._controls = Controls(Desk(self, engine))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; only controls are neither counted nor disturbed."""
@@ -95,8 +94,8 @@ class Application:
         if path.startswith(PREFIX):
             return await self._storage.handle(request)
         if is_git_path(path):
-            return await self._git.handle(request)
-        return await self._api.handle(request)
+            return await self.git.handle(request)
+        return await self.api.handle(request)
 
 
 def _counting(receive: Receive, entry: Entry) -> Receive:

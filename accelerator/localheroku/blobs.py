@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from accelerator.localheroku.clock import Clock
 
-Kind = Literal["sources", "slugs", "builds", "releases"]
+Kind = Literal["sources", "slugs", "builds", "releases", "logs"]
 Method = Literal["GET", "PUT"]
 
 PREFIX = "/-/"

@@ -31,18 +31,24 @@ class Building:
         self._engine = engine
         self._threads = ThreadPoolExecutor(max_workers=64, thread_name_prefix="build")
         self._cancelled: dict[str, threading.Event] = {}
+        self._extra: dict[str, float] = {}
 
-    def start(self, app: App, blob: SourceBlob, buildpacks: tuple[str, ...] = ()) -> Build:
+    def start(
+        self, app: App, blob: SourceBlob, buildpacks: tuple[str, ...] = (), user_id: str = ""
+    ) -> Build:
         """Record a build of a source blob and let it run."""
-        made = self.record(app, blob, buildpacks)
+        made = self.record(app, blob, buildpacks, user_id)
         self._engine.tasks.start(self._build_and_release(app, made))
         return made
 
-    def record(self, app: App, blob: SourceBlob, buildpacks: tuple[str, ...] = ()) -> Build:
+    def record(
+        self, app: App, blob: SourceBlob, buildpacks: tuple[str, ...] = (), user_id: str = ""
+    ) -> Build:
         """Record a pending build with its output."""
-        made = builds.create_build(self._engine.state, app, blob, buildpacks)
+        made = builds.create_build(self._engine.state, app, blob, buildpacks, user_id)
         self._engine.outputs.open(made.id)
         self._cancelled[made.id] = threading.Event()
+        self._extra[made.id] = self._engine.durations.of(app.id).build_seconds
         return made
 
     async def run(
@@ -64,12 +70,15 @@ class Building:
         finally:
             self._cancelled.pop(made.id, None)
             self._engine.blobs.download(made.id).unlink(missing_ok=True)
-        return builds.finish_build(self._engine.state, made, result)
+        slug = builds.finish_build(self._engine.state, made, result)
+        if slug is None:  # cancelled, or its app destroyed, when the bytes were there already
+            self._engine.blobs.slug(made.planned_slug_id).unlink(missing_ok=True)
+        return slug
 
     def release(self, app: App, made: Build, slug: Slug, write: Write) -> Release:
         """Release what a build left and tell the reader of its output."""
         write("-----> Launching...\n")
-        wanted = releases.Wanted(releases.deploy_description(slug), slug)
+        wanted = releases.Wanted(releases.deploy_description(slug), slug, made.user_id)
         release = self._engine.releasing.release(app, wanted)
         builds.attach_release(self._engine.state, made, release)
         if release.status == "pending":
@@ -121,7 +130,7 @@ class Building:
         return await loop.run_in_executor(self._threads, fetch_source, blob, path, own is not None)
 
     async def _linger(self, made: Build) -> None:
-        ends = asyncio.get_running_loop().time() + self._engine.durations.build_seconds
+        ends = asyncio.get_running_loop().time() + self._extra.pop(made.id, 0)
         cancelled = self._cancelled[made.id]
         while (left := ends - asyncio.get_running_loop().time()) > 0 and not cancelled.is_set():
             await asyncio.sleep(min(left, _LOOK))

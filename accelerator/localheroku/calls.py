@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from accelerator.localheroku.shapes import Shapes
+from accelerator.localheroku.state import access
 from accelerator.localheroku.state.errors import invalid
 
 if TYPE_CHECKING:
+    from accelerator.localheroku.admission import Admission, Caller
     from accelerator.localheroku.engine import Engine
     from accelerator.localheroku.ranges import Key
-    from accelerator.localheroku.state.objects import App
+    from accelerator.localheroku.state.objects import Account, App
     from accelerator.localheroku.state.store import State
 
 
@@ -25,7 +27,14 @@ class Call:
     query: Mapping[str, str]
     body: Mapping[str, Any]
     is_sdk: bool
-    remaining: int
+    caller: Caller
+    allowed: tuple[str, ...]
+    admission: Admission
+
+    @property
+    def account(self) -> Account:
+        """Return whose request this is."""
+        return self.caller.account
 
     @property
     def state(self) -> State:
@@ -39,8 +48,12 @@ class Call:
 
     @property
     def app(self) -> App:
-        """Return the app named in the path."""
-        return self.state.app(self.params["app"])
+        """Return the app named in the path, if the account may do this with it."""
+        return self.find_app(self.params["app"], self.allowed)
+
+    def find_app(self, identity: str, allowed: tuple[str, ...]) -> App:
+        """Return an app by id or name if the account has one of these permissions on it."""
+        return access.check_app(self.state, self.account, self.state.app(identity), allowed)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 Shape = dict[str, Any]
 GENERATION = "cedar"
+# Apps live in `us`; Heroku has more regions than this platform pretends to.
+REGIONS = {"us": ("United States", "Virginia", "us-east-1")}
 
 
 def short_time(moment: datetime) -> str:
@@ -37,6 +39,22 @@ def stack(name: str) -> Shape:
         "default": name == DEFAULT_STACK,
         "state": "public",
         "created_at": since,
+        "updated_at": since,
+    }
+
+
+def region(name: str) -> Shape:
+    """Return a region."""
+    since = "2012-01-01T12:00:00Z"
+    country, locale, provider = REGIONS[name]
+    return {
+        **named("region", name),
+        "country": country,
+        "created_at": since,
+        "description": country,
+        "locale": locale,
+        "private_capable": False,
+        "provider": {"name": "amazon-web-services", "region": provider},
         "updated_at": since,
     }
 

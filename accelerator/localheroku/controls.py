@@ -1,169 +1,214 @@
 """Controls for tests and demonstrations, under a path Heroku does not have.
 
-They need no key, answer on loopback only like everything else, are neither counted nor
-journalled, and keep their meaning under `/local/v1`:
-
-- `GET /local/v1`: what runs here, and the present settings.
-- `GET /local/v1/journal`: every request so far; `DELETE` empties it.
-- `PUT /local/v1/durations`: any of `promotion_seconds`, `build_seconds`, `boot_seconds`, each
-  added to what the thing itself takes.
-- `PUT /local/v1/latency`: `{"seconds": 0.1}` before every request.
-- `PUT /local/v1/rate-limit`: `{"remaining": 3}`.
-- `POST /local/v1/faults`: `{"method", "path" (a regular expression searched in the path),
-  "kind": "status"|"reset"|"hang"|"half_body"|"wrong_json", "when": "before"|"after" the platform
-  acted, "occurrences": [1, 3] (absent: all), "status", "id", "message"}`; `GET` lists the faults
-  with how many requests matched, `DELETE` removes them all and lets hanging requests go.
-- `POST /local/v1/clock`: `{"advance_seconds": 86400}`; `GET` tells the time.
-- `POST /local/v1/keys`: `{"key": "…"}`, or nothing for a fresh one;
-  `DELETE /local/v1/keys/{key or fingerprint}` revokes one.
-- `GET /local/v1/apps/{app}/log`: the app's newest log lines as text.
+They need no key, answer on loopback only like everything else, are neither counted, journalled
+nor disturbed by faults, and keep their meaning under `/local/v1`. The table is `CONTROLS`; a
+field it does not name is refused with 400, as is a value that makes no sense.
 """
 
 from __future__ import annotations
 
 import json
-import math
-import os
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from accelerator.localheroku.constants import short_time
-from accelerator.localheroku.faults import parse_fault
-from accelerator.localheroku.keys import new_key
+from accelerator.localheroku import desk
+from accelerator.localheroku.durations import names
+from accelerator.localheroku.fields import (
+    BadField,
+    email,
+    maybe_text,
+    number,
+    objects_of,
+    pattern,
+    seconds,
+    text,
+    texts,
+)
 from accelerator.localheroku.state.errors import Refused
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from accelerator.localheroku.application import Application
-    from accelerator.localheroku.engine import Engine
+    from accelerator.localheroku.desk import Desk
 
 CONTROL_PREFIX = "/local/"
 _ROOT = "/local/v1"
-Body = dict[str, Any]
-Control = Callable[[Body], Response]
+Parse = Callable[[Any], Any]
+Run = Callable[["Desk", Mapping[str, str], Mapping[str, Any]], Any]
+
+
+@dataclass(frozen=True)
+class Control:
+    """A method and path below `/local/v1`, the fields of its body, and what it does."""
+
+    method: str
+    path: str
+    run: Run
+    fields: Mapping[str, Parse] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    status: int = 200
+
+    @property
+    def summary(self) -> str:
+        """Say what it does, in one sentence."""
+        return (self.run.__doc__ or "").strip().partition("\n")[0]
+
+
+_DURATIONS = dict.fromkeys(names(), seconds)
+_FAULT: dict[str, Parse] = {
+    "method": pattern,
+    "path": pattern,
+    "kind": text,
+    "when": text,
+    "occurrence": number,
+    "occurrences": objects_of(number),
+    "status": number,
+    "id": text,
+    "message": text,
+}
+
+CONTROLS = (
+    Control("GET", "", desk.info),
+    Control("GET", "/journal", desk.journal),
+    Control("DELETE", "/journal", desk.clear_journal),
+    Control("GET", "/durations", desk.durations),
+    Control("PUT", "/durations", desk.set_durations, _DURATIONS),
+    Control("GET", "/apps/{app}/durations", desk.durations),
+    Control("PUT", "/apps/{app}/durations", desk.set_durations, _DURATIONS),
+    Control("PUT", "/latency", desk.set_latency, {"seconds": seconds}, ("seconds",)),
+    Control(
+        "PUT",
+        "/rate-limit",
+        desk.set_rate_limit,
+        {"remaining": number, "account": text},
+        ("remaining",),
+    ),
+    Control("PUT", "/git-limit", desk.set_git_limit, {"per_hour": number}, ("per_hour",)),
+    Control("GET", "/faults", desk.faults),
+    Control("POST", "/faults", desk.add_fault, _FAULT, status=201),
+    Control("DELETE", "/faults", desk.clear_faults),
+    Control("GET", "/clock", desk.clock),
+    Control("POST", "/clock", desk.advance, {"advance_seconds": seconds}, ("advance_seconds",)),
+    Control("GET", "/accounts", desk.accounts),
+    Control(
+        "POST",
+        "/accounts",
+        desk.add_account,
+        {"email": email, "two_factor_code": maybe_text},
+        ("email",),
+        201,
+    ),
+    Control(
+        "PATCH",
+        "/accounts/{account}",
+        desk.change_account,
+        {"two_factor_code": maybe_text},
+        ("two_factor_code",),
+    ),
+    Control(
+        "POST",
+        "/keys",
+        desk.add_key,
+        {
+            "key": text,
+            "account": text,
+            "scopes": texts,
+            "expires_in_seconds": seconds,
+            "description": text,
+        },
+        status=201,
+    ),
+    Control("DELETE", "/keys/{key}", desk.revoke_key),
+    Control(
+        "POST",
+        "/apps/{app}/collaborators",
+        desk.add_collaborator,
+        {"account": text, "permissions": texts},
+        ("account",),
+        201,
+    ),
+    Control(
+        "PUT", "/apps/{app}/generation", desk.set_generation, {"generation": text}, ("generation",)
+    ),
+    Control(
+        "POST",
+        "/apps/{app}/failing-promotions",
+        desk.fail_promotions,
+        {"error_message": text, "count": number},
+        status=201,
+    ),
+    Control("PUT", "/warning", desk.set_warning, {"message": maybe_text}, ("message",)),
+    Control("GET", "/apps/{app}/log", desk.log),
+)
 
 
 class Controls:
     """Answer control requests."""
 
-    def __init__(self, application: Application, engine: Engine) -> None:
-        self._application = application
-        self._engine = engine
-        self._table: dict[tuple[str, str], Control] = {
-            ("GET", ""): self._info,
-            ("GET", "journal"): self._journal,
-            ("DELETE", "journal"): self._clear_journal,
-            ("PUT", "durations"): self._durations,
-            ("PUT", "latency"): self._latency,
-            ("PUT", "rate-limit"): self._rate_limit,
-            ("GET", "faults"): self._faults,
-            ("POST", "faults"): self._add_fault,
-            ("DELETE", "faults"): self._clear_faults,
-            ("GET", "clock"): self._time,
-            ("POST", "clock"): self._advance,
-            ("POST", "keys"): self._add_key,
-        }
+    def __init__(self, clerk: Desk) -> None:
+        self._desk = clerk
 
     async def handle(self, request: Request) -> Response:
         """Answer one control request."""
-        name = request.scope["path"].removeprefix(_ROOT).strip("/")
         try:
-            body = await _body(request)
-            control = self._table.get((request.method, name))
-            return control(body) if control else self._with_argument(request.method, name)
+            control, params = _find(request.method, request.scope["path"])
+            body = _checked(control, await _body(request))
+            answer = control.run(self._desk, params, body)
+        except BadField as problem:
+            return JSONResponse({"id": "bad_request", "message": str(problem)}, 400)
         except Refused as refused:
             return JSONResponse(refused.body, refused.status)
-        except (ValueError, TypeError, KeyError, OverflowError) as problem:
-            return JSONResponse({"id": "invalid_params", "message": str(problem)}, 422)
-
-    def _with_argument(self, method: str, name: str) -> Response:
-        kind, _, rest = name.partition("/")
-        if (method, kind) == ("DELETE", "keys"):
-            if not self._application.keys.revoke(rest):
-                raise Refused(404, "not_found", "There is no such key.")
-            return JSONResponse({})
-        if (method, kind) == ("GET", "apps") and rest.endswith("/log"):
-            app = self._engine.state.app(rest.removesuffix("/log"))
-            lines = self._engine.logs.read(app.id)
-            return PlainTextResponse("".join(f"{each}\n" for each in lines))
-        raise Refused(404, "not_found", "There is no such control.")
-
-    def _info(self, _: Body) -> Response:
-        return JSONResponse(
-            {
-                "schema": "accelerator.local/1",
-                "url": self._engine.base_url,
-                "pid": os.getpid(),
-                "time": short_time(self._engine.clock.now()),
-                "durations": asdict(self._engine.durations),
-                "latency_seconds": self._application.latency_seconds,
-                "rate_limit_remaining": self._application.bucket.remaining,
-                "keys": self._application.keys.fingerprints,
-            }
-        )
-
-    def _journal(self, _: Body) -> Response:
-        return JSONResponse(self._application.journal.read())
-
-    def _clear_journal(self, _: Body) -> Response:
-        self._application.journal.clear()
-        return JSONResponse({})
-
-    def _durations(self, body: Body) -> Response:
-        durations = self._engine.durations
-        unknown = set(body) - set(asdict(durations))
-        if unknown:
-            raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
-        wanted = {name: _seconds(value) for name, value in body.items()}
-        for name, value in wanted.items():
-            setattr(durations, name, value)
-        return JSONResponse(asdict(durations))
-
-    def _latency(self, body: Body) -> Response:
-        self._application.latency_seconds = _seconds(body["seconds"])
-        return JSONResponse({"seconds": self._application.latency_seconds})
-
-    def _rate_limit(self, body: Body) -> Response:
-        self._application.bucket.set(int(body["remaining"]))
-        return JSONResponse({"remaining": self._application.bucket.remaining})
-
-    def _faults(self, _: Body) -> Response:
-        return JSONResponse(self._application.faults.read())
-
-    def _add_fault(self, body: Body) -> Response:
-        return JSONResponse({"number": self._application.faults.add(parse_fault(body))}, 201)
-
-    def _clear_faults(self, _: Body) -> Response:
-        self._application.faults.clear()
-        return JSONResponse({})
-
-    def _time(self, _: Body) -> Response:
-        return JSONResponse({"time": short_time(self._engine.clock.now())})
-
-    def _advance(self, body: Body) -> Response:
-        self._engine.clock.advance(_seconds(body["advance_seconds"]))
-        return self._time(body)
-
-    def _add_key(self, body: Body) -> Response:
-        key = str(body.get("key") or new_key())
-        self._application.keys.add(key)
-        return JSONResponse({"key": key}, 201)
+        if isinstance(answer, str):
+            return PlainTextResponse(answer)
+        return JSONResponse(answer, control.status)
 
 
-def _seconds(value: Any) -> float:
-    seconds = float(value)
-    if not math.isfinite(seconds) or seconds < 0:
-        raise ValueError("seconds must not be negative")
-    return seconds
+def _find(method: str, path: str) -> tuple[Control, dict[str, str]]:
+    if path == _ROOT or path.startswith(f"{_ROOT}/"):
+        segments = path.removeprefix(_ROOT).strip("/").split("/")
+        for control in CONTROLS:
+            wanted = control.path.strip("/").split("/")
+            if control.method == method and (params := _match(wanted, segments)) is not None:
+                return control, params
+    raise Refused(404, "not_found", "There is no such control.")
 
 
-async def _body(request: Request) -> Body:
+def _match(wanted: list[str], segments: list[str]) -> dict[str, str] | None:
+    if len(wanted) != len(segments):
+        return None
+    pairs = list(zip(wanted, segments, strict=True))
+    if any(not name.startswith("{") and name != segment for name, segment in pairs):
+        return None
+    return {name[1:-1]: segment for name, segment in pairs if name.startswith("{")}
+
+
+def _checked(control: Control, body: Mapping[str, Any]) -> dict[str, Any]:
+    unknown = sorted(set(body) - set(control.fields))
+    if unknown:
+        known = ", ".join(control.fields) or "none"
+        raise BadField(f"unknown field {', '.join(unknown)} (known: {known})")
+    absent = [name for name in control.required if name not in body]
+    if absent:
+        raise BadField(f"field {', '.join(absent)} is required")
+    return {name: _parsed(name, control.fields[name], value) for name, value in body.items()}
+
+
+def _parsed(name: str, parse: Parse, value: Any) -> Any:
+    try:
+        return parse(value)
+    except (ValueError, TypeError, OverflowError) as problem:
+        raise BadField(f"field {name}: {problem}") from None
+
+
+async def _body(request: Request) -> Mapping[str, Any]:
     content = await request.body()
-    body = json.loads(content) if content.strip() else {}
+    try:
+        body = json.loads(content) if content.strip() else {}
+    except (ValueError, RecursionError):
+        raise BadField("the body is not JSON") from None
     if not isinstance(body, dict):
-        raise TypeError("the body must be a JSON object")
+        raise BadField("the body must be a JSON object")
     return body

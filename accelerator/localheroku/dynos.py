@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import secrets
 from typing import TYPE_CHECKING, Literal
 
+from accelerator.localheroku.preboot import Preboot, Serving
 from accelerator.localheroku.router import Backend
 from accelerator.localheroku.runner import Process, ProcessOrder
 from accelerator.localheroku.state import releases
@@ -26,8 +28,9 @@ BACK_OFF = (1.0, 5.0, 30.0, 120.0, 600.0)
 class Running:
     """A dyno together with its process, once that has started."""
 
-    def __init__(self, dyno: Dyno, is_one_off: bool) -> None:
+    def __init__(self, dyno: Dyno, slot: str, is_one_off: bool) -> None:
         self.dyno = dyno
+        self.slot = slot  # `web.1` also where the dyno itself has another name
         self.is_one_off = is_one_off
         self.process: Process | None = None
         self.is_unwanted = False
@@ -39,6 +42,7 @@ class Dynos:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._preboot = Preboot(engine.tasks)
         self._running: dict[str, dict[str, Running]] = {}
         self._numbers = itertools.count(1001)
         self._turn = 0
@@ -52,6 +56,7 @@ class Dynos:
         release = releases.current_release(self._engine.state, app)
         running = self._formation_dynos(app)
         if release is None or any(one.dyno.release_id != release.id for one in running):
+            self._preboot_from(app, running)
             self.stop_formation(app)
         self.scale(app)
 
@@ -64,8 +69,10 @@ class Dynos:
             if row.type != releases.RELEASE_TYPE
         }
         for one in self._formation_dynos(app):
-            if one.dyno.name not in wanted:
+            if one.slot not in wanted:
                 self._stop(one)
+        if not any(kind == "web" for kind in wanted.values()):
+            self._preboot.end(app.id)
         release = releases.current_release(self._engine.state, app)
         if release is None or release.slug_id is None:
             return
@@ -75,7 +82,7 @@ class Dynos:
 
     def restart(self, app: App, name: str) -> bool:
         """Restart one dyno; a one-off dyno is only stopped. Say whether there was one."""
-        one = self._of(app).get(name) or self._by_id(app, name)
+        one = next((one for one in self._of(app).values() if name in _names(one)), None)
         if one is None:
             return False
         self._stop(one)
@@ -94,9 +101,10 @@ class Dynos:
         release = releases.current_release(self._engine.state, app)
         if release is None or release.slug_id is None:
             return None
-        dyno = self._dyno(app, release, self.next_one_off(kind), kind)
+        slot = self.next_one_off(kind)
+        dyno = self._dyno(app, release, slot, kind)
         dyno.command = command
-        self._launch(app, release, Running(dyno, is_one_off=True), environment)
+        self._launch(app, release, Running(dyno, slot, is_one_off=True), environment)
         return dyno
 
     def stop_formation(self, app: App) -> None:
@@ -108,12 +116,18 @@ class Dynos:
         """Stop everything an app runs."""
         for one in list(self._of(app).values()):
             self._stop(one)
+        self._preboot.end(app.id)
         self._running.pop(app.id, None)
 
     def pick(self, app: App) -> Pick:
         """Choose the web dyno for a request, or say why there is none."""
         if app.maintenance:
             return "H80"
+        old = self._preboot.serving(app.id)
+        if old:
+            self._turn += 1
+            chosen = old[self._turn % len(old)]
+            return Backend("127.0.0.1", chosen.process.port or 0, chosen.name)
         web = [one for one in self._formation_dynos(app) if one.dyno.type == "web"]
         up = [one for one in web if one.dyno.state == "up" and one.process is not None]
         if up:
@@ -125,11 +139,27 @@ class Dynos:
             return "WAIT"
         return "H10" if web else "H14"
 
+    def _preboot_from(self, app: App, running: list[Running]) -> None:
+        """Take the old web dynos that are up out of the formation, but let them serve on."""
+        if not app.features["preboot"].enabled:
+            self._preboot.end(app.id)
+            return
+        old: list[Serving] = []
+        for one in running:
+            is_up = one.dyno.type == "web" and one.dyno.state == "up"
+            if is_up and one.process is not None and not self._preboot.is_under_way(app.id):
+                one.is_unwanted = True
+                self._forget(one)
+                old.append(Serving(one.dyno.name, one.process))
+        if old or self._preboot.is_under_way(app.id):
+            seconds = self._engine.durations.of(app.id).preboot_seconds
+            self._preboot.begin(app.id, old, seconds, lambda: self._say_switched(app))
+
+    def _say_switched(self, app: App) -> None:
+        self._engine.logs.write(app.id, "heroku[router]", "Preboot: routing to the new dynos")
+
     def _of(self, app: App) -> dict[str, Running]:
         return self._running.setdefault(app.id, {})
-
-    def _by_id(self, app: App, id: str) -> Running | None:
-        return next((one for one in self._of(app).values() if one.dyno.id == id), None)
 
     def _formation_dynos(self, app: App) -> list[Running]:
         return [one for one in self._of(app).values() if not one.is_one_off]
@@ -143,13 +173,14 @@ class Dynos:
         )
 
     def _start(self, app: App, release: Release, name: str, kind: str) -> None:
-        one = Running(self._dyno(app, release, name, kind), is_one_off=False)
+        shown = _fir_name(kind) if app.generation == "fir" else name
+        one = Running(self._dyno(app, release, shown, kind), name, is_one_off=False)
         self._launch(app, release, one, {})
 
     def _launch(
         self, app: App, release: Release, one: Running, environment: Mapping[str, str]
     ) -> None:
-        self._of(app)[one.dyno.name] = one
+        self._of(app)[one.slot] = one
         self._engine.state.dynos.save(one.dyno)
         self._engine.tasks.start(self._run(app, release, one, environment))
 
@@ -161,7 +192,7 @@ class Dynos:
         order = ProcessOrder(
             name=dyno.name,
             command=dyno.command,
-            slug=engine.blobs.slug(release.slug_id or ""),
+            slug=engine.blobs.slug(releases.blob_of(engine.state, release)),
             environment=self._environment(app, release, dyno, environment),
             web=dyno.type == "web" and not one.is_one_off,
         )
@@ -192,7 +223,7 @@ class Dynos:
         one.process = process
         if one.is_unwanted:
             return
-        if process.state == "up" and self._engine.durations.boot_seconds > 0:
+        if process.state == "up" and self._engine.durations.of(app.id).boot_seconds > 0:
             self._engine.tasks.start(self._up_later(app, one, process))
         elif process.state in {"crashed", "down"}:
             self._ended(app, one, process)
@@ -200,7 +231,7 @@ class Dynos:
             self._set_state(app, one, process.state)
 
     async def _up_later(self, app: App, one: Running, process: Process) -> None:
-        await asyncio.sleep(self._engine.durations.boot_seconds)
+        await asyncio.sleep(self._engine.durations.of(app.id).boot_seconds)
         if not one.is_unwanted and process.state == "up":
             self._set_state(app, one, "up")
 
@@ -251,8 +282,17 @@ class Dynos:
     def _forget(self, one: Running) -> None:
         self._engine.state.dynos.drop(one.dyno)
         running = self._running.get(one.dyno.app_id, {})
-        if running.get(one.dyno.name) is one:
-            del running[one.dyno.name]
+        if running.get(one.slot) is one:
+            del running[one.slot]
 
     def _say(self, app: App, dyno: Dyno, text: str) -> None:
         self._engine.logs.write(app.id, f"heroku[{dyno.name}]", text)
+
+
+def _names(one: Running) -> set[str]:
+    return {one.dyno.id, one.dyno.name, one.slot}
+
+
+def _fir_name(kind: str) -> str:
+    """Return a dyno's name as Fir makes them: `web-1234abcde-123ab`."""
+    return f"{kind}-{secrets.token_hex(5)[:9]}-{secrets.token_hex(3)[:5]}"

@@ -3,34 +3,26 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from accelerator.localheroku.blobs import Blobs, Signer
 from accelerator.localheroku.building import Building
 from accelerator.localheroku.clock import Clock
+from accelerator.localheroku.durations import Timing
 from accelerator.localheroku.dynos import Dynos
 from accelerator.localheroku.git import GitBridge
 from accelerator.localheroku.logs import Logs
+from accelerator.localheroku.logsessions import LogSessions
 from accelerator.localheroku.outputs import Outputs
 from accelerator.localheroku.promoting import Promoting
 from accelerator.localheroku.pushing import Pushing
 from accelerator.localheroku.releasing import Releasing
 from accelerator.localheroku.router import Router
 from accelerator.localheroku.runner import Process, ProcessOrder, Runner
-from accelerator.localheroku.state import apps, releases
+from accelerator.localheroku.state import apps, releases, retention
 from accelerator.localheroku.state.objects import App
 from accelerator.localheroku.state.store import State
-
-
-@dataclass
-class Durations:
-    """How much longer than necessary things take, in seconds."""
-
-    promotion_seconds: float = 0.0
-    build_seconds: float = 0.0
-    boot_seconds: float = 0.0
 
 
 class Tasks:
@@ -62,12 +54,13 @@ class Engine:
     def __init__(self, directory: Path) -> None:
         self.clock = Clock()
         self.state = State(self.clock)
-        self.durations = Durations()
+        self.durations = Timing()
         self.tasks = Tasks()
         self.signer = Signer(self.clock)
         self.blobs = Blobs(directory / "blobs")
         self.outputs = Outputs()
         self.logs = Logs(self.clock)
+        self.log_sessions = LogSessions(self.logs, self.clock)
         self.runner = Runner(directory / "dynos")
         self._starting: set[asyncio.Task[Process]] = set()
         self.router = Router()
@@ -87,9 +80,9 @@ class Engine:
         """Return where the app itself answers."""
         return f"http://127.0.0.1:{app.web_port}/"
 
-    async def create_app(self, name: str | None, stack: str | None) -> App:
+    async def create_app(self, name: str | None, stack: str | None, owner_id: str = "") -> App:
         """Make an app with its router, git repository and first releases."""
-        app = apps.create_app(self.state, name, stack)
+        app = apps.create_app(self.state, name, stack, owner_id)
         try:
             app.web_port = await self.router.open(
                 app.name, lambda: self.dynos.pick(app), self._router_log(app)
@@ -126,8 +119,26 @@ class Engine:
         self.dynos.stop_all(app)
         self.releasing.stop_all(app)
         self.logs.drop(app.id)
+        self.durations.drop(app.id)
+        self._throw_away(retention.forget_app(self.state, app))
         await self.router.close_app(app.name)
         self.git.delete(app.id)
+
+    def expire(self, app: App | None = None) -> None:
+        """Let what is too old expire, of one app or of all, and remove its bytes."""
+        apps = list(self.state.apps) if app is None else [app]
+        gone = retention.expire(self.state, apps)
+        self._throw_away(gone)
+        slugs = {slug.id for slug in gone.slugs}
+        for build in (each for one in apps for each in self.state.builds.of(one.id)):
+            if build.slug_id in slugs:
+                self.outputs.drop(build.id)
+
+    def _throw_away(self, gone: retention.Expired) -> None:
+        for blob in gone.blobs:
+            self.blobs.slug(blob).unlink(missing_ok=True)
+        for release in gone.releases:
+            self.outputs.drop(release.id)
 
     async def start_process(
         self,
@@ -147,6 +158,7 @@ class Engine:
     async def close(self) -> None:
         """Stop builds, dynos, routers and streams; nothing is left running."""
         self.outputs.close()
+        self.logs.close()
         await self.building.close()
         await self.tasks.close()
         await asyncio.gather(*self._starting, return_exceptions=True)

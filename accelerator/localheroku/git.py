@@ -53,6 +53,7 @@ class Push:
     """
 
     app_id: str
+    user_id: str
     ref: str
     old: str
     new: str
@@ -80,7 +81,7 @@ class GitBridge:
     ) -> None:
         self._directory = directory.resolve()
         self._on_build, self._on_release = on_build, on_release
-        self._tokens: dict[str, str] = {}
+        self._tokens: dict[str, tuple[str, str]] = {}
         self._backends: set[asyncio.subprocess.Process] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._hooks: asyncio.Server | None = None
@@ -104,12 +105,12 @@ class GitBridge:
         """Return where the app's repository is."""
         return self._directory / app_id
 
-    async def handle(self, request: Request, app_id: str, path: str) -> Response:
+    async def handle(self, request: Request, app_id: str, path: str, user_id: str = "") -> Response:
         """Answer a git request that was authenticated already."""
         if path not in _SERVED:
             return PlainTextResponse("Not found.\n", 404)
         pushes = path == "git-receive-pack"
-        token = await self._admit(app_id) if pushes else ""
+        token = await self._admit(app_id, user_id) if pushes else ""
         backend = await self._start(request, app_id, path, token)
         try:
             await backends.feed(request, backend)
@@ -134,7 +135,7 @@ class GitBridge:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _admit(self, app_id: str) -> str:
+    async def _admit(self, app_id: str, user_id: str) -> str:
         """Make the token by which the hooks of one push are known."""
         async with self._opening:
             if self._hooks is None:
@@ -145,7 +146,7 @@ class GitBridge:
                     limit=1 << 24,
                 )
         token = secrets.token_hex(16)
-        self._tokens[token] = app_id
+        self._tokens[token] = (app_id, user_id)
         return token
 
     async def _start(
@@ -197,8 +198,8 @@ class GitBridge:
         with contextlib.suppress(OSError, ValueError):
             try:
                 message = json.loads(await reader.readline() or b"{}")
-                app_id = self._tokens.get(message.get("token", ""))
-                accepted = app_id is not None and await self._run_hook(app_id, message, writer)
+                pusher = self._tokens.get(message.get("token", ""))
+                accepted = pusher is not None and await self._run_hook(pusher, message, writer)
                 # Queued behind what other threads have written.
                 await asyncio.sleep(0)
                 writer.write(b"\0%d" % (0 if accepted else 1))
@@ -208,11 +209,11 @@ class GitBridge:
                 await writer.wait_closed()
 
     async def _run_hook(
-        self, app_id: str, message: dict[str, Any], writer: asyncio.StreamWriter
+        self, pusher: tuple[str, str], message: dict[str, Any], writer: asyncio.StreamWriter
     ) -> bool:
         write = _writer(writer)
         pushes = [
-            Push(app_id, ref, old, new, message["objects"], write)
+            Push(*pusher, ref, old, new, message["objects"], write)
             for old, new, ref in message["refs"]
         ]
         building = [push for push in pushes if push.builds]

@@ -1,12 +1,11 @@
-"""API keys and the ways clients send them."""
+"""The ways clients send their API key."""
 
 import base64
 import binascii
-import hashlib
-import secrets
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
+
+from accelerator.localheroku.state.access import fingerprint
 
 
 @dataclass(frozen=True)
@@ -20,16 +19,6 @@ class Credential:
     def fingerprint(self) -> str:
         """Return the start of the secret's SHA-256, to tell keys apart without keeping them."""
         return fingerprint(self.secret)
-
-
-def fingerprint(secret: str) -> str:
-    """Return the first twelve hex digits of the SHA-256 of a secret."""
-    return hashlib.sha256(secret.encode()).hexdigest()[:12]
-
-
-def new_key() -> str:
-    """Return a fresh API key of today's form."""
-    return f"HRKU-{secrets.token_urlsafe(32)}"
 
 
 def parse_credential(header: str | None) -> Credential | None:
@@ -46,32 +35,3 @@ def parse_credential(header: str | None) -> Credential | None:
     except (binascii.Error, UnicodeDecodeError):
         return Credential("other", header)
     return Credential("basic", password or user)
-
-
-class Keys:
-    """The keys that are accepted."""
-
-    def __init__(self, keys: Iterable[str]) -> None:
-        self._keys = set(keys)
-
-    def accept(self, credential: Credential | None) -> bool:
-        """Say whether a credential is one of the keys."""
-        if credential is None or credential.kind == "other":
-            return False
-        given = credential.secret.encode()
-        return any(secrets.compare_digest(given, key.encode()) for key in self._keys)
-
-    def add(self, key: str) -> None:
-        """Accept one more key."""
-        self._keys.add(key)
-
-    def revoke(self, name: str) -> bool:
-        """Stop accepting a key, named by itself or its fingerprint; say whether it was there."""
-        found = {key for key in self._keys if name in {key, fingerprint(key)}}
-        self._keys -= found
-        return bool(found)
-
-    @property
-    def fingerprints(self) -> list[str]:
-        """Return the fingerprints of all keys."""
-        return sorted(fingerprint(key) for key in self._keys)

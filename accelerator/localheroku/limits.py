@@ -1,13 +1,17 @@
-"""Heroku's token bucket: 4500 requests an hour, refilled all the time."""
+"""Heroku's limits: 4500 requests an hour for an account, 75 git operations for one of its apps."""
+
+from collections import deque
 
 from accelerator.localheroku.clock import Clock
 
 CAPACITY = 4500
 PER_SECOND = CAPACITY / 3600
+GIT_PER_HOUR = 75
+_HOUR = 3600
 
 
 class Bucket:
-    """Count the requests of one account."""
+    """Count the requests of one account; the bucket fills up all the time."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -33,3 +37,35 @@ class Bucket:
         """Put exactly so many tokens into the bucket."""
         self._filled_at = self._clock.monotonic()
         self._tokens = float(remaining)
+
+
+class Buckets:
+    """The bucket of every account, shared by all of its keys."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._buckets: dict[str, Bucket] = {}
+
+    def of(self, account_id: str) -> Bucket:
+        """Return an account's bucket."""
+        return self._buckets.setdefault(account_id, Bucket(self._clock))
+
+
+class GitLimit:
+    """Count the git operations of each account on each app within the last hour."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.per_hour = GIT_PER_HOUR
+        self._clock = clock
+        self._taken: dict[tuple[str, str], deque[float]] = {}
+
+    def take(self, account_id: str, app_id: str) -> bool:
+        """Count an operation; say whether it is still within the limit."""
+        now = self._clock.monotonic()
+        taken = self._taken.setdefault((account_id, app_id), deque())
+        while taken and taken[0] <= now - _HOUR:
+            taken.popleft()
+        if len(taken) >= self.per_hour:
+            return False
+        taken.append(now)
+        return True

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from accelerator.localheroku.state import pipelines, releases
-from accelerator.localheroku.state.errors import Refused
+from accelerator.localheroku.state import access, artifacts, pipelines, releases
+from accelerator.localheroku.state.errors import Refused, invalid
 
 if TYPE_CHECKING:
     from accelerator.localheroku.engine import Engine
@@ -18,13 +18,20 @@ class Promoting:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._failures: dict[str, list[str]] = {}
 
-    def promote(self, pipeline: Pipeline, release: Release, targets: list[App]) -> Promotion:
+    def fail_next(self, app_id: str, message: str, count: int) -> None:
+        """Let the next promotions to an app fail with this message."""
+        self._failures[app_id] = [message] * count
+
+    def promote(
+        self, pipeline: Pipeline, release: Release, targets: list[str], user_id: str
+    ) -> Promotion:
         """Start a promotion; without a duration or release command it is over on return."""
         state = self._engine.state
-        promotion = pipelines.create_promotion(state, pipeline, release, targets)
-        delay = self._engine.durations.promotion_seconds
+        promotion = pipelines.create_promotion(state, pipeline, release, targets, user_id)
         for target in state.targets.of(promotion.id):
+            delay = self._engine.durations.of(target.app_id).promotion_seconds
             if delay > 0:
                 self._engine.tasks.start(self._later(target, delay))
             else:
@@ -52,11 +59,23 @@ class Promoting:
         state = self._engine.state
         promotion = state.promotions.get(target.promotion_id)
         source = state.releases.get(promotion.source_release_id)
-        slug = releases.slug_for_release(state, source.slug_id or "")
-        app = releases.check_access(state, state.app(target.app_id))
+        app = self._target(promotion, target)
+        slug = artifacts.check_runs_on(app, state.slugs.get(source.slug_id or ""))
         name = state.app(promotion.source_app_id).name
         description = f"Promote {name} v{source.version} {(slug.commit or '')[:8]}".rstrip()
-        return self._engine.releasing.release(app, releases.Wanted(description, slug))
+        wanted = releases.Wanted(description, slug, promotion.user_id)
+        return self._engine.releasing.release(app, wanted)
+
+    def _target(self, promotion: Promotion, target: Target) -> App:
+        state = self._engine.state
+        app = state.app(target.app_id)
+        who = state.accounts.get(promotion.user_id)
+        if not access.permissions(state, who, app) & {"deploy"}:
+            raise invalid("User does not have access to that app")
+        failures = self._failures.get(app.id)
+        if failures:
+            raise invalid(failures.pop())
+        return app
 
     async def _follow(self, target: Target, release: Release) -> None:
         await self._engine.releasing.wait_for(release)

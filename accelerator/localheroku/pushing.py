@@ -27,7 +27,7 @@ class Pushing:
         if app is None:
             return False
         url = f"{self._engine.base_url}/{app.name}.git"
-        made = self._engine.building.record(app, SourceBlob(url, push.new))
+        made = self._engine.building.record(app, SourceBlob(url, push.new), (), push.user_id)
         write = self._tell_both(push, made)
         write("Compressing source files... done.\nBuilding source:\n\n")
         try:

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from accelerator.localheroku.runner import Process, ProcessOrder
-from accelerator.localheroku.state import apps, releases
+from accelerator.localheroku.state import apps, artifacts, releases
 
 if TYPE_CHECKING:
     from accelerator.localheroku.engine import Engine
@@ -25,7 +25,7 @@ class Releasing:
         """Make the next release; one without a release command is in effect on return."""
         engine = self._engine
         release = releases.create_release(engine.state, app, wanted)
-        email = engine.state.account.email
+        email = engine.state.accounts.get(release.user_id).email
         engine.logs.write(app.id, "app[api]", f"Release v{release.version} created by user {email}")
         if release.status == "pending" and wanted.slug is not None:
             self._finished[release.id] = asyncio.Event()
@@ -33,25 +33,26 @@ class Releasing:
             engine.tasks.start(self._run_phase(app, release, wanted.slug))
         else:
             engine.dynos.follow_release(app)
+        engine.expire(app)
         return release
 
-    def release_same(self, app: App, description: str) -> Release:
+    def release_same(self, app: App, description: str, user_id: str = "") -> Release:
         """Make a release of what is current, after a change of config vars, say."""
         slug = releases.current_slug(self._engine.state, app)
-        return self.release(app, releases.Wanted(description, slug))
+        return self.release(app, releases.Wanted(description, slug, user_id))
 
-    def set_config(self, app: App, changes: dict[str, object]) -> None:
+    def set_config(self, app: App, changes: dict[str, object], user_id: str = "") -> None:
         """Change config vars; a real change makes one release."""
         changed = apps.change_config(self._engine.state, app, changes)
         if changed:
-            self.release_same(app, _config_description(changed, changes))
+            self.release_same(app, _config_description(changed, changes), user_id)
 
-    def roll_back(self, app: App, identity: str) -> Release:
+    def roll_back(self, app: App, identity: str, user_id: str = "") -> Release:
         """Release an earlier release again, with the config vars of then."""
         old = releases.check_rollback(self._engine.state, app, identity)
-        slug = releases.slug_for_release(self._engine.state, old.slug_id or "")
+        slug = artifacts.check_usable(self._engine.state.slugs.get(old.slug_id or ""))
         releases.restore_config(self._engine.state, app, old)
-        return self.release(app, releases.Wanted(f"Rollback to v{old.version}", slug))
+        return self.release(app, releases.Wanted(f"Rollback to v{old.version}", slug, user_id))
 
     async def wait_for(self, release: Release) -> None:
         """Wait until a release is no longer pending."""
@@ -96,7 +97,7 @@ class Releasing:
         order = ProcessOrder(
             name=name,
             command=slug.process_types[releases.RELEASE_TYPE],
-            slug=engine.blobs.slug(slug.id),
+            slug=engine.blobs.slug(slug.blob or slug.id),
             environment={**release.metadata, **release.config, "DYNO": name},
             web=False,
         )

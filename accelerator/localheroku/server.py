@@ -15,7 +15,7 @@ import uvicorn
 
 from accelerator.localheroku.application import Application
 from accelerator.localheroku.engine import Engine
-from accelerator.localheroku.keys import Keys, new_key
+from accelerator.localheroku.state import access
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,7 +32,7 @@ class LocalHeroku:
     """
 
     def __init__(self, port: int = 0, api_keys: Iterable[str] = ()) -> None:
-        self.api_keys = tuple(api_keys) or (new_key(),)
+        self.api_keys = tuple(api_keys) or (access.new_token(),)
         self._port = port
         self._ready = threading.Event()
         self._failure: BaseException | None = None
@@ -105,7 +105,9 @@ class LocalHeroku:
         self._stop = asyncio.Event()
         engine = Engine(directory)
         engine.signer.base_url = self.url
-        application = Application(engine, Keys(self.api_keys))
+        for key in self.api_keys:
+            access.ensure_key(engine.state, key)
+        application = Application(engine)
         server = _server(application)
         assert self._listener is not None  # noqa: S101 - start() made it
         serving = asyncio.create_task(server.serve(sockets=[self._listener]))

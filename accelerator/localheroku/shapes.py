@@ -55,7 +55,7 @@ class Shapes:
             "federated": False,
             "id": account.id,
             "name": account.name,
-            "two_factor_authentication": False,
+            "two_factor_authentication": account.two_factor_code is not None,
             "updated_at": short_time(account.updated_at),
             "verified": True,
             **(ACCOUNT_SDK if self.is_sdk else {}),
@@ -91,7 +91,7 @@ class Shapes:
             "internal_routing": None,
             "maintenance": app.maintenance,
             "name": app.name,
-            "owner": self._user(),
+            "owner": self.user(app.owner_id),
             "team": None,
             "region": named("region", app.region),
             "released_at": short_time(app.released_at) if app.released_at else None,
@@ -171,7 +171,7 @@ class Shapes:
             "stack": build.stack,
             "status": build.status,
             "updated_at": short_time(build.updated_at),
-            "user": self._user(),
+            "user": self.user(build.user_id),
             **extra,
         }
 
@@ -209,12 +209,12 @@ class Shapes:
             "id": release.id,
             "updated_at": short_time(release.updated_at),
             "slug": slug,
-            "status": releases.status_of(state, release),
-            "user": self._user(),
+            "status": release.status,
+            "user": self.user(release.user_id),
             "version": release.version,
             "current": app.current_release_id == release.id,
             "output_stream_url": url if release.has_output else None,
-            "eligible_for_rollback": releases.is_eligible_for_rollback(state, release),
+            "eligible_for_rollback": releases.is_eligible_for_rollback(release),
             **extra,
         }
 
@@ -266,6 +266,7 @@ class Shapes:
             "status": target.status,
         }
 
-    def _user(self) -> Shape:
-        account = self.engine.state.account
+    def user(self, id: str) -> Shape:
+        """Return the `{id, email}` of an account."""
+        account = self.engine.state.accounts.get(id)
         return {"id": account.id, "email": account.email}

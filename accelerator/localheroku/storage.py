@@ -39,6 +39,8 @@ class Storage:
         kind, _, name = request.url.path.removeprefix(PREFIX).partition("/")
         if kind in {"builds", "releases"}:
             return self._stream(request, name)
+        if kind == "logs":
+            return self._engine.log_sessions.respond(request, name)
         path = self._path(kind, name)
         if request.method == "PUT":
             return await self._upload(request, kind, name, path)

@@ -9,7 +9,7 @@ from accelerator.localheroku.state.objects import STACKS
 
 def info(call: Call) -> Answer:
     """Answer with the account of the key."""
-    account = call.state.account
+    account = call.account
     if call.params.get("user", "~") not in {"~", account.id, account.email}:
         raise missing("user")
     return Answer(call.shapes.account(account))
@@ -40,4 +40,4 @@ def stack_info(call: Call) -> Answer:
 
 def rate_limits(call: Call) -> Answer:
     """Answer with how many requests are left; asking is free."""
-    return Answer({"remaining": call.remaining})
+    return Answer({"remaining": call.caller.bucket.remaining})

@@ -13,7 +13,7 @@ from accelerator.localheroku.calls import (
     text,
 )
 from accelerator.localheroku.constants import installation
-from accelerator.localheroku.state import apps
+from accelerator.localheroku.state import access, apps
 from accelerator.localheroku.state.errors import invalid, missing
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ async def create(call: Call) -> Answer:
     if region not in {None, "us"}:
         raise invalid(f"Region {region} is not available.")
     app = await call.engine.create_app(
-        optional_text(call.body, "name"), optional_text(call.body, "stack")
+        optional_text(call.body, "name"), optional_text(call.body, "stack"), call.account.id
     )
     return Answer(call.shapes.app(app), 201)
 
@@ -40,9 +40,9 @@ def info(call: Call) -> Answer:
 
 def listing(call: Call) -> Listing:
     """List the apps of the account."""
-    if call.params.get("user", "~") not in {"~", call.state.account.id, call.state.account.email}:
+    if call.params.get("user", "~") not in {"~", call.account.id, call.account.email}:
         raise missing("user")
-    return Listing(list(call.state.apps), call.shapes.app, _KEYS)
+    return Listing(access.visible_apps(call.state, call.account), call.shapes.app, _KEYS)
 
 
 def filtered(call: Call) -> Listing:
@@ -51,7 +51,7 @@ def filtered(call: Call) -> Listing:
     ids = wanted.get("id") if isinstance(wanted, dict) else None
     if not isinstance(ids, list) or not all(isinstance(each, str) for each in ids):
         raise invalid("Param in.id must be an array of ids.")
-    found = [app for app in call.state.apps if app.id in set(ids)]
+    found = [app for app in access.visible_apps(call.state, call.account) if app.id in set(ids)]
     return Listing(found, call.shapes.team_app, _KEYS)
 
 
@@ -85,7 +85,7 @@ def config(call: Call) -> Answer:
 def change_config(call: Call) -> Answer:
     """Change config vars; null deletes, and a real change makes a release."""
     app = call.app
-    call.engine.releasing.set_config(app, dict(call.body))
+    call.engine.releasing.set_config(app, dict(call.body), call.account.id)
     return Answer(apps.visible_config(app))
 
 

@@ -11,7 +11,7 @@ from accelerator.localheroku.calls import (
     optional_text,
     text,
 )
-from accelerator.localheroku.state import apps, builds, releases
+from accelerator.localheroku.state import apps, artifacts, builds
 from accelerator.localheroku.state.errors import invalid
 from accelerator.localheroku.state.objects import Build, SourceBlob
 from accelerator.localheroku.state.store import new_id
@@ -20,7 +20,7 @@ from accelerator.localheroku.state.store import new_id
 def create_source(call: Call) -> Answer:
     """Make room for a source and answer with the signed URLs to write and read it."""
     if "app" in call.params:
-        call.state.app(call.params["app"])
+        _ = call.app
     signer, name = call.engine.signer, new_id()
     urls = {
         "get_url": signer.url("sources", name, "GET"),
@@ -41,7 +41,8 @@ def create(call: Call) -> Answer:
     if app.build_stack == "container":
         raise invalid("Apps on the container stack cannot be built here.")
     chosen = objects(call.body, "buildpacks") if call.body.get("buildpacks") else []
-    made = call.engine.building.start(app, blob, tuple(_buildpack(each) for each in chosen))
+    packs = tuple(_buildpack(each) for each in chosen)
+    made = call.engine.building.start(app, blob, packs, call.account.id)
     return Answer(call.shapes.build(made), 201)
 
 
@@ -71,7 +72,7 @@ async def clear_cache(call: Call) -> Answer:
 
 def slug(call: Call) -> Answer:
     """Answer with a slug that was made or released on the app."""
-    found = releases.find_slug(call.state, call.app, call.params["slug"])
+    found = artifacts.find_artifact(call.state, call.app, call.params["slug"])
     return Answer(call.shapes.slug(found))
 
 

@@ -8,13 +8,12 @@ from accelerator.localheroku.calls import (
     Call,
     Listing,
     by,
-    objects,
     optional_text,
     text,
 )
-from accelerator.localheroku.state import pipelines
+from accelerator.localheroku.state import access, pipelines
 from accelerator.localheroku.state.errors import invalid, missing
-from accelerator.localheroku.state.objects import App, Pipeline, Release
+from accelerator.localheroku.state.objects import App, Coupling, Pipeline, Release
 
 _KEYS = by("id", "name", "updated_at")
 _COUPLING_KEYS = by("id", "created_at")
@@ -22,21 +21,23 @@ _COUPLING_KEYS = by("id", "created_at")
 
 def create(call: Call) -> Answer:
     """Make a pipeline; its owner is the account unless said otherwise."""
-    owner = optional_text(call.body, "owner.id") or call.state.account.id
+    owner = optional_text(call.body, "owner.id") or call.account.id
     kind = optional_text(call.body, "owner.type") or "user"
     if kind not in {"user", "team"}:
         raise invalid("Param owner.type must be user or team.")
-    if optional_text(call.body, "generation.name") not in {None, "cedar"}:
-        raise invalid("Only pipelines of generation cedar are supported.")
-    made = pipelines.create_pipeline(call.state, text(call.body, "name"), (owner, kind))
+    generation = optional_text(call.body, "generation.name") or "cedar"
+    name = text(call.body, "name")
+    made = pipelines.create_pipeline(call.state, name, (owner, kind), generation)
     return Answer(call.shapes.pipeline(made), 201)
 
 
 def listing(call: Call) -> Listing:
     """List pipelines, with `eq[name]` only those of that name."""
     name = call.query.get("eq[name]")
-    found = [each for each in call.state.pipelines if name in {None, each.name}]
-    return Listing(found, call.shapes.pipeline, _KEYS)
+    visible = (each for each in call.state.pipelines if _can_see(call, each))
+    return Listing(
+        [each for each in visible if name in {None, each.name}], call.shapes.pipeline, _KEYS
+    )
 
 
 def info(call: Call) -> Answer:
@@ -92,26 +93,26 @@ def _deployments(call: Call, app: App) -> list[Release]:
 
 def couple(call: Call) -> Answer:
     """Put an app (id or name) into a pipeline (id or name)."""
-    app = call.state.app(text(call.body, "app"))
-    pipeline = pipelines.find_pipeline(call.state, text(call.body, "pipeline"))
+    app = call.find_app(text(call.body, "app"), call.allowed)
+    pipeline = _seen(call, pipelines.find_pipeline(call.state, text(call.body, "pipeline")))
     made = pipelines.couple(call.state, app, pipeline, text(call.body, "stage"))
     return Answer(call.shapes.coupling(made), 201)
 
 
 def couplings(call: Call) -> Listing:
-    """List couplings: of one pipeline, or all of the account."""
+    """List couplings: of one pipeline, or all of the account's apps."""
     state = call.state
-    found = (
-        state.couplings.of(_pipeline(call).id)
-        if "pipeline" in call.params
-        else list(state.couplings)
-    )
+    if "pipeline" in call.params:
+        found = state.couplings.of(_pipeline(call).id)
+    else:
+        mine = {app.id for app in access.visible_apps(state, call.account)}
+        found = [each for each in state.couplings if each.app_id in mine]
     return Listing(found, call.shapes.coupling, _COUPLING_KEYS)
 
 
 def coupling(call: Call) -> Answer:
     """Answer with one coupling."""
-    return Answer(call.shapes.coupling(call.state.couplings.get(call.params["coupling"])))
+    return Answer(call.shapes.coupling(_coupling(call)))
 
 
 def coupling_of_app(call: Call) -> Answer:
@@ -124,42 +125,36 @@ def coupling_of_app(call: Call) -> Answer:
 
 def move_coupling(call: Call) -> Answer:
     """Give an app another stage."""
-    found = call.state.couplings.get(call.params["coupling"])
-    moved = pipelines.move_coupling(call.state, found, text(call.body, "stage"))
+    moved = pipelines.move_coupling(call.state, _coupling(call), text(call.body, "stage"))
     return Answer(call.shapes.coupling(moved))
 
 
 def uncouple(call: Call) -> Answer:
     """Take an app out of its pipeline."""
-    found = call.state.couplings.get(call.params["coupling"])
+    found = _coupling(call)
     shape = call.shapes.coupling(found)
     call.state.couplings.drop(found)
     return Answer(shape)
 
 
-def promote(call: Call) -> Answer:
-    """Start a promotion of the pinned release, else of the source's current one."""
-    pipeline = call.state.pipelines.get(text(call.body, "pipeline.id"))
-    source = call.state.apps.get(text(call.body, "source.app.id"))
-    targets = [call.state.apps.get(text(each, "app.id")) for each in objects(call.body, "targets")]
-    pipelines.check_targets(call.state, pipeline, source, targets)
-    pinned = optional_text(call.body, "source.release.id")
-    release = pipelines.promotable(call.state, source, pinned)
-    promotion = call.engine.promoting.promote(pipeline, release, targets)
-    # Heroku answers before it has done anything, however fast it is.
-    return Answer({**call.shapes.promotion(promotion), "status": "pending"}, 201)
-
-
-def promotion(call: Call) -> Answer:
-    """Answer with one promotion."""
-    return Answer(call.shapes.promotion(call.state.promotions.get(call.params["promotion"])))
-
-
-def targets(call: Call) -> Listing:
-    """List the targets of a promotion."""
-    found = call.state.promotions.get(call.params["promotion"])
-    return Listing(call.state.targets.of(found.id), call.shapes.target, by("id"))
-
-
 def _pipeline(call: Call) -> Pipeline:
-    return pipelines.find_pipeline(call.state, call.params["pipeline"])
+    return _seen(call, pipelines.find_pipeline(call.state, call.params["pipeline"]))
+
+
+def _seen(call: Call, pipeline: Pipeline) -> Pipeline:
+    if not _can_see(call, pipeline):
+        raise missing("pipeline")
+    return pipeline
+
+
+def _can_see(call: Call, pipeline: Pipeline) -> bool:
+    return access.can_see_pipeline(call.state, call.account, pipeline)
+
+
+def _coupling(call: Call) -> Coupling:
+    found = call.state.couplings.get(call.params["coupling"])
+    if not _can_see(call, call.state.pipelines.get(found.pipeline_id)):
+        raise missing("pipeline_coupling")
+    if call.allowed != ("view",):
+        call.find_app(found.app_id, call.allowed)
+    return found

@@ -1,7 +1,7 @@
 """Releases: list, look up, create from a slug, roll back."""
 
 from accelerator.localheroku.calls import Answer, Call, Listing, by, optional_text, text
-from accelerator.localheroku.state import releases
+from accelerator.localheroku.state import artifacts, releases
 from accelerator.localheroku.state.objects import Release
 
 
@@ -23,16 +23,21 @@ def config(call: Call) -> Answer:
 
 
 def create(call: Call) -> Answer:
-    """Release a slug, or roll back to a release."""
+    """Release a slug (or an OCI image, by id or digest), or roll back to a release."""
     app = call.app
     if call.body.get("release") is not None:
-        made = call.engine.releasing.roll_back(app, text(call.body, "release"))
+        made = call.engine.releasing.roll_back(app, text(call.body, "release"), call.account.id)
     else:
-        slug = releases.slug_for_release(call.state, text(call.body, "slug"))
+        slug = artifacts.artifact_to_release(call.state, call.account, app, _artifact(call))
         description = optional_text(call.body, "description")
-        wanted = releases.Wanted(description or releases.deploy_description(slug), slug)
+        description = description or releases.deploy_description(slug)
+        wanted = releases.Wanted(description, slug, call.account.id)
         made = call.engine.releasing.release(app, wanted)
     return Answer(call.shapes.release(made), 201)
+
+
+def _artifact(call: Call) -> str:
+    return optional_text(call.body, "oci_image") or text(call.body, "slug")
 
 
 def _release(call: Call) -> Release:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from accelerator.localheroku.state.errors import forbidden, invalid, missing
+from accelerator.localheroku.state.names import fixed_id
 from accelerator.localheroku.state.objects import Account, App, Collaborator, Key, Pipeline
 from accelerator.localheroku.state.store import State, new_id
 
@@ -102,6 +103,12 @@ def check_scopes(scopes: Iterable[str]) -> None:
         raise invalid(f"Scope must be some of {', '.join(SCOPES)}")
 
 
+def ensure_key(state: State, token: str) -> Key:
+    """Return the start-up account's key with this token, made unless it is there."""
+    known = next((key for key in state.keys if key.token == token), None)
+    return known or create_key(state, state.account, Grant(description="Start-up key"), token)
+
+
 def find_key(state: State, token: str) -> Key | None:
     """Return the key with this token, unless it has expired."""
     given, now = token.encode(), state.clock.now()
@@ -127,15 +134,15 @@ def permissions(state: State, who: Account, app: App) -> frozenset[str]:
     return frozenset()
 
 
-def check_app(state: State, who: Account, app: App, permission: str = "view") -> App:
-    """Return the app if the account may do this with it."""
+def check_app(state: State, who: Account, app: App, any_of: tuple[str, ...] = ("view",)) -> App:
+    """Return the app if the account has one of these permissions on it."""
     allowed = permissions(state, who, app)
     if not allowed:
         raise forbidden(f"You do not have access to the app {app.name}.")
-    if permission not in allowed | {"view"}:
+    if not set(any_of) & (allowed | {"view"}):
         raise forbidden(
             f"You do not have permission to do this on {app.name}."
-            f" You need to have the {permission} permission on this app."
+            f" You need to have the {' or '.join(any_of)} permission on this app."
         )
     return app
 
@@ -151,6 +158,33 @@ def can_see_pipeline(state: State, who: Account, pipeline: Pipeline) -> bool:
         return True
     apps = (state.apps.find(each.app_id) for each in state.couplings.of(pipeline.id))
     return any(permissions(state, who, app) for app in apps if app is not None)
+
+
+def describe_key(state: State, key: Key, description: str) -> Key:
+    """Give a key another description."""
+    key.description = description
+    key.updated_at = state.clock.now()
+    return state.keys.save(key)
+
+
+def rotate_key(state: State, key: Key) -> Key:
+    """Give a key another token; the old one is refused from now on."""
+    key.token = new_token()
+    key.updated_at = state.clock.now()
+    return state.keys.save(key)
+
+
+def collaborators_of(state: State, app: App) -> list[Collaborator]:
+    """Return everybody who works on an app: its owner, then those who were added."""
+    owner = Collaborator(
+        fixed_id("collaborator", app.id),
+        app.id,
+        app.owner_id,
+        PERMISSIONS,
+        app.created_at,
+        app.created_at,
+    )
+    return [owner, *state.collaborators.of(app.id)]
 
 
 def add_collaborator(

@@ -8,6 +8,8 @@ from accelerator.localheroku.state.names import fixed_id, random_name
 from accelerator.localheroku.state.objects import (
     DEFAULT_STACK,
     FEATURES,
+    FIR_STACK,
+    GENERATIONS,
     STACKS,
     App,
     Feature,
@@ -42,7 +44,9 @@ def check_stack(stack: str) -> str:
     raise invalid(f"Stack {stack} is not available")
 
 
-def create_app(state: State, name: str | None = None, stack: str | None = None) -> App:
+def create_app(
+    state: State, name: str | None = None, stack: str | None = None, owner_id: str = ""
+) -> App:
     """Make an app; its first releases are made by the caller."""
     chosen = check_name(state, name) if name is not None else _free_name(state)
     runs_on = check_stack(stack) if stack is not None else DEFAULT_STACK
@@ -50,7 +54,7 @@ def create_app(state: State, name: str | None = None, stack: str | None = None) 
     app = App(
         id=new_id(),
         name=chosen,
-        owner_id=state.account.id,
+        owner_id=owner_id or state.account.id,
         stack=runs_on,
         build_stack=runs_on,
         region="us",
@@ -67,12 +71,26 @@ def _free_name(state: State) -> str:
     return name
 
 
+def set_generation(state: State, app: App, generation: str) -> App:
+    """Give an app without code and pipeline another generation."""
+    if generation not in GENERATIONS:
+        raise invalid(f"Generation must be one of {', '.join(GENERATIONS)}")
+    has_code = any(release.slug_id is not None for release in state.releases.of(app.id))
+    is_coupled = any(each.app_id == app.id for each in state.couplings)
+    if has_code or is_coupled or state.builds.of(app.id):
+        raise invalid("Only an app without builds, releases of code and pipeline can change.")
+    app.generation = generation
+    app.stack = app.build_stack = FIR_STACK if generation == "fir" else DEFAULT_STACK
+    return touch(state, app)
+
+
 def delete_app(state: State, app: App) -> None:
     """Forget an app and everything that belongs to it alone; its slugs stay for other apps."""
     state.builds.drop_all(state.builds.of(app.id))
     state.releases.drop_all(state.releases.of(app.id))
     state.dynos.drop_all(state.dynos.of(app.id))
     state.couplings.drop_all(one for one in state.couplings if one.app_id == app.id)
+    state.collaborators.drop_all(state.collaborators.of(app.id))
     state.apps.drop(app)
 
 

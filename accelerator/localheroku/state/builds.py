@@ -33,14 +33,18 @@ class Built(Protocol):
 
 
 def create_build(
-    state: State, app: App, blob: SourceBlob, buildpacks: tuple[str, ...] = ()
+    state: State,
+    app: App,
+    blob: SourceBlob,
+    buildpacks: tuple[str, ...] = (),
+    user_id: str = "",
 ) -> Build:
     """Record a build that is about to run."""
     now = state.clock.now()
     build = Build(
         id=new_id(),
         app_id=app.id,
-        user_id=state.account.id,
+        user_id=user_id or app.owner_id,
         source_blob=blob,
         buildpacks=buildpacks,
         stack=app.build_stack,

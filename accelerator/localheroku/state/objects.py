@@ -7,8 +7,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+GENERATIONS = ("cedar", "fir")
+SLUG = "slug"
+IMAGE = "oci-image"
 STACKS = ("heroku-24", "heroku-22", "container")
 DEFAULT_STACK = "heroku-24"
+# What apps of generation `fir` have in place of a stack.
+FIR_STACK = "cnb"
 FEATURES = {
     "runtime-dyno-metadata": "Provides metadata about the app, release and dyno to the dyno",
     "runtime-dyno-build-metadata": "Provides metadata about the build to the dyno",
@@ -126,9 +131,16 @@ class Slug:
     is_stored: bool = False
     deleted_at: datetime | None = None
     stored_checksum: str | None = None
-    kind: str = "slug"
+    kind: str = SLUG
     digest: str | None = None
     image: dict[str, Any] = field(default_factory=dict)
+    # An image may be announced again under another id: then its bytes are the first one's.
+    blob_id: str | None = None
+
+    @property
+    def blob(self) -> str | None:
+        """Return the name its bytes have in the storage, if they are there."""
+        return (self.blob_id or self.id) if self.is_stored and self.deleted_at is None else None
 
 
 @dataclass

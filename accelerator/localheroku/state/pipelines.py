@@ -4,6 +4,7 @@ import re
 
 from accelerator.localheroku.state.errors import invalid, missing
 from accelerator.localheroku.state.objects import (
+    GENERATIONS,
     App,
     Coupling,
     Pipeline,
@@ -11,7 +12,7 @@ from accelerator.localheroku.state.objects import (
     Release,
     Target,
 )
-from accelerator.localheroku.state.releases import current_release, status_of
+from accelerator.localheroku.state.releases import current_release
 from accelerator.localheroku.state.store import State, new_id
 
 STAGES = ("test", "review", "development", "staging", "production")
@@ -28,10 +29,16 @@ def check_name(name: str) -> str:
     return name
 
 
-def create_pipeline(state: State, name: str, owner: tuple[str, str]) -> Pipeline:
-    """Make a pipeline owned by `owner`, an id and a type."""
+def create_pipeline(
+    state: State, name: str, owner: tuple[str, str], generation: str = "cedar"
+) -> Pipeline:
+    """Make a pipeline owned by `owner`, an id and a type, for apps of one generation."""
+    if generation not in GENERATIONS:
+        raise invalid(f"Generation must be one of {', '.join(GENERATIONS)}")
     now = state.clock.now()
-    return state.pipelines.save(Pipeline(new_id(), check_name(name), owner[0], owner[1], now, now))
+    return state.pipelines.save(
+        Pipeline(new_id(), check_name(name), owner[0], owner[1], now, now, generation)
+    )
 
 
 def find_pipeline(state: State, identity: str) -> Pipeline:
@@ -69,8 +76,13 @@ def coupling_of(state: State, app: App) -> Coupling | None:
 
 
 def couple(state: State, app: App, pipeline: Pipeline, stage: str) -> Coupling:
-    """Put an app into a pipeline; an app is in at most one."""
+    """Put an app into a pipeline of its generation; an app is in at most one."""
     check_stage(stage)
+    if app.generation != pipeline.generation:
+        raise invalid(
+            f"App {app.name} is of generation {app.generation},"
+            f" but pipeline {pipeline.name} holds apps of generation {pipeline.generation}."
+        )
     if coupling_of(state, app) is not None:
         raise invalid(f"App {app.name} is already in a pipeline.")
     now = state.clock.now()
@@ -89,11 +101,15 @@ def promotable(state: State, app: App, release_id: str | None) -> Release:
     release = state.releases.find(release_id) if release_id else current_release(state, app)
     if release is None and release_id:
         raise missing("release")
+    if app.build_stack == "container":
+        raise invalid(
+            "Pipeline promotions are not supported on apps pushed via Heroku Container Registry."
+        )
     if release is None or release.slug_id is None:
         raise invalid(f"App {app.name} has no release that can be promoted.")
     if release.app_id != app.id:
         raise invalid(f"The release does not belong to {app.name}.")
-    status = status_of(state, release)
+    status = release.status
     if status == "expired":
         raise invalid(f"Release v{release.version} of {app.name} has expired.")
     if status != "succeeded":
@@ -116,14 +132,16 @@ def check_targets(state: State, pipeline: Pipeline, source: App, targets: list[A
 
 
 def create_promotion(
-    state: State, pipeline: Pipeline, release: Release, targets: list[App]
+    state: State, pipeline: Pipeline, release: Release, targets: list[str], user_id: str
 ) -> Promotion:
     """Record a promotion that has not done anything yet."""
     now = state.clock.now()
-    promotion = Promotion(new_id(), pipeline.id, release.app_id, release.id, now, now)
+    promotion = Promotion(
+        new_id(), pipeline.id, release.app_id, release.id, now, now, user_id=user_id
+    )
     state.promotions.save(promotion)
-    for app in targets:
-        state.targets.save(Target(new_id(), promotion.id, app.id))
+    for app_id in targets:
+        state.targets.save(Target(new_id(), promotion.id, app_id))
     return promotion
 
 

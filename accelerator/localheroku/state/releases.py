@@ -1,16 +1,13 @@
 """Rules for releases: what one holds, which one is current, and when one has expired."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from accelerator.localheroku.state.apps import touch
-from accelerator.localheroku.state.errors import forbidden, invalid, missing
+from accelerator.localheroku.state.errors import invalid, missing
 from accelerator.localheroku.state.formation import follow_slug
 from accelerator.localheroku.state.objects import App, Release, Slug
 from accelerator.localheroku.state.store import State, new_id
 
-KEPT_RELEASES = 20
-KEPT_FOR = timedelta(days=30)
 RELEASE_TYPE = "release"
 
 
@@ -20,6 +17,7 @@ class Wanted:
 
     description: str
     slug: Slug | None
+    user_id: str = ""
 
 
 def create_release(state: State, app: App, wanted: Wanted) -> Release:
@@ -30,7 +28,7 @@ def create_release(state: State, app: App, wanted: Wanted) -> Release:
     release = Release(
         id=new_id(),
         app_id=app.id,
-        user_id=state.account.id,
+        user_id=wanted.user_id or app.owner_id,
         version=app.last_version,
         description=wanted.description,
         slug_id=wanted.slug.id if wanted.slug else None,
@@ -87,6 +85,12 @@ def current_slug(state: State, app: App) -> Slug | None:
     return state.slugs.find(release.slug_id) if release else None
 
 
+def blob_of(state: State, release: Release) -> str:
+    """Return the name that the bytes of a release have in the storage."""
+    slug = state.slugs.find(release.slug_id)
+    return (slug.blob if slug else None) or ""
+
+
 def find_release(state: State, app: App, identity: str) -> Release:
     """Return a release of the app by id or version number."""
     for release in reversed(state.releases.of(app.id)):
@@ -95,19 +99,9 @@ def find_release(state: State, app: App, identity: str) -> Release:
     raise missing("release")
 
 
-def status_of(state: State, release: Release) -> str:
-    """Return the release's status: `expired` when old and beyond the newest twenty."""
-    app = state.apps.find(release.app_id)
-    if app is None or release.slug_id is None or release.id == app.current_release_id:
-        return release.status
-    is_old = state.clock.now() - release.created_at > KEPT_FOR
-    is_beyond = app.last_version - release.version >= KEPT_RELEASES
-    return "expired" if is_old and is_beyond else release.status
-
-
-def is_eligible_for_rollback(state: State, release: Release) -> bool:
+def is_eligible_for_rollback(release: Release) -> bool:
     """Say whether `POST releases {"release": id}` would accept this one."""
-    return release.slug_id is not None and status_of(state, release) == "succeeded"
+    return release.slug_id is not None and release.status == "succeeded"
 
 
 def check_rollback(state: State, app: App, identity: str) -> Release:
@@ -115,7 +109,7 @@ def check_rollback(state: State, app: App, identity: str) -> Release:
     release = find_release(state, app, identity)
     if release.slug_id is None:
         raise invalid("Cannot roll back to a release that had no app in it.")
-    if status_of(state, release) == "expired":
+    if release.status == "expired":
         raise invalid(f"Cannot roll back to v{release.version}: its slug has expired.")
     if release.status != "succeeded":
         raise invalid(f"Cannot roll back to v{release.version}: it did not succeed.")
@@ -126,36 +120,6 @@ def restore_config(state: State, app: App, release: Release) -> None:
     """Give the app the config vars it had at a release."""
     app.config = dict(release.config)
     touch(state, app)
-
-
-def slug_for_release(state: State, identity: str) -> Slug:
-    """Return a slug that can be released, or refuse."""
-    slug = state.slugs.find(identity)
-    if slug is None:
-        raise missing("slug")
-    if slug.deleted_at is not None:
-        raise invalid("The slug has expired and its contents are gone.")
-    if not slug.is_stored:
-        raise invalid("The slug has not been uploaded yet.")
-    return slug
-
-
-def find_slug(state: State, app: App, identity: str) -> Slug:
-    """Return a slug made on the app or released on it."""
-    slug = state.slugs.find(identity)
-    if slug is None:
-        raise missing("slug")
-    used = (release.slug_id == slug.id for release in state.releases.of(app.id))
-    if slug.app_id != app.id and not any(used):
-        raise missing("slug")
-    return slug
-
-
-def check_access(state: State, app: App) -> App:
-    """Return the app if the account may write to it."""
-    if app.owner_id != state.account.id:
-        raise forbidden("You do not have access to this app.")
-    return app
 
 
 def _metadata(app: App, release: Release, slug: Slug | None) -> dict[str, str]:
