@@ -191,7 +191,8 @@ class VerificationFailed(AcceleratorError):
         )
         if rolled_back_to is None:
             self.hint = (
-                f"the new release is still live; `heroku rollback -a {app}` goes back by hand"
+                f"`heroku releases -a {app}` shows what is live; "
+                f"`heroku rollback -a {app}` goes back by hand"
             )
         else:
             self.hint = (

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from accelerator.errors import (
     AcceleratorError,
+    OutcomeUnknown,
     PartlyDone,
     PromotionFailed,
     Refused,
+    Unreachable,
     VerificationFailed,
 )
 from accelerator.models import ArtifactRef, Route
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from accelerator.steps.smoke import SmokeCheck
 
 Ends = dict[str, ArtifactRef | AcceleratorError]
+DONE = frozenset({"succeeded", "unchanged"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,9 @@ def deploy(run: Run, order: DeployOrder, report: Report) -> Report:
             _settle(run, order, facts, entry, end)
         except AcceleratorError as error:
             entry.error, errors[target] = error.message, error
+            entry.status = (
+                "pending" if isinstance(error, (OutcomeUnknown, Unreachable)) else "failed"
+            )
     _conclude(report, errors)
     return report
 
@@ -189,7 +195,6 @@ def _settle(
 ) -> None:
     """Verify one target and write its end into the report; goes back when it does not pass."""
     if isinstance(end, AcceleratorError):
-        entry.status = "failed"
         raise end
     checks = order.smoke(_stage_of(facts, entry.app))
     release_id = entry.release_id or (entry.release.id if entry.release else "")
@@ -200,7 +205,6 @@ def _settle(
     if verdict.outcome == "passed":
         entry.status = "unchanged" if entry.route is Route.LIVE else "succeeded"
         return
-    entry.status = "failed"
     _go_back(run, order, facts, entry, verdict.flaw or "")
 
 
@@ -233,10 +237,11 @@ def _commit_before(facts: Facts, app: str, commit: Commit) -> Commit | None:
 def _conclude(report: Report, errors: dict[str, AcceleratorError]) -> None:
     if not errors:
         return
-    done = tuple(entry.app for entry in report.targets if entry.app not in errors)
+    done = tuple(entry.app for entry in report.targets if entry.status in DONE)
+    missing = tuple(entry.app for entry in report.targets if entry.app not in done)
     first = next(iter(errors.values()))
     if done:
-        raise PartlyDone(done, tuple(errors), first.message)
+        raise PartlyDone(done, missing, first.message)
     raise first
 
 

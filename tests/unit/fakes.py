@@ -153,7 +153,7 @@ class FakeHeroku:
         self.calls: list[str] = []
         self.call_seconds = 0.0
         self.failures: dict[str, Exception] = {}
-        self.before: dict[str, Callable[[], None]] = {}
+        self.before: dict[str, Callable[[], object]] = {}
         self.promotion_names: str | None = None
         self.promotion_looks: list[dict[str, str]] = []
         self.log_lines: tuple[str, ...] = ()
