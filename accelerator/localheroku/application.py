@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
+from accelerator.localheroku import registry
 from accelerator.localheroku.api import Api
 from accelerator.localheroku.blobs import PREFIX
 from accelerator.localheroku.constants import short_time
@@ -95,6 +96,8 @@ class Application:
             return await self._storage.handle(request)
         if is_git_path(path):
             return await self.git.handle(request)
+        if registry.is_registry_path(path):
+            return registry.answer(request)
         return await self.api.handle(request)
 
 

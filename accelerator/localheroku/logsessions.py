@@ -83,7 +83,9 @@ class LogSessions:
         after = request.headers.get("last-event-id", "")
         seen = int(after) if is_events and after.isascii() and after.isdigit() else None
         lines = self._lines(session, seen)
-        return StreamingResponse(_events(lines) if is_events else _plain(lines), 200, {}, kind)
+        text = _events(lines) if is_events else _plain(lines)
+        # A client with a pool would otherwise wait for this connection to become idle.
+        return StreamingResponse(text, 200, {"Connection": "close"}, kind)
 
     async def _lines(self, session: LogSession, seen: int | None) -> AsyncIterator[Line]:
         wanted = [
