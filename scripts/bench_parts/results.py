@@ -36,7 +36,9 @@ class Series:
         median, low, high = (
             _number(value, self.unit) for value in (self.median, min(self.values), max(self.values))
         )
-        return f"{median:>9} {self.unit:<7} ({low} to {high}, {len(self.values)} runs)"
+        if low == high:
+            return f"{median:>9} {self.unit:<3} (in each of {len(self.values)})".rstrip()
+        return f"{median:>9} {self.unit:<3} ({low} to {high} in {len(self.values)})"
 
     def document(self) -> dict[str, Any]:
         """Give it as JSON has it."""

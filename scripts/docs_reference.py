@@ -1,0 +1,328 @@
+"""Write the generated parts of docs/reference: commands, settings, the platform's endpoints.
+
+The texts are those of the code itself: click's help, the declared settings, the route table.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from textwrap import fill
+from typing import TYPE_CHECKING
+
+import click
+
+from accelerator.cli import COMMANDS
+from accelerator.cli import main as root_command
+from accelerator.localheroku.routes import ROUTES
+from accelerator.settings import SETTINGS
+from accelerator.settings.declared import STAGES
+from accelerator.settings.values import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from accelerator.settings.declared import Setting
+
+REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
+NOTICE = "<!-- Written by scripts/docs-reference. Change the code, then run it. -->"
+BEGIN = "<!-- endpoints: written by scripts/docs-reference -->"
+END = "<!-- endpoints: end -->"
+
+REMARKS = {
+    "on_miss": "for now `wait` builds as well",
+    "prepare.apps": "for now `prepare` takes the first; `deploy` looks at all",
+}
+WITH_SETTINGS = ("prepare", "deploy", "ship")
+
+# Read and checked already, so that a file can be written once; the steps that obey come later.
+NOT_YET = frozenset(
+    (
+        *("pipeline", "prepare.build_config", "wait", "lock"),
+        *("deadlines.connect", "deadlines.read"),
+        *(
+            f"stages.{stage}.{name}"
+            for stage in STAGES
+            for name in ("key_env", "after", "soak", "windows", "confirm")
+        ),
+    )
+)
+
+COMMANDS_HEAD = f"""\
+{NOTICE}
+
+# Commands
+
+The result goes to stdout, everything else to stderr. Options that stand for a setting come before
+its variable and its key in `accelerator.toml` (see [settings](settings.md)). How a command can end
+is in [exit codes](exit-codes.md), what `--json` prints in [JSON documents](json.md).
+"""
+
+SETTINGS_HEAD = f"""\
+{NOTICE}
+
+# Settings
+
+A setting is looked for in this order; the first place that has it decides:
+
+1. a flag of the command,
+2. the environment variable `ACCELERATOR_…`,
+3. `accelerator.toml`: the nearest one from the working directory up to the root of the repository,
+   or the file that `--config FILE` names,
+4. the default.
+
+`accelerator config` shows every value and where it came from. All problems are reported together,
+with exit code 2. An unknown key is an error that names the nearest known one. An unknown
+`ACCELERATOR_…` variable is an error only when it looks like a known one with a slip in it.
+
+A duration is `90` (seconds), `30s`, `10m`, `1h30m` or `1d`. A list in a variable or a flag is
+separated at its line ends, or else at its commas; a flag may also be repeated. In the file a list
+is a TOML array, and a single text is one item.
+
+A setting marked **not yet** is read and checked but changes nothing in this version.
+"""
+
+SETTINGS_TAIL = """\
+## Other variables
+
+| variable | meaning |
+| --- | --- |
+| `HEROKU_API_KEY` | the API key, unless `key_env` names another variable ([more][keys]) |
+| `HEROKU_HOST` | the platform: a URL such as `http://127.0.0.1:5080`, or a domain of Heroku's |
+| `HEROKU_GIT_HOST` | the host of git pushes, when it does not follow from `HEROKU_HOST` |
+| `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY` | the proxy, as usual |
+| `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE`, `SSL_CERT_FILE` | the CA bundle; the first that is set |
+| `NO_COLOR` | no colours; there are none without a terminal either |
+| `ACCELERATOR_LOCAL_API_KEY` | the key `accelerator local` accepts; by default it makes one |
+
+Without `HEROKU_HOST` the platform is Heroku. A host that is neither Heroku's nor this machine is
+refused: the key is not sent there.
+
+[keys]: ../how-to/keys-and-secrets.md
+
+The commit comes from `--commit`, else from the CI system (`CI_COMMIT_SHA`, `GITHUB_SHA`,
+`CIRCLE_SHA1`, `BUILDKITE_COMMIT`, `BITBUCKET_COMMIT`, `TRAVIS_COMMIT`, `SEMAPHORE_GIT_SHA`,
+`BUILD_SOURCEVERSION`, `DRONE_COMMIT_SHA`, `CI_COMMIT_ID`, `GIT_COMMIT`), else it is `HEAD`.
+
+## A file with everything that acts
+
+```toml
+on_miss = "build"
+smoke = ["/health {commit}"]
+rollback = true
+timeout = "45m"
+
+[prepare]
+apps = ["foo-prepare"]
+strategy = "source"
+
+[deadlines]
+build = "30m"
+promotion = "10m"
+release_phase = "1h"
+dynos = "5m"
+smoke_deadline = "2m"
+
+[stages.staging]
+smoke = ["/health {commit}"]
+
+[stages.production]
+smoke = ["/health {commit}", "/login 200 Sign in"]
+```
+
+A flag `--smoke` is for every stage of the run and hides the ones in the file.
+"""
+
+
+def render_commands() -> str:
+    """Render commands.md from click."""
+    context = click.Context(root_command, info_name="accelerator")
+    sections = [_command(name, context) for name in COMMANDS]
+    index = "\n".join(f"- [`{name}`](#{name}): {line}" for name, (_, line) in COMMANDS.items())
+    root = "`accelerator --version` shows the version; every command has `--help` (or `-h`).\n"
+    return "\n".join([COMMANDS_HEAD, index, "", root, *sections])
+
+
+def _command(name: str, parent: click.Context) -> str:
+    command = root_command.get_command(parent, name)
+    assert command is not None  # noqa: S101  # it is in the table
+    context = click.Context(command, info_name=name, parent=parent)
+    usage = " ".join(["accelerator", name, *command.collect_usage_pieces(context)])
+    parts = [f"## `{name}`", f"    {usage}", *_paragraphs(command.help or "")]
+    options = [option for option in command.params if isinstance(option, click.Option)]
+    if options:
+        rows = [_option(option, name in WITH_SETTINGS) for option in options]
+        head = ["| option | meaning | default | setting |", "| --- | --- | --- | --- |"]
+        parts.append("\n".join([*head, *rows]))
+    if command.epilog:
+        parts.append(fill(" ".join(command.epilog.split()), 100))
+    return "\n\n".join(parts) + "\n"
+
+
+def _paragraphs(text: str) -> Iterator[str]:
+    r"""Give Markdown paragraphs; what click is told not to wrap (`\b`) is code."""
+    for paragraph in re.split(r"\n\s*\n", re.sub(r"(?m)^ +$", "", _dedent(text)).strip()):
+        if paragraph.startswith("\b\n"):
+            lines = [line.strip() for line in paragraph.splitlines()[1:]]
+            yield "\n".join(["```sh", *lines, "```"])
+        else:
+            yield fill(" ".join(paragraph.split()), 100, break_on_hyphens=False)
+
+
+def _dedent(text: str) -> str:
+    return re.sub(r"(?m)^ {4}", "", text)
+
+
+def _option(option: click.Option, has_settings: bool) -> str:
+    names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
+    value = "" if option.is_flag or option.count else f" `{_metavar(option)}`"
+    text, default = _split_default(option.help or "")
+    settings = SETTINGS if has_settings else ()
+    setting = next((s for s in settings if set(s.flags) & set(option.opts)), None)
+    default = default or _default_of(option, setting)
+    named = f"[`{setting.name}`](settings.md)" if setting else ""
+    return f"| {names}{_cell(value)} | {_cell(text)} | {_cell(default)} | {named} |"
+
+
+def _metavar(option: click.Option) -> str:
+    if isinstance(option.type, click.Choice):
+        return "|".join(str(choice) for choice in option.type.choices)
+    return option.metavar or option.type.name.upper()
+
+
+def _split_default(text: str) -> tuple[str, str]:
+    found = re.fullmatch(r"(.*?)\s*\[default: (.*)\]", text)
+    return (found[1], found[2]) if found else (text, "")
+
+
+def _default_of(option: click.Option, setting: Setting | None) -> str:
+    if option.show_default:
+        return str(option.default)
+    return setting.unless_set if setting else ""
+
+
+def render_settings() -> str:
+    """Render settings.md from the declared settings."""
+    general = [s for s in SETTINGS if not s.name.startswith(("deadlines.", "stages."))]
+    deadlines = [s for s in SETTINGS if s.name.startswith("deadlines.")]
+    stages = [s for s in SETTINGS if s.name.startswith(f"stages.{STAGES[0]}.")]
+    named = ", ".join(f"`{stage}`" for stage in STAGES)
+    return "\n".join(
+        [
+            SETTINGS_HEAD,
+            "## For every command\n",
+            *_table(general),
+            "\n## `[deadlines]`\n",
+            "How long each kind of waiting may last. `timeout` limits the whole run besides.\n",
+            *_table(deadlines),
+            "\n## `[stages.STAGE]`\n",
+            f"STAGE is one of {named}; in variables it is upper case, as in "
+            "`ACCELERATOR_STAGES_PRODUCTION_SMOKE`.\n",
+            *_table(stages),
+            "",
+            SETTINGS_TAIL,
+        ]
+    )
+
+
+def _table(settings: Iterable[Setting]) -> list[str]:
+    head = "| setting | meaning | value | default | flag | variable |"
+    return [head, "| --- | --- | --- | --- | --- | --- |", *map(_setting, settings)]
+
+
+def _setting(setting: Setting) -> str:
+    meaning = f"**not yet**: {setting.help}" if setting.name in NOT_YET else setting.help
+    if remark := REMARKS.get(setting.name):
+        meaning += f" ({remark})"
+    known = _flags()
+    cells = (
+        f"`{_any_stage(setting.name)}`",
+        _any_stage(meaning),
+        _value(setting),
+        _default(setting),
+        ", ".join(f"`{flag}`" for flag in setting.flags if flag in known),
+        f"`{_any_stage(setting.variable)}`",
+    )
+    return f"| {' | '.join(_cell(cell) for cell in cells)} |"
+
+
+def _flags() -> frozenset[str]:
+    """Give every option there is: a setting may name a flag that comes later."""
+    context = click.Context(root_command)
+    commands = [root_command.get_command(context, name) for name in WITH_SETTINGS]
+    options = [option for command in commands if command for option in command.params]
+    return frozenset(name for one in options for name in (*one.opts, *one.secondary_opts))
+
+
+def _any_stage(text: str) -> str:
+    return text.replace(STAGES[0], "STAGE").replace(STAGES[0].upper(), "STAGE")
+
+
+def _value(setting: Setting) -> str:
+    """Say what is accepted, in the words of the parser's own complaint."""
+    try:
+        setting.parse(None)
+    except ValueError as complaint:
+        words = str(complaint).removeprefix("must be ").removesuffix(", not None")
+        return re.sub(r" such as .*| \(.*", "", words)
+    raise AssertionError(f"{setting.name} takes nothing at all")
+
+
+def _default(setting: Setting) -> str:
+    if setting.default is None or setting.default == ():
+        return setting.unless_set
+    if isinstance(setting.default, bool):
+        return f"`{str(setting.default).lower()}`"
+    is_time = isinstance(setting.default, float)
+    return f"`{duration(setting.default) if is_time else setting.default}`"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def render_endpoints() -> str:
+    """Render the table of what the local platform answers."""
+    free = " (costs no rate-limit token)"
+    rows = []
+    for route in ROUTES:
+        what = (route.handler.__doc__ or "").split("\n")[0].rstrip(".")
+        rows.append(f"| `{route.method} {route.path}` | {what}{free if route.is_free else ''} |")
+    head = ["| request | what it does |", "| --- | --- |"]
+    return "\n".join([BEGIN, "", *head, *rows, "", END])
+
+
+def with_endpoints(page: str) -> str:
+    """Put the endpoint table between its marks."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return before + render_endpoints() + after
+
+
+def pages() -> dict[Path, str]:
+    """Give the pages as they should be."""
+    platform = REFERENCE / "local-platform.md"
+    return {
+        REFERENCE / "commands.md": render_commands(),
+        REFERENCE / "settings.md": render_settings(),
+        platform: with_endpoints(platform.read_text(encoding="utf-8")),
+    }
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages that changed, or with --check only name them."""
+    stale = []
+    for path, wanted in pages().items():
+        if not path.is_file() or path.read_text(encoding="utf-8") != wanted:
+            stale.append(path.name)
+            if "--check" not in arguments:
+                path.write_text(wanted, encoding="utf-8")
+    done = "is not current" if "--check" in arguments else "written"
+    for name in stale:
+        print(f"docs/reference/{name} {done}")
+    return 1 if stale and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
