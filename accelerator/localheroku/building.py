@@ -13,6 +13,7 @@ from accelerator.localheroku.builder import BuildOrder, BuildResult, build
 from accelerator.localheroku.fetching import SourceUnreadable, fetch_source
 from accelerator.localheroku.state import builds, releases
 from accelerator.localheroku.state.apps import visible_config
+from accelerator.localheroku.state.objects import DEFAULT_STACK
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,7 +145,7 @@ class Building:
             environment=visible_config(app),
             cache=self._engine.blobs.cache(app.id),
             slug=self._engine.blobs.slug(made.planned_slug_id),
-            stack=made.stack,
+            stack=DEFAULT_STACK if made.generation == "fir" else made.stack,
         )
         loop = asyncio.get_running_loop()
 

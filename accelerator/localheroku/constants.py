@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 Shape = dict[str, Any]
-GENERATION = "cedar"
 # Apps live in `us`; Heroku has more regions than this platform pretends to.
 REGIONS = {"us": ("United States", "Virginia", "us-east-1")}
 

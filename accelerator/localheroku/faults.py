@@ -27,7 +27,7 @@ class Fault:
 
     method: str
     path: str
-    kind: Kind
+    kind: Kind = "status"
     when: When = "before"
     occurrences: tuple[int, ...] = ()
     status: int = 503

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from accelerator.localheroku.constants import (
     ACCOUNT_NOTHING,
     ACCOUNT_SDK,
-    GENERATION,
     IMAGE_NOTHING,
     Shape,
     buildpack,
@@ -19,6 +18,8 @@ from accelerator.localheroku.constants import (
 from accelerator.localheroku.state import releases
 from accelerator.localheroku.state.objects import (
     FEATURES,
+    IMAGE,
+    SLUG,
     Account,
     App,
     Build,
@@ -65,17 +66,18 @@ class Shapes:
         """Return an app."""
         common = self._common_app(app)
         extra = IMAGE_NOTHING if self.is_sdk else {}
-        generation = GENERATION if self.is_sdk else named("generation", GENERATION)
+        name = app.generation
+        generation = name if self.is_sdk else named("generation", name)
         return {**common, "acm": False, "generation": generation, "organization": None, **extra}
 
     def team_app(self, app: App) -> Shape:
         """Return an app as `/filters/apps` shows it."""
-        return {**self._common_app(app), "joined": True, "locked": False, **self._team_sdk()}
+        return {**self._common_app(app), "joined": True, "locked": False, **self._team_sdk(app)}
 
-    def _team_sdk(self) -> Shape:
+    def _team_sdk(self, app: App) -> Shape:
         if not self.is_sdk:
             return {}
-        return {**IMAGE_NOTHING, "generation": GENERATION}
+        return {**IMAGE_NOTHING, "generation": app.generation}
 
     def _common_app(self, app: App) -> Shape:
         slug = releases.current_slug(self.engine.state, app)
@@ -96,7 +98,7 @@ class Shapes:
             "region": named("region", app.region),
             "released_at": short_time(app.released_at) if app.released_at else None,
             "repo_size": app.repo_size,
-            "slug_size": slug.size if slug else None,
+            "slug_size": slug.size if slug and slug.kind == SLUG else None,
             "space": None,
             "stack": named("stack", app.stack),
             "updated_at": short_time(app.updated_at),
@@ -153,7 +155,7 @@ class Shapes:
     def build(self, build: Build) -> Shape:
         """Return a build."""
         blob = build.source_blob
-        extra: Shape = {"labs": []} if self.is_sdk else {"generation": GENERATION}
+        extra: Shape = {"labs": []} if self.is_sdk else {"generation": build.generation}
         return {
             "app": {"id": build.app_id},
             "buildpacks": [buildpack(each) for each in build.buildpacks] or None,
@@ -167,7 +169,7 @@ class Shapes:
                 "version_description": blob.version_description,
             },
             "release": {"id": build.release_id} if build.release_id else None,
-            "slug": {"id": build.slug_id} if build.slug_id else None,
+            "slug": self._artifact(build.slug_id, SLUG),
             "stack": build.stack,
             "status": build.status,
             "updated_at": short_time(build.updated_at),
@@ -197,18 +199,18 @@ class Shapes:
         """Return a release."""
         state = self.engine.state
         app = state.apps.get(release.app_id)
-        slug = {"id": release.slug_id} if release.slug_id else None
         url = self.engine.signer.url("releases", release.id, lasts_hours=24)
-        extra: Shape = {"oci_image": None} if self.is_sdk else {}
+        image = self._artifact(release.slug_id, IMAGE)
+        extra: Shape = {"oci_image": image} if self.is_sdk else {}
         return {
             "addon_plan_names": [],
-            "artifacts": [{"type": "slug", **slug}] if slug else [],
+            "artifacts": self._artifacts(release.slug_id),
             "app": {"id": app.id, "name": app.name},
             "created_at": short_time(release.created_at),
             "description": release.description,
             "id": release.id,
             "updated_at": short_time(release.updated_at),
-            "slug": slug,
+            "slug": self._artifact(release.slug_id, SLUG),
             "status": release.status,
             "user": self.user(release.user_id),
             "version": release.version,
@@ -226,7 +228,7 @@ class Shapes:
             "name": pipeline.name,
             "owner": {"id": pipeline.owner_id, "type": pipeline.owner_type},
             "updated_at": long_time(pipeline.updated_at),
-            "generation": named("generation", GENERATION),
+            "generation": named("generation", pipeline.generation),
         }
 
     def coupling(self, coupling: Coupling) -> Shape:
@@ -265,6 +267,14 @@ class Shapes:
             "release": {"id": target.release_id} if target.release_id else None,
             "status": target.status,
         }
+
+    def _artifacts(self, id: str | None) -> list[Shape]:
+        found = self.engine.state.slugs.find(id)
+        return [{"type": found.kind, "id": found.id}] if found else []
+
+    def _artifact(self, id: str | None, kind: str) -> Shape | None:
+        found = self.engine.state.slugs.find(id)
+        return {"id": found.id} if found and found.kind == kind else None
 
     def user(self, id: str) -> Shape:
         """Return the `{id, email}` of an account."""

@@ -7,22 +7,20 @@ an `Authorization` header as well, so that a client which sends its key along is
 from __future__ import annotations
 
 import hashlib
-import re
 import secrets
 from typing import TYPE_CHECKING
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import FileResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from accelerator.localheroku.blobs import PREFIX
 from accelerator.localheroku.state import builds
+from accelerator.localheroku.streaming import stream
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from accelerator.localheroku.engine import Engine
-
-_BYTES = re.compile(r"bytes=(\d{1,18})-", re.ASCII)
 
 
 class Storage:
@@ -37,10 +35,13 @@ class Storage:
         if refusal is not None:
             return refusal
         kind, _, name = request.url.path.removeprefix(PREFIX).partition("/")
-        if kind in {"builds", "releases"}:
-            return self._stream(request, name)
         if kind == "logs":
             return self._engine.log_sessions.respond(request, name)
+        if kind in {"builds", "releases"}:
+            return stream(request, self._engine.outputs.find(name))
+        return await self._blob(request, kind, name)
+
+    async def _blob(self, request: Request, kind: str, name: str) -> Response:
         path = self._path(kind, name)
         if request.method == "PUT":
             return await self._upload(request, kind, name, path)
@@ -79,24 +80,6 @@ class Storage:
         if slug is not None:
             builds.store_slug(self._engine.state, slug, size, f"SHA256:{digest}")
         return Response(status_code=200)
-
-    def _stream(self, request: Request, name: str) -> Response:
-        output = self._engine.outputs.find(name)
-        if output is None or not output.has_started:
-            return _plain(404, "There is no output yet.")
-        match = _BYTES.fullmatch(request.headers.get("range", ""))
-        start = int(match[1]) if match else 0
-        if start > output.size or (start == output.size and output.is_closed and start > 0):
-            headers = {"Content-Range": f"bytes */{output.size}"}
-            return PlainTextResponse("", 416, headers)
-        last = max(output.size - 1, start)
-        total = output.size if output.is_closed else "*"
-        headers = {"Content-Range": f"bytes {start}-{last}/{total}"} if match else {}
-        headers = {"Accept-Ranges": "bytes", **headers}
-        status, kind = 206 if match else 200, "text/plain; charset=utf-8"
-        if request.method == "HEAD":
-            return Response(None, status, headers, kind)
-        return StreamingResponse(output.follow(start), status, headers, kind)
 
 
 async def _receive(request: Request, path: Path) -> tuple[str, int]:

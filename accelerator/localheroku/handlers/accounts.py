@@ -41,3 +41,12 @@ def stack_info(call: Call) -> Answer:
 def rate_limits(call: Call) -> Answer:
     """Answer with how many requests are left; asking is free."""
     return Answer({"remaining": call.caller.bucket.remaining})
+
+
+def pre_authorize(call: Call) -> Answer:
+    """Let the account's further requests for the app pass without the second factor.
+
+    Heroku's schema does not have this; its own tools use it.
+    """
+    call.admission.pre_authorize(call.account, call.app.id)
+    return Answer({})

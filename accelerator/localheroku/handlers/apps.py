@@ -59,6 +59,8 @@ async def update(call: Call) -> Answer:
     """Change name, maintenance mode or the stack of future builds."""
     app = call.app
     build_stack = optional_text(call.body, "build_stack")
+    if build_stack is not None and app.generation == "fir":
+        raise invalid("Apps of generation fir have no stack to choose.")
     stack = apps.check_stack(build_stack) if build_stack is not None else app.build_stack
     maintenance = flag(call.body, "maintenance") if "maintenance" in call.body else None
     name = optional_text(call.body, "name")
@@ -114,6 +116,8 @@ def buildpacks(call: Call) -> Listing:
 def change_buildpacks(call: Call) -> Listing:
     """Replace the app's buildpacks."""
     app = call.app
+    if app.generation == "fir":
+        raise invalid("Apps of generation fir have no buildpack installations: use project.toml.")
     chosen = [_buildpack(each) for each in objects(call.body, "updates")]
     app.buildpacks = chosen
     apps.touch(call.state, app)

@@ -41,6 +41,8 @@ def create(call: Call) -> Answer:
     if app.build_stack == "container":
         raise invalid("Apps on the container stack cannot be built here.")
     chosen = objects(call.body, "buildpacks") if call.body.get("buildpacks") else []
+    if chosen and app.generation == "fir":
+        raise invalid("Builds of apps of generation fir take no buildpacks: use project.toml.")
     packs = tuple(_buildpack(each) for each in chosen)
     made = call.engine.building.start(app, blob, packs, call.account.id)
     return Answer(call.shapes.build(made), 201)

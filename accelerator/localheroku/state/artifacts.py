@@ -60,7 +60,8 @@ def check_usable(slug: Slug) -> Slug:
         raise invalid(f"The {word} has expired and its contents are gone.")
     if not slug.is_stored:
         raise invalid(f"The {word} has not been uploaded yet.")
-    if slug.stored_checksum is not None and slug.stored_checksum != slug.checksum:
+    stored, announced = slug.stored_checksum, slug.checksum or ""
+    if stored is not None and stored.lower() != announced.lower():
         raise invalid("Could not verify slug checksum")
     return slug
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from accelerator.localheroku.state.errors import invalid, missing
-from accelerator.localheroku.state.objects import App, Build, Release, Slug, SourceBlob
+from accelerator.localheroku.state.objects import IMAGE, App, Build, Release, Slug, SourceBlob
 from accelerator.localheroku.state.store import State, new_id
 
 
@@ -28,6 +28,10 @@ class Built(Protocol):
         """The slug's bytes."""
 
     @property
+    def buildpacks(self) -> tuple[str, ...]:
+        """The buildpacks that were really used."""
+
+    @property
     def language(self) -> str | None:
         """What the buildpack calls the app."""
 
@@ -48,6 +52,7 @@ def create_build(
         source_blob=blob,
         buildpacks=buildpacks,
         stack=app.build_stack,
+        generation=app.generation,
         planned_slug_id=new_id(),
         created_at=now,
         updated_at=now,
@@ -91,7 +96,15 @@ def _slug(state: State, build: Build, result: Built) -> Slug:
         updated_at=now,
         is_stored=True,
     )
+    if build.generation == "fir":
+        slug.kind = IMAGE
+        slug.digest = (result.checksum or "").lower()
+        slug.image = {"buildpacks": [_buildpack(name) for name in result.buildpacks]}
     return state.slugs.save(slug)
+
+
+def _buildpack(name: str) -> dict[str, str]:
+    return {"id": name, "version": "0.0.0", "homepage": f"https://github.com/{name}"}
 
 
 def attach_release(state: State, build: Build, release: Release) -> None:
@@ -122,6 +135,7 @@ def store_slug(state: State, slug: Slug, size: int, checksum: str) -> None:
     """Record that the bytes of a slug have arrived; they never change afterwards."""
     slug.is_stored = True
     slug.size = size
+    slug.stored_checksum = checksum
     slug.checksum = slug.checksum or checksum
     slug.updated_at = state.clock.now()
     state.slugs.save(slug)
