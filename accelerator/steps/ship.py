@@ -66,11 +66,11 @@ def _test_and_prepare(run: Run, order: ShipOrder, report: ShipReport) -> None:
         report.tests = "running" if tests else "not_run"
         try:
             _join(testing, preparing)
-            report.tests = "passed" if tests else "not_run"
-        except BaseException as error:
-            report.tests = "failed" if isinstance(error, TestsFailed) else "stopped"
+        except BaseException:
+            report.tests = _describe(testing)
             _stop(run, tests, preparing, report.prepared)
             raise
+        report.tests = _describe(testing)
 
 
 def _test(run: Run, tests: TestCommand) -> None:
@@ -87,6 +87,15 @@ def _join(testing: Future[None] | None, preparing: Future[PrepareReport] | None)
         done, pending = wait(pending, timeout=0.2, return_when=FIRST_COMPLETED)  # lets signals in
         for future in done:
             future.result()
+
+
+def _describe(testing: Future[None] | None) -> str:
+    """Say how the tests ended; those that still run are about to be stopped."""
+    if testing is None:
+        return "not_run"
+    if not testing.done():
+        return "stopped"
+    return "failed" if testing.exception() else "passed"
 
 
 def _stop(

@@ -1,0 +1,280 @@
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING
+
+import pytest
+
+from accelerator.errors import BuildFailed, Interrupted, TestsFailed, VerificationFailed
+from accelerator.models import Reason, Route
+from accelerator.steps import ship as ship_step
+from accelerator.steps import testing
+from accelerator.steps.deploy import DeployOrder
+from accelerator.steps.facts import Place
+from accelerator.steps.prepare import prepare
+from accelerator.steps.report import PrepareReport, ShipReport
+from accelerator.steps.ship import ShipOrder, ship
+from accelerator.steps.testing import TestCommand
+from tests.unit.fakes import COMMIT, FakeApp, Source, Stage, make_app, make_build, make_stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BUILT = f"slug-of-{COMMIT.short}"
+STAGES = (("staging", ("shop-staging",)), ("production", ("shop",)))
+
+
+@dataclass
+class Scene:
+    """A prepare app, staging and production, and real child processes as tests."""
+
+    stage: Stage
+    directory: Path
+    report: ShipReport = field(default_factory=ShipReport)
+
+    def ship(
+        self,
+        tests: str | None,
+        preparation: Callable[[PrepareReport], PrepareReport] | None,
+    ) -> ShipReport:
+        order = ShipOrder(
+            STAGES,
+            DeployOrder(COMMIT, (Place("shop-prepare"),), (), lambda: (Source(), COMMIT)),
+            (lambda: self.start(tests)) if tests else None,
+            preparation,
+        )
+        return ship(self.stage.run, order, self.report)
+
+    def start(self, command: str) -> TestCommand:
+        return TestCommand(
+            command, self.directory, {"PATH": "/usr/bin:/bin"}, self.stage.run.events
+        )
+
+    def prepare(self, report: PrepareReport) -> PrepareReport:
+        return prepare(self.stage.run, Source(), COMMIT, report)
+
+    def app(self, name: str) -> FakeApp:
+        return self.stage.app(name)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    apps = (make_app("shop-prepare"), make_app("shop-staging", "old"), make_app("shop", "old"))
+    return Scene(make_stage(*apps, dynos=5.0), tmp_path)
+
+
+def held(scene: Scene, *apps: str) -> list[str | None]:
+    currents = [scene.app(app).current for app in apps]
+    return [c.artifact.id if c and c.artifact else None for c in currents]
+
+
+def test_what_was_tested_and_built_once_goes_from_stage_to_stage(scene: Scene) -> None:
+    report = scene.ship("echo fine", scene.prepare)
+
+    assert report.tests == "passed"
+    assert held(scene, "shop-prepare", "shop-staging", "shop") == [BUILT] * 3
+    assert scene.stage.heroku.writes() == [
+        "sources.create shop-prepare",
+        f"builds.create shop-prepare {COMMIT.short}",
+        "promotions.create shop-prepare-v1 to shop-staging",
+        "promotions.create shop-prepare-v1 to shop",
+    ]
+    assert [(name, staged.route) for name, staged in report.stages] == [
+        ("staging", Route.PROMOTE),
+        ("production", Route.PROMOTE),
+    ]
+
+
+def test_the_output_of_the_tests_is_told(scene: Scene) -> None:
+    scene.ship("printf 'one\\r\\ntwo'; echo three >&2", None)
+
+    assert scene.stage.ear.lines() == ["tests: one", "tests: twothree"]
+
+
+def test_a_miss_is_built_on_the_first_stage_only(scene: Scene) -> None:
+    report = scene.ship("true", None)
+
+    assert held(scene, "shop-prepare", "shop-staging", "shop") == [None, BUILT, BUILT]
+    assert len([call for call in scene.stage.heroku.writes() if "builds" in call]) == 1
+    assert [(staged.route, staged.reason) for _, staged in report.stages] == [
+        (Route.BUILD, Reason.NOTHING_PREPARED),
+        (Route.RELEASE, Reason.ON_OTHER_APP),
+    ]
+
+
+def test_without_tests_none_are_said_to_have_run(scene: Scene) -> None:
+    assert scene.ship(None, scene.prepare).tests == "not_run"
+
+
+def test_failing_tests_cancel_the_build_and_release_nothing(scene: Scene) -> None:
+    scene.app("shop-prepare").build_statuses = ["pending"] * 1000
+    building = Event()
+    scene.stage.heroku.before["builds.fetch shop-prepare shop-prepare-build"] = building.set
+
+    with pytest.raises(TestsFailed) as caught:
+        scene.ship("sleep 0.2; exit 3", scene.prepare)
+
+    assert "`sleep 0.2; exit 3` exited 3" in caught.value.message
+    assert building.is_set()
+    assert scene.stage.heroku.writes()[-1] == "builds.cancel shop-prepare shop-prepare-build"
+    assert scene.app("shop-prepare").builds[0].status == "failed"
+    assert held(scene, "shop-staging", "shop") == ["old", "old"]
+    assert scene.report.tests == "failed"
+    assert scene.stage.ear.warnings() == ["Cancelled build shop-prepare-build on shop-prepare"]
+
+
+def test_failing_tests_keep_a_build_from_being_started(scene: Scene) -> None:
+    stopping = scene.stage.run.stop
+
+    def upload_until_stopped(report: PrepareReport) -> PrepareReport:
+        assert stopping.wait(10)
+        return scene.prepare(report)
+
+    with pytest.raises(TestsFailed):
+        scene.ship("exit 1", upload_until_stopped)
+
+    assert scene.app("shop-prepare").builds == []
+    assert not [call for call in scene.stage.heroku.writes() if "builds" in call]
+
+
+def test_a_build_that_a_push_started_is_found_on_the_platform_and_cancelled(scene: Scene) -> None:
+    pushed = make_build("shop-prepare", None, COMMIT, id="b7", status="pending")
+    done = make_build("shop-prepare", "good", COMMIT, id="b6")
+    cancelled, pushing = Event(), Event()
+
+    def push(report: PrepareReport) -> PrepareReport:
+        report.commit = COMMIT
+        scene.app("shop-prepare").builds = [done, pushed]
+        scene.stage.heroku.before["builds.cancel shop-prepare b7"] = cancelled.set
+        pushing.set()
+        assert cancelled.wait(10)
+        return report
+
+    with pytest.raises(TestsFailed):
+        scene.ship("sleep 0.2; exit 1", push)
+
+    assert pushing.is_set()
+    assert scene.stage.heroku.writes() == ["builds.cancel shop-prepare b7"]
+
+
+def test_what_cannot_be_stopped_is_said(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ship_step, "STOP_SECONDS", 0.01)
+    warned = Event()
+    scene.stage.run.events.listeners.append(
+        lambda event: warned.set() if "could not be stopped" in str(event) else None
+    )
+
+    def stubborn(report: PrepareReport) -> PrepareReport:
+        assert warned.wait(10)
+        return report
+
+    with pytest.raises(TestsFailed):
+        scene.ship("exit 1", stubborn)
+
+    assert scene.stage.ear.warnings() == ["the build on shop-prepare could not be stopped"]
+
+
+def test_a_failed_build_stops_the_tests(scene: Scene) -> None:
+    scene.app("shop-prepare").builds_fail = True
+
+    with pytest.raises(BuildFailed):
+        scene.ship("sleep 600", scene.prepare)
+
+    assert scene.report.tests == "stopped"
+    assert held(scene, "shop-staging", "shop") == ["old", "old"]
+
+
+def test_tests_that_had_passed_stay_passed_when_the_build_fails(scene: Scene) -> None:
+    scene.app("shop-prepare").builds_fail = True
+
+    def late(report: PrepareReport) -> PrepareReport:
+        wait_until(lambda: any(s.name == "test" for s in scene.stage.ear.finished()))
+        return scene.prepare(report)
+
+    with pytest.raises(BuildFailed):
+        scene.ship("true", late)
+
+    assert scene.report.tests == "passed"
+
+
+def test_a_failed_build_without_tests_is_no_word_about_tests(scene: Scene) -> None:
+    scene.app("shop-prepare").builds_fail = True
+
+    with pytest.raises(BuildFailed):
+        scene.ship(None, scene.prepare)
+
+    assert scene.report.tests == "not_run"
+
+
+def test_an_interrupt_stops_tests_and_build(scene: Scene) -> None:
+    def interrupted(report: PrepareReport) -> PrepareReport:
+        assert report.app == "shop-prepare"
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        scene.ship("sleep 600", interrupted)
+
+    assert scene.stage.run.stop.is_set()
+    assert scene.report.tests == "stopped"
+
+
+def test_a_stage_that_fails_verification_keeps_the_next_one_untouched(scene: Scene) -> None:
+    scene.app("shop-staging").crashing.add(BUILT)
+
+    with pytest.raises(VerificationFailed):
+        scene.ship("true", scene.prepare)
+
+    assert held(scene, "shop-staging", "shop") == ["old", "old"]
+    assert [name for name, _ in scene.report.stages] == ["staging"]
+    assert not [call for call in scene.stage.heroku.writes() if call.endswith(" to shop")]
+
+
+def test_stopping_reaches_the_children_of_the_tests(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(testing, "GRACE_SECONDS", 0.2)
+    script = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
+    running = scene.start(f"trap '' TERM; {sys.executable} -c '{script}' & wait")
+    wait_until(lambda: bool(scene.stage.ear.lines()))
+    pid = int(scene.stage.ear.lines()[0].split()[-1])
+
+    running.stop()
+
+    wait_until(lambda: not is_alive(pid))
+    assert running.wait() != 0
+
+
+def test_stopping_tests_that_have_ended_is_harmless(scene: Scene) -> None:
+    running = scene.start("exit 4")
+    running.wait()
+
+    running.stop()
+
+    assert running.wait() == 4
+
+
+def test_the_environment_of_the_tests_is_the_one_given(scene: Scene) -> None:
+    scene.start("env | grep -v '^_=\\|^PWD=\\|^SHLVL='").wait()
+
+    assert scene.stage.ear.lines() == ["tests: PATH=/usr/bin:/bin"]
+
+
+def wait_until(is_true: Callable[[], bool]) -> None:
+    pause = Event()
+    for _ in range(1000):
+        if is_true():
+            return
+        pause.wait(0.01)
+    raise AssertionError("it did not happen within ten seconds")
+
+
+def is_alive(pid: int) -> bool:
+    """Say whether a process runs; one that has ended and was not waited for does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
