@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
@@ -12,6 +12,7 @@ from accelerator.localheroku.state.store import new_id
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from datetime import datetime
 
     from starlette.requests import Request
 
@@ -41,16 +42,23 @@ class Selection:
         )
 
 
-@dataclass
-class LogSession:
-    """One reader's wish: how many of the newest lines, which, and whether also what follows."""
+@dataclass(frozen=True)
+class Wish:
+    """What a reader wants: how many of the newest lines, which, and whether also what follows."""
 
-    app_id: str
     lines: int
     tail: bool
     selection: Selection
-    id: str = field(default_factory=new_id)
-    opened_at: datetime = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class LogSession:
+    """A wish that was granted."""
+
+    id: str
+    app_id: str
+    wish: Wish
+    opened_at: datetime
 
 
 class LogSessions:
@@ -61,10 +69,10 @@ class LogSessions:
         self._clock = clock
         self._sessions: dict[str, LogSession] = {}
 
-    def open(self, session: LogSession) -> LogSession:
-        """Keep a session, and forget those whose URLs have long expired."""
+    def open(self, app_id: str, wish: Wish) -> LogSession:
+        """Open a session, and forget those whose URLs have long expired."""
         now = self._clock.now()
-        session.opened_at = now
+        session = LogSession(new_id(), app_id, wish, now)
         old = [one.id for one in self._sessions.values() if now - one.opened_at > _KEPT]
         for id in old:
             del self._sessions[id]
@@ -88,17 +96,16 @@ class LogSessions:
         return StreamingResponse(text, 200, {"Connection": "close"}, kind)
 
     async def _lines(self, session: LogSession, seen: int | None) -> AsyncIterator[Line]:
-        wanted = [
-            line for line in self._logs.lines(session.app_id) if session.selection.takes(line)
-        ]
-        newest = wanted[-session.lines :] if session.lines > 0 else []
+        wish = session.wish
+        wanted = [line for line in self._logs.lines(session.app_id) if wish.selection.takes(line)]
+        newest = wanted[-wish.lines :] if wish.lines > 0 else []
         chosen = newest if seen is None else [line for line in wanted if line.number > seen]
         last = self._logs.last_number
         for line in chosen:
             yield line
-        if session.tail:
+        if wish.tail:
             async for line in self._logs.follow(session.app_id, last):
-                if session.selection.takes(line):
+                if wish.selection.takes(line):
                     yield line
 
 

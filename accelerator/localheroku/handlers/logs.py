@@ -5,7 +5,7 @@ from typing import Any
 from accelerator.localheroku.calls import Answer, Call, flag, optional_text
 from accelerator.localheroku.constants import short_time
 from accelerator.localheroku.logs import LINES
-from accelerator.localheroku.logsessions import LogSession, Selection
+from accelerator.localheroku.logsessions import Selection, Wish
 from accelerator.localheroku.state.errors import invalid
 
 
@@ -20,7 +20,7 @@ def create(call: Call) -> Answer:
     )
     tail = flag(call.body, "tail") if call.body.get("tail") is not None else False
     lines = _lines(call.body.get("lines"))
-    session = call.engine.log_sessions.open(LogSession(app.id, lines, tail, selection))
+    session = call.engine.log_sessions.open(app.id, Wish(lines, tail, selection))
     return Answer(
         {
             "created_at": short_time(session.opened_at),
