@@ -31,8 +31,18 @@ DEFAULT_PORT = 5080
     metavar="KEY",
     help="Key to accept; by default a new one is made. Better given by the environment.",
 )
+@click.option("--tls", "with_tls", is_flag=True, help="Answer with TLS too, on a port of its own.")
+@click.option(
+    "--tls-port",
+    type=click.IntRange(0, 65535),
+    default=None,
+    metavar="N",
+    help="Port for --tls; a free one by default.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line instead of exports.")
-def local(port: int, api_key: str | None, as_json: bool) -> None:
+def local(
+    port: int, api_key: str | None, with_tls: bool, tls_port: int | None, as_json: bool
+) -> None:
     """Run a Heroku-compatible platform on this machine.
 
     Prints the `export` lines that point any Heroku client at it once it is ready, and runs until
@@ -40,7 +50,8 @@ def local(port: int, api_key: str | None, as_json: bool) -> None:
     """
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
-    platform = _start(port, api_key)
+    ports = (port, (tls_port or 0) if with_tls or tls_port is not None else None)
+    platform = _start(ports, api_key)
     try:
         click.echo(_json(platform) if as_json else _exports(platform))
         while not stopped.wait(3600):
@@ -49,17 +60,19 @@ def local(port: int, api_key: str | None, as_json: bool) -> None:
         platform.stop()
 
 
-def _start(port: int, api_key: str | None) -> LocalHeroku:
+def _start(ports: tuple[int, int | None], api_key: str | None) -> LocalHeroku:
     try:
         from accelerator.localheroku.server import LocalHeroku  # noqa: PLC0415 - heavy, and an extra
+
+        return LocalHeroku(ports[0], [api_key] if api_key else [], tls_port=ports[1]).start()
     except ModuleNotFoundError as problem:
-        message = f"{problem.name} is missing: install slug-accelerator[local]"
+        extra = "tls" if problem.name == "trustme" else "local"
+        message = f"{problem.name} is missing: install 'slug-accelerator[{extra}]'"
         raise click.ClickException(message) from None
-    try:
-        return LocalHeroku(port, [api_key] if api_key else []).start()
     except OSError as problem:
         reason = os.strerror(problem.errno) if problem.errno else str(problem)
-        message = f"port {port} of 127.0.0.1 cannot be used ({reason}); try --port 0"
+        given = " or ".join(str(port) for port in ports if port)
+        message = f"port {given} of 127.0.0.1 cannot be used ({reason}); try 0, a free one"
         raise click.ClickException(message) from None
 
 
@@ -71,22 +84,42 @@ def _json(platform: LocalHeroku) -> str:
         "git_url": platform.url,
         "pid": os.getpid(),
     }
+    if platform.tls_url is not None:
+        document |= {"tls_url": platform.tls_url, "ca_file": str(platform.ca_file)}
     return json.dumps(document)
 
 
 def _exports(platform: LocalHeroku) -> str:
-    url = platform.url
-    host = url.removeprefix("http://")
+    url = platform.tls_url or platform.url
+    host = url.partition("://")[2]
     return "\n".join(
         (
             f"export HEROKU_HOST={url}",
             f"export HEROKU_API_KEY={platform.api_key}",
-            f"export HEROKU_PARTICLEBOARD_URL={url}",
+            f"export HEROKU_PARTICLEBOARD_URL={platform.url}",
+            f"export HEROKU_BUILDPACK_REGISTRY_URL={platform.url}",
             f"export HEROKU_GIT_HOST={host}",
-            "# git push works over plain HTTP, any user name with the key as password:",
-            f"#   git push {url}/APP.git HEAD:main",
-            "# for remotes written by the Heroku CLI:",
-            f"#   git config --global url.{url}/.pushInsteadOf https://{host}/",
+            *(_plain_git(url, host) if platform.tls_url is None else _trust(platform)),
             "# Ctrl-C stops everything and removes it.",
         )
+    )
+
+
+def _plain_git(url: str, host: str) -> tuple[str, ...]:
+    return (
+        "# git push works over plain HTTP, any user name with the key as password:",
+        f"#   git push {url}/APP.git HEAD:main",
+        "# for remotes written by the Heroku CLI (or start with --tls):",
+        f"#   git config --global url.{url}/.pushInsteadOf https://{host}/",
+    )
+
+
+def _trust(platform: LocalHeroku) -> tuple[str, ...]:
+    names = ("NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO", "SSL_CERT_FILE")
+    return (
+        "# the platform's own certificate authority, for Node, git and everything else; these",
+        "# variables replace what git and Python trust otherwise, so keep them in this shell",
+        *(f"export {name}={platform.ca_file}" for name in names),
+        "# git remotes written by the Heroku CLI work as they are",
+        f"# the same without TLS: {platform.url}",
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from accelerator.localheroku import certificates
 from accelerator.localheroku.application import Application
 from accelerator.localheroku.engine import Engine
 from accelerator.localheroku.state import access
@@ -31,15 +32,19 @@ class LocalHeroku:
     sockets and removes all files.
     """
 
-    def __init__(self, port: int = 0, api_keys: Iterable[str] = ()) -> None:
+    def __init__(
+        self, port: int = 0, api_keys: Iterable[str] = (), tls_port: int | None = None
+    ) -> None:
         self.api_keys = tuple(api_keys) or (access.new_token(),)
         self._port = port
+        self._tls_port = tls_port
         self._ready = threading.Event()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="localheroku")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
-        self._listener: socket.socket | None = None
+        self._listeners: list[socket.socket] = []
+        self._certificates: certificates.Certificates | None = None
 
     @property
     def api_key(self) -> str:
@@ -56,10 +61,28 @@ class LocalHeroku:
         """Return where the API answers, without a slash at its end."""
         return f"http://{HOST}:{self.port}"
 
+    @property
+    def tls_url(self) -> str | None:
+        """Return where the API answers with TLS, if it was asked for."""
+        return f"https://{HOST}:{self._tls_port}" if self._tls_port is not None else None
+
+    @property
+    def ca_file(self) -> Path | None:
+        """Return the certificate that clients of `tls_url` have to trust, once started."""
+        return self._certificates.authority if self._certificates else None
+
     def start(self) -> LocalHeroku:
-        """Bind the port and return once requests are answered; raise `OSError` when it is taken."""
-        self._listener = listen(self._port)
-        self._port = int(self._listener.getsockname()[1])
+        """Bind the ports and return once requests are answered; raise `OSError` if one is taken.
+
+        With a TLS port it raises `ModuleNotFoundError` where trustme is not installed.
+        """
+        try:
+            self._port = self._bind(self._port)
+            if self._tls_port is not None:
+                self._tls_port = self._bind(self._tls_port)
+        except BaseException:
+            self._close_listeners()
+            raise
         self._thread.start()
         self._ready.wait()
         if self._failure is not None:
@@ -87,6 +110,15 @@ class LocalHeroku:
     ) -> None:
         self.stop()
 
+    def _bind(self, port: int) -> int:
+        listener = listen(port)
+        self._listeners.append(listener)
+        return int(listener.getsockname()[1])
+
+    def _close_listeners(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+
     def _run(self) -> None:
         try:
             with tempfile.TemporaryDirectory(
@@ -96,8 +128,7 @@ class LocalHeroku:
         except BaseException as problem:
             self._failure = problem
         finally:
-            if self._listener is not None:
-                self._listener.close()
+            self._close_listeners()
             self._ready.set()
 
     async def _serve(self, directory: Path) -> None:
@@ -108,22 +139,31 @@ class LocalHeroku:
         for key in self.api_keys:
             access.ensure_key(engine.state, key)
         application = Application(engine)
-        server = _server(application)
-        assert self._listener is not None  # noqa: S101 - start() made it
-        serving = asyncio.create_task(server.serve(sockets=[self._listener]))
-        # Clients wait in the listener's backlog until the first accept.
+        if self._tls_port is not None:
+            self._certificates = certificates.issue(directory)
+        servers = [_server(application), *self._tls_servers(application)]
+        serving = [
+            asyncio.create_task(server.serve(sockets=[listener]))
+            for server, listener in zip(servers, self._listeners, strict=True)
+        ]
+        # Clients wait in the listeners' backlogs until the first accept.
         self._ready.set()
         stopping = asyncio.create_task(self._stop.wait())
-        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({*serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         # Streams are ended first, so that nothing is cut when the server goes.
         application.faults.clear()
         await engine.close()
-        server.should_exit = True
-        await serving
+        for server in servers:
+            server.should_exit = True
+        await asyncio.gather(*serving)
+
+    def _tls_servers(self, application: Application) -> list[uvicorn.Server]:
+        made = self._certificates
+        return [_server(application, made.server)] if made is not None else []
 
 
-def _server(application: Application) -> uvicorn.Server:
+def _server(application: Application, certificate: Path | None = None) -> uvicorn.Server:
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
         application,
@@ -137,6 +177,7 @@ def _server(application: Application) -> uvicorn.Server:
         server_header=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=1,
+        ssl_certfile=certificate,
     )
     return uvicorn.Server(config)
 
