@@ -15,6 +15,7 @@ import click
 
 from accelerator.cli import COMMANDS
 from accelerator.cli import main as root_command
+from accelerator.localheroku.controls import CONTROLS
 from accelerator.localheroku.routes import ROUTES
 from accelerator.settings import SETTINGS
 from accelerator.settings.declared import STAGES
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
 NOTICE = "<!-- Written by scripts/docs-reference. Change the code, then run it. -->"
-BEGIN = "<!-- endpoints: written by scripts/docs-reference -->"
-END = "<!-- endpoints: end -->"
+BEGIN = "<!-- {}: written by scripts/docs-reference -->"
+END = "<!-- {}: end -->"
 
 REMARKS = {
     "on_miss": "for now `wait` builds as well",
@@ -285,19 +286,33 @@ def _cell(text: str) -> str:
 def render_endpoints() -> str:
     """Render the table of what the local platform answers."""
     free = " (costs no rate-limit token)"
-    rows = []
+    rows = ["| request | what it does |", "| --- | --- |"]
     for route in ROUTES:
-        what = (route.handler.__doc__ or "").split("\n")[0].rstrip(".")
+        what = (route.handler.__doc__ or "").partition("\n")[0].rstrip(".")
         rows.append(f"| `{route.method} {route.path}` | {what}{free if route.is_free else ''} |")
-    head = ["| request | what it does |", "| --- | --- |"]
-    return "\n".join([BEGIN, "", *head, *rows, "", END])
+    return "\n".join(rows)
 
 
-def with_endpoints(page: str) -> str:
-    """Put the endpoint table between its marks."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return before + render_endpoints() + after
+def render_controls() -> str:
+    """Render the table of the local platform's controls; optional fields are in brackets."""
+    rows = ["| request | fields | what it does |", "| --- | --- | --- |"]
+    for control in CONTROLS:
+        names = [
+            f"`{name}`" if name in control.required else f"[`{name}`]" for name in control.fields
+        ]
+        path = f"{control.method} /local/v1{control.path}"
+        rows.append(f"| `{path}` | {', '.join(names)} | {control.summary.rstrip('.')} |")
+    return "\n".join(rows)
+
+
+def with_tables(page: str) -> str:
+    """Put the tables of the local platform's page between their marks."""
+    for name, table in (("endpoints", render_endpoints()), ("controls", render_controls())):
+        begin, end = BEGIN.format(name), END.format(name)
+        before, _, rest = page.partition(begin)
+        _, _, after = rest.partition(end)
+        page = f"{before}{begin}\n\n{table}\n\n{end}{after}"
+    return page
 
 
 def pages() -> dict[Path, str]:
@@ -306,7 +321,7 @@ def pages() -> dict[Path, str]:
     return {
         REFERENCE / "commands.md": render_commands(),
         REFERENCE / "settings.md": render_settings(),
-        platform: with_endpoints(platform.read_text(encoding="utf-8")),
+        platform: with_tables(platform.read_text(encoding="utf-8")),
     }
 
 

@@ -1,0 +1,197 @@
+"""The documentation against the code: nothing missing, nothing invented, no dead link."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+
+from accelerator import errors
+from accelerator.cli import COMMANDS
+from accelerator.cli import main as root_command
+from accelerator.demo.report import Lap
+from accelerator.errors import AcceleratorError, ExitCode
+from accelerator.models import Reason, Route
+from accelerator.settings import SETTINGS, load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
+
+ROOT = Path(__file__).resolve().parents[2]
+REFERENCE = ROOT / "docs" / "reference"
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def read(name: str) -> str:
+    return (REFERENCE / name).read_text(encoding="utf-8")
+
+
+def rows(page: str) -> frozenset[str]:
+    """Give the first cell of every table row."""
+    return frozenset(line.split("|")[1].strip() for line in page.splitlines() if line[:1] == "|")
+
+
+def load_generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location(
+        "docs_reference", ROOT / "scripts" / "docs_reference.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+GENERATOR = load_generator()
+
+
+def error_classes(
+    base: type[AcceleratorError] = AcceleratorError,
+) -> Iterator[type[AcceleratorError]]:
+    for kind in base.__subclasses__():
+        yield kind
+        yield from error_classes(kind)
+
+
+def literal_keys(path: str) -> set[str]:
+    """Give the keys of all dictionaries that a module spells out."""
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    dictionaries = (node for node in ast.walk(tree) if isinstance(node, ast.Dict))
+    keys = (key for each in dictionaries for key in each.keys)
+    return {
+        key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)
+    }
+
+
+def code_lines(page: Path) -> Iterator[str]:
+    """Give what a page shows as code: its blocks with continued lines joined, and inline code."""
+    text = page.read_text(encoding="utf-8")
+    for block in re.findall(r"(?ms)^ *```\w*\n(.*?)^ *```", text):
+        yield from block.replace("\\\n", " ").splitlines()
+    yield from re.findall(r"`([^`\n]+)`", re.sub(r"(?ms)^ *```.*?^ *```", "", text))
+
+
+def anchors(page: Path) -> set[str]:
+    headings = re.findall(r"(?m)^#+ (.*)$", page.read_text(encoding="utf-8"))
+    return {
+        re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings
+    }
+
+
+def options_of(command: str) -> set[str]:
+    found = root_command.get_command(click.Context(root_command), command)
+    assert found is not None
+    given = {name for one in found.params for name in (*one.opts, *one.secondary_opts)}
+    return given | {"-h", "--help"}
+
+
+@pytest.mark.parametrize(
+    ("page", "wanted"), GENERATOR.pages().items(), ids=lambda value: getattr(value, "name", "")
+)
+def test_generated_pages_are_current(page: Path, wanted: str) -> None:
+    present = page.read_text(encoding="utf-8")
+
+    assert present == wanted, "run scripts/docs-reference"
+
+
+def test_every_exit_code_is_explained() -> None:
+    told = rows(read("exit-codes.md"))
+
+    assert {str(int(code)) for code in ExitCode} <= told
+
+
+def test_every_error_word_is_explained() -> None:
+    words = {kind.code for kind in error_classes() if kind.__module__ == errors.__name__}
+    told = rows(read("exit-codes.md"))
+
+    assert {f"`{word}`" for word in words | {"bug", "demo_failed"}} <= told
+
+
+def test_every_route_and_reason_is_explained() -> None:
+    told = read("reasons.md")
+
+    missing = [word for word in (*Route, *Reason) if f"`{word}`" not in told]
+
+    assert missing == []
+
+
+def test_every_reason_of_a_refusal_is_explained() -> None:
+    sources = [
+        path.read_text(encoding="utf-8")
+        for path in (ROOT / "accelerator").rglob("*.py")
+        if "localheroku" not in path.parts
+    ]
+    reasons = {word for text in sources for word in re.findall(r'Refused\(\s*"(\w+)"', text)}
+
+    assert reasons
+    assert {f"`{reason}`" for reason in reasons} <= rows(read("reasons.md"))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param("accelerator/output/document.py", id="documents of the commands"),
+        pytest.param("accelerator/demo/report.py", id="document of the demo"),
+        pytest.param("accelerator/cli/local.py", id="line of the local platform"),
+    ],
+)
+def test_every_json_key_is_explained(path: str) -> None:
+    told = read("json.md")
+    keys = literal_keys(path)
+
+    missing = [key for key in sorted(keys) if not re.search(rf'[`".]{key}(?:[`"]|/1)', told)]
+
+    assert keys
+    assert missing == []
+
+
+def test_the_laps_of_the_demo_are_explained() -> None:
+    told = read("json.md")
+
+    assert [lap.name for lap in fields(Lap) if f"`{lap.name}`" not in told] == []
+
+
+def test_settings_named_by_the_generator_exist() -> None:
+    named = {*GENERATOR.NOT_YET, *GENERATOR.REMARKS}
+
+    assert named <= {setting.name for setting in SETTINGS}
+
+
+def test_the_configuration_shown_as_an_example_is_valid() -> None:
+    (example,) = re.findall(r"(?ms)^```toml\n(.*?)^```", read("settings.md"))
+
+    settings = load_settings({}, {}, tomllib.loads(example))
+
+    assert settings.prepare.apps == ("foo-prepare",)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)\s]+)\)", page.read_text(encoding="utf-8"))
+
+    for link in links:
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_commands_that_are_shown_exist_with_their_options(page: Path) -> None:
+    for line in code_lines(page):
+        for command, rest in re.findall(r"\baccelerator ([a-z]+)\b([^|;&]*)", line):
+            shown = re.findall(r"(?<![\w'-])--?[a-z][\w-]*", re.sub(r"'[^']*'|#.*", "", rest))
+            assert command in COMMANDS, line
+            assert set(shown) <= options_of(command), line
