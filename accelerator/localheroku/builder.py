@@ -25,6 +25,7 @@ _LARGEST_SLUG = 500 * 1024 * 1024
 # What installers need of this machine; everything else of the platform's own stays here.
 _LET_THROUGH = re.compile(
     r"PATH|HOME|LANG|LC_\w+|TZ|(?:https?|no|all)_proxy|(?:HTTPS?|NO|ALL)_PROXY"
+    r"|(?i:npm_config)_(?i:registry|cafile|proxy|https_proxy|noproxy|strict_ssl)"
     r"|PIP_(?!TARGET|PREFIX|ROOT|USER|REQUIRE_VIRTUALENV|PYTHON)\w+"
     r"|SSL_CERT_(?:FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|GIT_SSL_CAINFO"
 )

@@ -19,8 +19,14 @@ if TYPE_CHECKING:
     from accelerator.localheroku.commands import Shell
 
 _BUILT_IN = Path(__file__).parent / "buildpacks"
-# The order of automatic detection.
-NAMES = ("heroku/inline", "heroku/python")
+# The order of automatic detection; Heroku asks Node.js before Python, too.
+NAMES = ("heroku/inline", "heroku/nodejs", "heroku/python")
+# Where Heroku keeps the buildpacks that are built in here: these addresses mean ours.
+_OFFICIAL = re.compile(
+    r"urn:buildpack:(heroku/\w+)"
+    r"|https://github\.com/heroku/heroku-buildpack-(\w+?)(?:\.git)?(?:#.*)?"
+    r"|https://buildpack-registry\.s3\.amazonaws\.com/buildpacks/(heroku/\w+)\.tgz"
+)
 _EXECUTABLES = ("detect", "compile", "release")
 _FETCH_SECONDS = 60
 
@@ -51,8 +57,9 @@ def fetch(name: str, to: Path, shell: Shell) -> Pack:
 
     A copy, because a buildpack may write into its own directory. Raises `PackMissing`.
     """
-    if name in NAMES:
-        shutil.copytree(_BUILT_IN / name.partition("/")[2], to)
+    built_in = find_built_in(name)
+    if built_in is not None:
+        shutil.copytree(_BUILT_IN / built_in.partition("/")[2], to)
         for program in _EXECUTABLES:  # an installer may have lost the mode
             (to / "bin" / program).chmod(0o755)
     elif Path(name).is_dir() and not _is_repository(Path(name)):
@@ -66,6 +73,14 @@ def fetch(name: str, to: Path, shell: Shell) -> Pack:
         raise PackMissing(f"{name} is neither a buildpack of this platform nor a place to get one")
     _check(name, to)
     return Pack(name, to)
+
+
+def find_built_in(name: str) -> str | None:
+    """Return the name of the built-in buildpack that a name or address stands for, if any."""
+    match = _OFFICIAL.fullmatch(name)
+    if match is not None:
+        name = match[1] or match[3] or f"heroku/{match[2]}"
+    return name if name in NAMES else None
 
 
 def default_process_types(release: str) -> Mapping[str, str]:

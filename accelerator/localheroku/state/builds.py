@@ -53,6 +53,7 @@ def create_build(
         buildpacks=buildpacks,
         stack=app.build_stack,
         generation=app.generation,
+        detects=not buildpacks and not app.buildpacks,
         planned_slug_id=new_id(),
         created_at=now,
         updated_at=now,
@@ -76,8 +77,20 @@ def finish_build(state: State, build: Build, result: Built | None) -> Slug | Non
     slug = _slug(state, build, result) if result is not None and result.succeeded else None
     build.status = "succeeded" if slug else "failed"
     build.slug_id = slug.id if slug else None
+    if slug is not None and result is not None:
+        build.buildpacks = result.buildpacks
+        _remember_buildpack(state, build, result)
     state.builds.save(build)
     return slug
+
+
+def _remember_buildpack(state: State, build: Build, result: Built) -> None:
+    """Set the buildpack that was detected for good, as Heroku does; the app's own is not one."""
+    app = state.apps.find(build.app_id)
+    official = [name for name in result.buildpacks if name != "heroku/inline"]
+    if app is not None and app.generation == "cedar" and not app.buildpacks and build.detects:
+        app.buildpacks = official
+        state.apps.save(app)
 
 
 def _slug(state: State, build: Build, result: Built) -> Slug:

@@ -170,6 +170,8 @@ class Build:
     slug_id: str | None = None
     release_id: str | None = None
     generation: str = "cedar"
+    # Whether the buildpack was left to be found out.
+    detects: bool = False
 
 
 @dataclass
