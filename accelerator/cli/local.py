@@ -6,12 +6,15 @@ import json
 import os
 import signal
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from accelerator.localheroku.server import LocalHeroku
+
+from accelerator.localheroku.problems import DataUnusable
 
 DEFAULT_PORT = 5080
 
@@ -39,36 +42,50 @@ DEFAULT_PORT = 5080
     metavar="N",
     help="Port for --tls; a free one by default.",
 )
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Keep everything in this directory, across restarts; by default nothing is kept.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line instead of exports.")
 def local(
-    port: int, api_key: str | None, with_tls: bool, tls_port: int | None, as_json: bool
+    port: int,
+    api_key: str | None,
+    with_tls: bool,
+    tls_port: int | None,
+    data: Path | None,
+    as_json: bool,
 ) -> None:
     """Run a Heroku-compatible platform on this machine.
 
     Prints the `export` lines that point any Heroku client at it once it is ready, and runs until
-    Ctrl-C. Everything it made is gone afterwards.
+    Ctrl-C. Everything it made is gone afterwards, unless --data says where to keep it: another
+    platform on that directory goes on where the last one ended, even if that one was killed.
     """
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     ports = (port, (tls_port or 0) if with_tls or tls_port is not None else None)
-    platform = _start(ports, api_key)
+    platform = _start(ports, api_key, data)
     try:
-        click.echo(_json(platform) if as_json else _exports(platform))
+        click.echo(_json(platform) if as_json else _exports(platform, data))
         while not stopped.wait(3600):
             pass
     finally:
         platform.stop()
 
 
-def _start(ports: tuple[int, int | None], api_key: str | None) -> LocalHeroku:
+def _start(ports: tuple[int, int | None], api_key: str | None, data: Path | None) -> LocalHeroku:
     try:
         from accelerator.localheroku.server import LocalHeroku  # noqa: PLC0415 - heavy, and an extra
 
-        return LocalHeroku(ports[0], [api_key] if api_key else [], tls_port=ports[1]).start()
+        return LocalHeroku(ports[0], [api_key] if api_key else [], ports[1], data).start()
     except ModuleNotFoundError as problem:
         extra = "tls" if problem.name == "trustme" else "local"
         message = f"{problem.name} is missing: install 'slug-accelerator[{extra}]'"
         raise click.ClickException(message) from None
+    except DataUnusable as problem:
+        raise click.ClickException(str(problem)) from None
     except OSError as problem:
         reason = os.strerror(problem.errno) if problem.errno else str(problem)
         given = " or ".join(str(port) for port in ports if port)
@@ -89,7 +106,7 @@ def _json(platform: LocalHeroku) -> str:
     return json.dumps(document)
 
 
-def _exports(platform: LocalHeroku) -> str:
+def _exports(platform: LocalHeroku, data: Path | None) -> str:
     url = platform.tls_url or platform.url
     host = url.partition("://")[2]
     return "\n".join(
@@ -100,7 +117,7 @@ def _exports(platform: LocalHeroku) -> str:
             f"export HEROKU_BUILDPACK_REGISTRY_URL={platform.url}",
             f"export HEROKU_GIT_HOST={host}",
             *(_plain_git(url, host) if platform.tls_url is None else _trust(platform)),
-            "# Ctrl-C stops everything and removes it.",
+            f"# Ctrl-C stops everything{f', {data} keeps it' if data else ' and removes it'}.",
         )
     )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import Request
 
 from accelerator.localheroku import registry
-from accelerator.localheroku.api import Api
+from accelerator.localheroku.api import Api, render
 from accelerator.localheroku.blobs import PREFIX
 from accelerator.localheroku.constants import short_time
 from accelerator.localheroku.controls import CONTROL_PREFIX, Controls
@@ -19,6 +19,7 @@ from accelerator.localheroku.faults import Faults
 from accelerator.localheroku.gitweb import GitWeb, is_git_path
 from accelerator.localheroku.journal import Entry, Journal
 from accelerator.localheroku.limits import Buckets
+from accelerator.localheroku.problems import NotKept
 from accelerator.localheroku.storage import Storage
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class Application:
             return
         if scope["path"].startswith(CONTROL_PREFIX):
             response = await self._controls.handle(Request(scope, receive))
-            await response(scope, receive, send)
+            await self._kept(response)(scope, receive, send)
             return
         request_id = str(uuid.uuid4())
         entry = self.journal.start(scope, short_time(self._engine.clock.now()), request_id)
@@ -88,7 +89,16 @@ class Application:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         response = await self._respond(request)
-        await response(scope, receive, send)
+        await self._kept(response)(scope, receive, send)
+
+    def _kept(self, response: Response) -> Response:
+        """Return an answer once what it says is kept."""
+        try:
+            self._engine.keeping.commit()
+        except NotKept as problem:
+            body = {"id": "service_unavailable", "message": f"Nothing can be kept: {problem}."}
+            return render(body, 503)
+        return response
 
     async def _respond(self, request: Request) -> Response:
         path = request.scope["path"]

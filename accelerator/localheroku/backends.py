@@ -18,8 +18,8 @@ class GitFailed(Exception):
     """A git command of the platform failed."""
 
 
-async def start(environment: Mapping[str, str]) -> Process:
-    """Start a backend in a process group of its own."""
+async def start(environment: Mapping[str, str], held: tuple[int, ...] = ()) -> Process:
+    """Start a backend in a process group of its own; it and its hooks inherit `held`."""
     return await asyncio.create_subprocess_exec(
         "git",
         "http-backend",
@@ -28,6 +28,7 @@ async def start(environment: Mapping[str, str]) -> Process:
         stderr=DEVNULL,
         env=environment,
         start_new_session=True,
+        pass_fds=held,
     )
 
 

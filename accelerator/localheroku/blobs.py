@@ -2,12 +2,14 @@
 
 import hashlib
 import hmac
-import secrets
-from collections.abc import Mapping
+import shutil
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
+from accelerator.localheroku import cache
 from accelerator.localheroku.clock import Clock
 
 Kind = Literal["sources", "slugs", "builds", "releases", "logs"]
@@ -15,15 +17,18 @@ Method = Literal["GET", "PUT"]
 
 PREFIX = "/-/"
 _HOUR = 3600
+# The URL of a source is good for less than two hours.
+_SOURCES_LAST = 2 * _HOUR
+_SWEEP_EVERY = timedelta(minutes=5)
 
 
 class Signer:
     """Sign URLs and check signatures; whoever holds a URL may use it, and only for its method."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, secret: bytes) -> None:
         self.base_url = ""
         self._clock = clock
-        self._secret = secrets.token_bytes(32)
+        self._secret = secret
 
     def url(self, kind: Kind, name: str, method: Method = "GET", *, lasts_hours: int = 1) -> str:
         """Return a URL that is good for at least `lasts_hours`."""
@@ -62,6 +67,7 @@ class Blobs:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._swept_at = datetime.fromtimestamp(0, UTC)
         for name in ("sources", "slugs", "caches", "downloads"):
             (directory / name).mkdir(parents=True, exist_ok=True)
 
@@ -80,3 +86,39 @@ class Blobs:
     def download(self, build_id: str) -> Path:
         """Return where a build may put the source it fetches."""
         return self._directory / "downloads" / build_id
+
+    def drop_slugs(self, names: Iterable[str]) -> None:
+        """Remove the bytes of slugs."""
+        for name in names:
+            self.slug(name).unlink(missing_ok=True)
+
+    def drop_cache(self, app_id: str) -> None:
+        """Remove the build cache of an app that is gone."""
+        cache.clear(self.cache(app_id))
+        self.cache(app_id).with_name(f"{app_id}.lock").unlink(missing_ok=True)
+
+    def sweep(self, now: datetime) -> None:
+        """Remove the sources whose URLs nobody can use any more."""
+        if now < self._swept_at + _SWEEP_EVERY:
+            return
+        self._swept_at = now
+        oldest = now.timestamp() - _SOURCES_LAST
+        for path in (self._directory / "sources").iterdir():
+            if path.stat().st_mtime < oldest:
+                path.unlink(missing_ok=True)
+
+    def slug_names(self) -> set[str]:
+        """Return the names of the slugs that are here."""
+        return {path.stem for path in (self._directory / "slugs").glob("[!.]*.tgz")}
+
+    def tidy(self, *, slugs: Collection[str], apps: Collection[str]) -> None:
+        """Remove what a platform that was killed left, and what belongs to nothing known."""
+        places = {name: self._directory / name for name in ("downloads", "slugs", "caches")}
+        left = list(places["downloads"].iterdir())
+        left += (path for path in places["slugs"].iterdir() if path.stem not in slugs)
+        left += (path for path in places["caches"].iterdir() if path.stem not in apps)
+        for path in {*left, *self._directory.glob("*/.*")}:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)

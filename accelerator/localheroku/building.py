@@ -82,6 +82,8 @@ class Building:
         wanted = releases.Wanted(releases.deploy_description(slug), slug, made.user_id)
         release = self._engine.releasing.release(app, wanted)
         builds.attach_release(self._engine.state, made, release)
+        # Nobody is told before it is kept.
+        self._engine.keeping.commit()
         if release.status == "pending":
             write(
                 " !     Release command declared: this new release will not be available "

@@ -1,6 +1,7 @@
 """The platform's time, which tests may move forward."""
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 _TICK = timedelta(microseconds=1)
@@ -9,8 +10,11 @@ _TICK = timedelta(microseconds=1)
 class Clock:
     """Tell the platform's time, never twice the same moment."""
 
-    def __init__(self) -> None:
-        self._offset = 0.0
+    def __init__(
+        self, offset: float = 0.0, on_advance: Callable[[float], None] = lambda _: None
+    ) -> None:
+        self._offset = offset
+        self._on_advance = on_advance
         self._last = datetime.fromtimestamp(0, UTC)
 
     def now(self) -> datetime:
@@ -26,3 +30,4 @@ class Clock:
     def advance(self, seconds: float) -> None:
         """Move time forward."""
         self._offset += seconds
+        self._on_advance(self._offset)

@@ -2,13 +2,15 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
-from pathlib import Path
+import secrets
+from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 from typing import Any
 
 from accelerator.localheroku.blobs import Blobs, Signer
 from accelerator.localheroku.building import Building
 from accelerator.localheroku.clock import Clock
+from accelerator.localheroku.datadir import Place
 from accelerator.localheroku.durations import Timing
 from accelerator.localheroku.dynos import Dynos
 from accelerator.localheroku.git import GitBridge
@@ -51,17 +53,19 @@ class Tasks:
 class Engine:
     """Everything the handlers work with."""
 
-    def __init__(self, directory: Path) -> None:
-        self.clock = Clock()
-        self.state = State(self.clock)
+    def __init__(self, place: Place) -> None:
+        directory, self.keeping = place.directory, place.keeping
+        self.clock = Clock(self.keeping.recall("clock_offset") or 0.0, self._keep_offset)
+        self.state = State(self.clock, self.keeping.note)
+        self.keeping.load(self.state)
         self.durations = Timing()
         self.tasks = Tasks()
-        self.signer = Signer(self.clock)
+        self.signer = Signer(self.clock, self._secret())
         self.blobs = Blobs(directory / "blobs")
-        self.outputs = Outputs()
+        self.outputs = Outputs(directory / "outputs")
         self.logs = Logs(self.clock)
         self.log_sessions = LogSessions(self.logs, self.clock)
-        self.runner = Runner(directory / "dynos")
+        self.runner = Runner(directory / "dynos", place.held)
         self._starting: set[asyncio.Task[Process]] = set()
         self.router = Router()
         self.dynos = Dynos(self)
@@ -69,7 +73,8 @@ class Engine:
         self.building = Building(self)
         self.promoting = Promoting(self)
         self.pushing = Pushing(self)
-        self.git = GitBridge(directory / "git", self.pushing.build, self.pushing.release)
+        pushing = self.pushing
+        self.git = GitBridge(directory / "git", pushing.build, pushing.release, place.held)
 
     @property
     def base_url(self) -> str:
@@ -84,9 +89,7 @@ class Engine:
         """Make an app with its router, git repository and first releases."""
         app = apps.create_app(self.state, name, stack, owner_id)
         try:
-            app.web_port = await self.router.open(
-                app.name, lambda: self.dynos.pick(app), self._router_log(app)
-            )
+            await self.open_app(app)
             self.git.create(app.id)
         except BaseException:
             await self.router.close_app(app.name)
@@ -96,6 +99,17 @@ class Engine:
             self.releasing.release(app, releases.Wanted(description, None))
         return app
 
+    async def open_app(self, app: App) -> None:
+        """Open an app's address, the one it had before if that is still free."""
+        try:
+            port = await self._open_router(app)
+        except OSError:
+            app.web_port = 0
+            port = await self._open_router(app)
+        if app.web_port != port:
+            app.web_port = port
+            self.state.apps.save(app)
+
     async def rename_app(self, app: App, name: str) -> None:
         """Give an app another name; its address stays."""
         if name == app.name:
@@ -104,25 +118,24 @@ class Engine:
         old, app.name = app.name, name
         apps.touch(self.state, app)
         await self.router.close_app(old)
-        await self.router.open(
-            name, lambda: self.dynos.pick(app), self._router_log(app), app.web_port
-        )
+        await self.open_app(app)
 
     async def delete_app(self, app: App) -> None:
         """Destroy an app: its dynos stop and its address closes."""
         self.building.cancel_all(app)
-        for build in self.state.builds.of(app.id):
-            self.outputs.drop(build.id)
-        for release in self.state.releases.of(app.id):
-            self.outputs.drop(release.id)
+        printed = [build.id for build in self.state.builds.of(app.id)]
+        printed += [release.id for release in self.state.releases.of(app.id)]
         apps.delete_app(self.state, app)
+        self._drop_outputs(printed)
         self.dynos.stop_all(app)
         self.releasing.stop_all(app)
         self.logs.drop(app.id)
         self.durations.drop(app.id)
         self._throw_away(retention.forget_app(self.state, app))
         await self.router.close_app(app.name)
-        self.git.delete(app.id)
+        self.keeping.afterwards(lambda: self.git.delete(app.id))
+        drop_cache = partial(self.blobs.drop_cache, app.id)
+        self.keeping.afterwards(lambda: self.tasks.start(asyncio.to_thread(drop_cache)))
 
     def expire(self, app: App | None = None) -> None:
         """Let what is too old expire, of one app or of all, and remove its bytes."""
@@ -130,15 +143,17 @@ class Engine:
         gone = retention.expire(self.state, apps)
         self._throw_away(gone)
         slugs = {slug.id for slug in gone.slugs}
-        for build in (each for one in apps for each in self.state.builds.of(one.id)):
-            if build.slug_id in slugs:
-                self.outputs.drop(build.id)
+        builds = (each for one in apps for each in self.state.builds.of(one.id))
+        self._drop_outputs(each.id for each in builds if each.slug_id in slugs)
+        self.blobs.sweep(self.clock.now())
 
     def _throw_away(self, gone: retention.Expired) -> None:
-        for blob in gone.blobs:
-            self.blobs.slug(blob).unlink(missing_ok=True)
-        for release in gone.releases:
-            self.outputs.drop(release.id)
+        self._drop_outputs(release.id for release in gone.releases)
+        self.keeping.afterwards(lambda: self.blobs.drop_slugs(gone.blobs))
+
+    def _drop_outputs(self, names: Iterable[str]) -> None:
+        chosen = list(names)
+        self.keeping.afterwards(lambda: self.outputs.drop_all(chosen))
 
     async def start_process(
         self,
@@ -152,8 +167,23 @@ class Engine:
         task.add_done_callback(self._starting.discard)
         return await asyncio.shield(task)
 
-    def _router_log(self, app: App) -> Callable[[str], None]:
-        return lambda text: self.logs.write(app.id, "heroku[router]", text)
+    async def _open_router(self, app: App) -> int:
+        return await self.router.open(
+            app.name,
+            lambda: self.dynos.pick(app),
+            lambda text: self.logs.write(app.id, "heroku[router]", text),
+            app.web_port,
+        )
+
+    def _secret(self) -> bytes:
+        known = self.keeping.recall("secret")
+        if known is None:
+            known = secrets.token_hex(32)
+            self.keeping.remember("secret", known)
+        return bytes.fromhex(known)
+
+    def _keep_offset(self, seconds: float) -> None:
+        self.keeping.remember("clock_offset", seconds)
 
     async def close(self) -> None:
         """Stop builds, dynos, routers and streams; nothing is left running."""
@@ -165,3 +195,4 @@ class Engine:
         await self.router.close()
         await self.git.close()
         await self.runner.close()
+        self.keeping.commit()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _SERVED = ("HEAD", "info/refs", "git-receive-pack", "git-upload-pack")
-_BUILT = ("refs/heads/main", "refs/heads/master")
+BUILT = ("refs/heads/main", "refs/heads/master")
 _NOTHING = "0" * 40
 _UNSHALLOW = (
     "!\tPush rejected, source repository is a shallow clone. Unshallow it with"
@@ -63,7 +63,12 @@ class Push:
     @property
     def builds(self) -> bool:
         """Whether Heroku builds this ref."""
-        return self.ref in _BUILT and self.new != _NOTHING
+        return self.ref in BUILT and self.new != _NOTHING
+
+    @property
+    def is_first(self) -> bool:
+        """Whether the ref is new."""
+        return self.old == _NOTHING
 
 
 class GitBridge:
@@ -78,9 +83,11 @@ class GitBridge:
         directory: Path,
         on_build: Callable[[Push], Awaitable[bool]],
         on_release: Callable[[Push], Awaitable[None]],
+        held: tuple[int, ...] = (),
     ) -> None:
         self._directory = directory.resolve()
         self._on_build, self._on_release = on_build, on_release
+        self._held = held
         self._tokens: dict[str, tuple[str, str]] = {}
         self._backends: set[asyncio.subprocess.Process] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -164,7 +171,7 @@ class GitBridge:
         if self._hooks and token:
             port = self._hooks.sockets[0].getsockname()[1]
             environment["LOCALHEROKU_HOOK"] = f"{port}:{token}"
-        backend = await backends.start(environment)
+        backend = await backends.start(environment, self._held)
         self._backends.add(backend)
         return backend
 
@@ -218,7 +225,7 @@ class GitBridge:
         ]
         building = [push for push in pushes if push.builds]
         if message["hook"] == "pre-receive":
-            if not any(push.ref in _BUILT for push in pushes):
+            if not any(push.ref in BUILT for push in pushes):
                 write("Pushed to non-master branch, skipping build.\n")
             return all([await self._build(push) for push in building])
         for push in building:

@@ -21,15 +21,19 @@ if TYPE_CHECKING:
 
 
 class Keeper:
-    """The keeper process; `watch` a process group as soon as it exists."""
+    """The keeper process; `watch` a process group as soon as it exists.
 
-    def __init__(self, directory: Path) -> None:
+    It has the descriptors `held` open until nothing is left to kill.
+    """
+
+    def __init__(self, directory: Path, held: tuple[int, ...] = ()) -> None:
         self._lock = threading.Lock()
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", __file__, str(directory)],
             stdin=subprocess.PIPE,
             # Its own session: Ctrl-C at the terminal must not end it before the platform.
             start_new_session=True,
+            pass_fds=held,
         )
 
     @contextlib.contextmanager

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from accelerator.localheroku.engine import Engine
+    from accelerator.localheroku.state.objects import App, Release
 
 
 class Pushing:
@@ -26,6 +27,8 @@ class Pushing:
         app = self._engine.state.apps.find(push.app_id)
         if app is None:
             return False
+        if push.is_first:
+            app.pushed.pop(push.ref, None)
         url = f"{self._engine.base_url}/{app.name}.git"
         made = self._engine.building.record(app, SourceBlob(url, push.new), (), push.user_id)
         write = self._tell_both(push, made)
@@ -41,6 +44,8 @@ class Pushing:
             self._engine.outputs.open(made.id).close()
         # A push that loses the race for the ref leaves its build here; the next one replaces it.
         self._accepted[(app.id, push.ref, push.new)] = made
+        # The ref must not move before the build is kept.
+        self._engine.keeping.commit()
         return True
 
     async def release(self, push: Push) -> None:
@@ -49,8 +54,7 @@ class Pushing:
         made = self._accepted.pop((push.app_id, push.ref, push.new), None)
         if app is None or made is None:
             return
-        slug = self._engine.state.slugs.get(made.slug_id or "")
-        release = self._engine.building.release(app, made, slug, push.write)
+        release = self.release_build(app, push.ref, made, push.write)
         push.write("Verifying deploy... done.\n")
         if release.has_output:
             push.write("Running release command...\n\n")
@@ -58,6 +62,14 @@ class Pushing:
                 push.write(chunk.decode(errors="replace"))
             await self._engine.releasing.wait_for(release)
             push.write(self._verdict(release.status))
+
+    def release_build(
+        self, app: App, ref: str, made: Build, write: Callable[[str], None]
+    ) -> Release:
+        """Release what was built of the commit that a ref has moved to."""
+        app.pushed[ref] = made.source_blob.version or ""
+        slug = self._engine.state.slugs.get(made.slug_id or "")
+        return self._engine.building.release(app, made, slug, write)
 
     async def _archive(self, push: Push, made: Build) -> Path:
         path = self._engine.blobs.download(made.id)

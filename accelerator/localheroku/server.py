@@ -6,20 +6,21 @@ import asyncio
 import contextlib
 import logging
 import socket
-import tempfile
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvicorn
 
 from accelerator.localheroku import certificates
 from accelerator.localheroku.application import Application
+from accelerator.localheroku.datadir import open_place
 from accelerator.localheroku.engine import Engine
+from accelerator.localheroku.restoring import resume
 from accelerator.localheroku.state import access
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
     from types import TracebackType
 
 HOST = "127.0.0.1"
@@ -29,13 +30,20 @@ class LocalHeroku:
     """A running platform; use it as a context manager, or `start` and `stop` it.
 
     After `start` returns, requests are answered. `stop` ends all dynos and builds, closes all
-    sockets and removes all files.
+    sockets and removes all files, except those in the directory `data`: what is there outlives
+    the platform, also one that is killed, and the next one goes on with it. Without `api_keys`
+    the keys are those of last time, or a fresh one.
     """
 
     def __init__(
-        self, port: int = 0, api_keys: Iterable[str] = (), tls_port: int | None = None
+        self,
+        port: int = 0,
+        api_keys: Iterable[str] = (),
+        tls_port: int | None = None,
+        data: Path | None = None,
     ) -> None:
-        self.api_keys = tuple(api_keys) or (access.new_token(),)
+        self.api_keys = tuple(api_keys)
+        self._data = data
         self._port = port
         self._tls_port = tls_port
         self._ready = threading.Event()
@@ -74,7 +82,8 @@ class LocalHeroku:
     def start(self) -> LocalHeroku:
         """Bind the ports and return once requests are answered; raise `OSError` if one is taken.
 
-        With a TLS port it raises `ModuleNotFoundError` where trustme is not installed.
+        With a TLS port it raises `ModuleNotFoundError` where trustme is not installed, with `data`
+        that cannot be used `DataUnusable`.
         """
         try:
             self._port = self._bind(self._port)
@@ -121,26 +130,36 @@ class LocalHeroku:
 
     def _run(self) -> None:
         try:
-            with tempfile.TemporaryDirectory(
-                prefix="localheroku-", ignore_cleanup_errors=True
-            ) as directory:
-                asyncio.run(self._serve(Path(directory)))
+            asyncio.run(self._serve())
         except BaseException as problem:
             self._failure = problem
         finally:
             self._close_listeners()
             self._ready.set()
 
-    async def _serve(self, directory: Path) -> None:
+    async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        engine = Engine(directory)
+        with open_place(self._data) as place:
+            if self._tls_port is not None:
+                self._certificates = certificates.issue(place.directory)
+            engine = Engine(place)
+            try:
+                await self._resume(engine)
+            except BaseException:
+                await engine.close()
+                raise
+            await self._answer(engine, self._stop)
+
+    async def _resume(self, engine: Engine) -> None:
         engine.signer.base_url = self.url
+        self.api_keys = self.api_keys or access.start_up_tokens(engine.state)
         for key in self.api_keys:
             access.ensure_key(engine.state, key)
+        await resume(engine)
+
+    async def _answer(self, engine: Engine, stop: asyncio.Event) -> None:
         application = Application(engine)
-        if self._tls_port is not None:
-            self._certificates = certificates.issue(directory)
         servers = [_server(application), *self._tls_servers(application)]
         serving = [
             asyncio.create_task(server.serve(sockets=[listener]))
@@ -148,7 +167,7 @@ class LocalHeroku:
         ]
         # Clients wait in the listeners' backlogs until the first accept.
         self._ready.set()
-        stopping = asyncio.create_task(self._stop.wait())
+        stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({*serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         # Streams are ended first, so that nothing is cut when the server goes.

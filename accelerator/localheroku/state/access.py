@@ -34,6 +34,7 @@ _ENOUGH = {
         ("global", "write-protected"),
     ),
 }
+_START_UP = "Start-up key"
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
@@ -106,7 +107,13 @@ def check_scopes(scopes: Iterable[str]) -> None:
 def ensure_key(state: State, token: str) -> Key:
     """Return the start-up account's key with this token, made unless it is there."""
     known = next((key for key in state.keys if key.token == token), None)
-    return known or create_key(state, state.account, Grant(description="Start-up key"), token)
+    return known or create_key(state, state.account, Grant(description=_START_UP), token)
+
+
+def start_up_tokens(state: State) -> tuple[str, ...]:
+    """Return the keys that a platform before this one started with, or a fresh one."""
+    known = [key.token for key in state.keys if key.description == _START_UP]
+    return tuple(known) or (new_token(),)
 
 
 def find_key(state: State, token: str) -> Key | None:

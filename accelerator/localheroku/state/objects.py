@@ -108,6 +108,8 @@ class App:
     features: dict[str, Feature] = field(default_factory=dict)
     formation: dict[str, ProcessType] = field(default_factory=dict)
     buildpacks: list[str] = field(default_factory=list)
+    # By ref, the commit whose push was last followed by a release.
+    pushed: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from accelerator.localheroku.clock import Clock
 from accelerator.localheroku.state.errors import missing
@@ -53,15 +53,23 @@ class Table(Generic[Thing]):
 
     def save(self, thing: Thing) -> Thing:
         """Keep a new or changed object, and say so to the listener."""
-        self._by_id[thing.id] = thing
-        self._by_owner.setdefault(self._owner(thing), {})[thing.id] = thing
+        self.put(thing)
         self._changed(self._kind, thing, False)
         return thing
 
+    def put(self, thing: Thing) -> None:
+        """Take in an object that an earlier platform kept; nobody is told."""
+        self._by_id[thing.id] = thing
+        self._by_owner.setdefault(self._owner(thing), {})[thing.id] = thing
+
     def drop(self, thing: Thing) -> None:
         """Forget an object."""
+        owner = self._owner(thing)
         self._by_id.pop(thing.id, None)
-        self._by_owner.get(self._owner(thing), {}).pop(thing.id, None)
+        mine = self._by_owner.get(owner, {})
+        mine.pop(thing.id, None)
+        if not mine:
+            self._by_owner.pop(owner, None)
         self._changed(self._kind, thing, True)
 
     def find(self, id: str | None) -> Thing | None:
@@ -83,6 +91,11 @@ class Table(Generic[Thing]):
         """Forget several objects."""
         for thing in list(things):
             self.drop(thing)
+
+    @property
+    def kind(self) -> str:
+        """Return Heroku's word for the objects in it."""
+        return self._kind
 
     def __iter__(self) -> Iterator[Thing]:
         return iter(list(self._by_id.values()))
@@ -116,6 +129,16 @@ class State:
             "pipeline_promotion", lambda one: one.pipeline_id, changed
         )
         self.targets: Table[Target] = Table("promotion_target", lambda t: t.promotion_id, changed)
+
+    def fill(self, kept: Iterable[tuple[str, Any]]) -> None:
+        """Take in what an earlier platform kept, by kind and in the order it came."""
+        tables = {each.kind: each for each in vars(self).values() if isinstance(each, Table)}
+        things = list(kept)
+        if any(kind == self.accounts.kind for kind, _ in things):
+            self.accounts.drop(self.account)
+        for kind, thing in things:
+            tables[kind].put(thing)
+        self.account = next(iter(self.accounts))
 
     def find_app(self, identity: str) -> App | None:
         """Return the app with this id or name, if there is one."""
