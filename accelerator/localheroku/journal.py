@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from dataclasses import asdict, dataclass
+from sys import intern
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -13,7 +14,7 @@ from accelerator.localheroku.keys import parse_credential
 ENTRIES = 20_000
 
 
-@dataclass
+@dataclass(slots=True)
 class Entry:
     """One request; `status` is `null` until the answer began (or for good, if it never did).
 
@@ -52,17 +53,17 @@ class Journal:
         credential = parse_credential(headers.get("authorization"))
         entry = Entry(
             time=moment,
-            method=scope["method"],
+            method=intern(scope["method"]),
             path=scope["path"],
             query=_public_query(scope),
-            host=headers.get("host"),
+            host=_shared(headers.get("host")),
             status=None,
             has_authorization=credential is not None,
             authorization_kind=credential.kind if credential else None,
             credential_sha256=credential.fingerprint if credential else None,
-            accept=headers.get("accept"),
-            range=headers.get("range"),
-            user_agent=headers.get("user-agent"),
+            accept=_shared(headers.get("accept")),
+            range=_shared(headers.get("range")),
+            user_agent=_shared(headers.get("user-agent")),
             request_id=request_id,
             began_seconds=time.monotonic(),
         )
@@ -76,6 +77,11 @@ class Journal:
     def clear(self) -> None:
         """Forget everything so far."""
         self._entries.clear()
+
+
+def _shared(text: str | None) -> str | None:
+    # Thousands of entries say the same.
+    return intern(text) if text is not None else None
 
 
 def _public_query(scope: Scope) -> str:

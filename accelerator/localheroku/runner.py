@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import shutil
 import signal
 import socket
@@ -115,18 +116,20 @@ class Process:
 class Runner:
     """Starts processes, each from its own copy of a slug below `directory`."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, held: tuple[int, ...] = ()) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory.resolve()
+        self._held = held
         self._processes: set[Process] = set()
         self._boots: set[asyncio.Task[None]] = set()
-        self._next_port = 0
+        # Another platform on this machine starts elsewhere.
+        self._next_port = secrets.randbelow(len(_PORTS))
         self._closing = False
 
     @cached_property
     def keeper(self) -> Keeper:
         """The keeper of all process groups; builds may register theirs too."""
-        return Keeper(self._directory)
+        return Keeper(self._directory, self._held)
 
     async def start(
         self,
