@@ -75,12 +75,13 @@ class Client:
     session: requests.Session
     judge: Judge | None = None
     sdk_judge: Judge | None = None
+    key: str | None = None
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> requests.Response:
         """Send one request with key and version and return the answer."""
         sent = {
             "Accept": ACCEPT,
-            "Authorization": f"Bearer {self.platform.api_key}",
+            "Authorization": f"Bearer {self.key or self.platform.api_key}",
             **{name.replace("_", "-"): value for name, value in headers.items()},
         }
         answer = self.session.request(
@@ -158,8 +159,13 @@ class Client:
     def page(self, app: Mapping[str, Any]) -> str:
         """Return what an app's own address answers."""
         answer = self.session.get(app["web_url"], timeout=60)
-        assert answer.status_code == 200, answer.text
+        assert answer.status_code == 200, self.log(app)
         return answer.text
+
+    def log(self, app: Mapping[str, Any]) -> str:
+        """Return an app's log."""
+        path = f"/local/v1/apps/{app['id']}/log"
+        return self.session.get(f"{self.platform.url}{path}", timeout=60).text
 
 
 @pytest.fixture(scope="session")

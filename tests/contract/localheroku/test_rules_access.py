@@ -1,0 +1,261 @@
+"""Keys with scopes and an end, second accounts and their permissions, second factors."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.contract.localheroku.platform_fixture import Client, heroku, judges, own, platform
+from tests.contract.localheroku.rules import Line, sleepy, slug, someone, with_key
+
+__all__ = ["heroku", "judges", "own", "platform"]
+READ_APP, WRITE_APP = ("GET", "/apps/{app}"), ("POST", "/apps/{app}/releases")
+READ_CONFIG, WRITE_CONFIG = ("GET", "/apps/{app}/config-vars"), ("PATCH", "/apps/{app}/config-vars")
+ACCOUNT, KEYS = ("GET", "/account"), ("GET", "/oauth/authorizations")
+EVERYTHING = {READ_APP, WRITE_APP, READ_CONFIG, WRITE_CONFIG, ACCOUNT, KEYS}
+
+
+@pytest.mark.parametrize(
+    ("scope", "allowed"),
+    [
+        pytest.param("global", EVERYTHING, id="global"),
+        pytest.param("identity", {ACCOUNT}, id="identity"),
+        pytest.param("read", {READ_APP}, id="read"),
+        pytest.param("write", {READ_APP, WRITE_APP}, id="write"),
+        pytest.param("read-protected", {READ_APP, READ_CONFIG}, id="read-protected"),
+        pytest.param("write-protected", EVERYTHING - {ACCOUNT, KEYS}, id="write-protected"),
+    ],
+)
+def test_a_key_may_do_what_its_scope_says(
+    heroku: Client, scope: str, allowed: set[tuple[str, str]]
+) -> None:
+    app = heroku.post("/apps")["id"]
+    body = {"slug": slug(heroku, app, process_types={"worker": "true"})["id"]}
+    client = with_key(heroku, scopes=[scope])
+
+    answers = {
+        (method, path): client.call(method, path.format(app=app), None if method == "GET" else body)
+        for method, path in EVERYTHING
+    }
+
+    assert {request for request, answer in answers.items() if answer.ok} == allowed
+    refused = [answer for request, answer in answers.items() if request not in allowed]
+    assert {(each.status_code, each.json()["id"]) for each in refused} <= {(403, "forbidden")}
+
+
+def test_a_key_with_two_scopes_may_do_both(heroku: Client) -> None:
+    client = with_key(heroku, scopes=["identity", "read"])
+
+    assert client.call("GET", "/account").status_code == 200
+    assert client.call("GET", "/apps").status_code == 200
+    assert client.call("POST", "/apps").status_code == 403
+
+
+def test_how_many_requests_are_left_is_told_to_every_key(heroku: Client) -> None:
+    client = with_key(heroku, scopes=["identity"])
+
+    assert client.get("/account/rate-limits")["remaining"] > 0
+
+
+def test_a_key_is_refused_once_it_has_expired(own: Client) -> None:
+    client = with_key(own, expires_in_seconds=3600)
+    before = client.call("GET", "/account")
+    own.control("POST", "/clock", {"advance_seconds": 3601})
+
+    after = client.call("GET", "/account")
+
+    assert (before.status_code, after.status_code) == (200, 401)
+    assert after.json()["id"] == "unauthorized"
+    assert own.call("GET", "/account").status_code == 200
+
+
+def test_a_scope_that_does_not_exist_makes_no_key(heroku: Client) -> None:
+    url = f"{heroku.platform.url}/local/v1/keys"
+
+    answer = heroku.session.post(url, json={"scopes": ["admin"]}, timeout=60)
+
+    assert answer.status_code == 422
+
+
+class TestStrangers:
+    def test_an_app_of_somebody_else_is_forbidden_and_in_no_list(self, own: Client) -> None:
+        app = own.post("/apps", {"name": "not-yours"})
+        other = someone(own, "other@example.com")
+
+        answer = other.call("GET", "/apps/not-yours")
+
+        assert answer.status_code == 403
+        assert answer.json() == {
+            "id": "forbidden",
+            "message": "You do not have access to the app not-yours.",
+        }
+        assert other.get("/apps") == []
+        filtered = other.call("POST", "/filters/apps", {"in": {"id": [app["id"]]}})
+        assert filtered.json() == []
+        assert other.call("GET", "/apps/no-such-app").status_code == 404
+
+    def test_a_pipeline_without_an_app_of_theirs_is_not_found(self, own: Client) -> None:
+        line = Line(own, "staging")
+        other = someone(own, "other@example.com")
+
+        answers = [
+            other.call("GET", f"/pipelines/{line.pipeline['id']}"),
+            other.call("GET", f"/pipelines/{line.pipeline['id']}/pipeline-couplings"),
+            other.call("POST", "/pipeline-promotions", line.body()),
+        ]
+
+        assert [each.status_code for each in answers] == [404, 404, 404]
+        assert other.get("/pipelines?eq[name]=shop") == []
+        assert other.get("/pipeline-couplings") == []
+
+    def test_a_slug_of_an_app_they_cannot_see_is_forbidden(self, own: Client) -> None:
+        made = slug(own, own.post("/apps")["id"])
+        other = someone(own, "other@example.com")
+        app = other.post("/apps")["id"]
+
+        answer = other.call("POST", f"/apps/{app}/releases", {"slug": made["id"]})
+
+        assert answer.status_code == 403
+        assert answer.json()["id"] == "forbidden"
+
+    def test_what_they_make_is_theirs(self, own: Client) -> None:
+        other = someone(own, "other@example.com")
+
+        app = other.post("/apps")
+        made = sleepy(other, app["id"])
+
+        assert app["owner"]["email"] == "other@example.com"
+        assert made["user"]["email"] == "other@example.com"
+        assert own.call("GET", f"/apps/{app['id']}").status_code == 403
+
+
+class TestCollaborators:
+    def test_a_collaborator_works_on_the_app_and_on_no_other(self, own: Client) -> None:
+        shared, private = own.post("/apps")["id"], own.post("/apps")["id"]
+        other = someone(own, "other@example.com")
+        own.post(f"/apps/{shared}/collaborators", {"user": "other@example.com"})
+
+        made = sleepy(other, shared)
+
+        assert made["user"]["email"] == "other@example.com"
+        assert [each["id"] for each in other.get("/apps")] == [shared]
+        assert other.call("GET", f"/apps/{private}").status_code == 403
+
+    @pytest.mark.parametrize(
+        ("permissions", "allowed"),
+        [
+            pytest.param(["view"], [], id="view"),
+            pytest.param(["view", "deploy"], ["release", "config"], id="deploy"),
+            pytest.param(["view", "operate"], ["config", "scale"], id="operate"),
+            pytest.param(["view", "manage"], ["destroy"], id="manage"),
+        ],
+    )
+    def test_permissions_narrow_what_a_collaborator_may_do(
+        self, own: Client, permissions: list[str], allowed: list[str]
+    ) -> None:
+        app = own.post("/apps")["id"]
+        sleepy(own, app)
+        other = someone(own, "other@example.com")
+        wanted = {"account": "other@example.com", "permissions": permissions}
+        own.control("POST", f"/apps/{app}/collaborators", wanted)
+
+        tried = {
+            "release": other.call("POST", f"/apps/{app}/builds", {"source_blob": {"url": "x"}}),
+            "config": other.call("PATCH", f"/apps/{app}/config-vars", {"A": "1"}),
+            "scale": other.call("PATCH", f"/apps/{app}/formation/worker", {"quantity": 0}),
+            "destroy": other.call("DELETE", f"/apps/{app}"),
+        }
+
+        assert [name for name, answer in tried.items() if answer.status_code != 403] == allowed
+
+    def test_a_promotion_to_an_app_without_access_fails_for_that_app_only(
+        self, own: Client
+    ) -> None:
+        line = Line(own, "staging", "production")
+        sleepy(own, line.source["id"])
+        other = someone(own, "other@example.com")
+        for app in (line.source, line.targets[0]):
+            own.post(f"/apps/{app['id']}/collaborators", {"user": "other@example.com"})
+
+        one, two = line.promoted(other)
+
+        assert (one["status"], one["error_message"]) == ("succeeded", None)
+        assert (two["status"], two["error_message"]) == (
+            "failed",
+            "User does not have access to that app",
+        )
+        assert two["release"] is None
+        assert len(own.get(f"/apps/{line.targets[1]['id']}/releases")) == 2
+
+
+class TestSecondFactor:
+    @pytest.fixture
+    def guarded(self, own: Client) -> Client:
+        return someone(own, "careful@example.com", two_factor_code="123456")
+
+    def test_a_request_without_the_code_is_refused(self, guarded: Client) -> None:
+        answer = guarded.call("GET", "/apps")
+
+        assert answer.status_code == 403
+        assert answer.json()["id"] == "two_factor"
+        assert guarded.get("/account")["two_factor_authentication"] is True
+
+    @pytest.mark.parametrize(
+        ("code", "status", "id"),
+        [
+            pytest.param("123456", 201, None, id="right"),
+            pytest.param("654321", 403, "invalid_two_factor_code", id="wrong"),
+        ],
+    )
+    def test_the_code_is_checked(
+        self, guarded: Client, code: str, status: int, id: str | None
+    ) -> None:
+        answer = guarded.call("POST", "/apps", Heroku_Two_Factor_Code=code)
+
+        assert answer.status_code == status
+        assert (answer.json()["id"] == id) is (id is not None)
+
+    def test_an_app_can_be_authorized_beforehand(self, guarded: Client) -> None:
+        app = guarded.call("POST", "/apps", Heroku_Two_Factor_Code="123456").json()["id"]
+        assert guarded.call("GET", f"/apps/{app}").status_code == 403
+        path = f"/apps/{app}/pre-authorizations"  # Heroku's schema does not know it
+
+        unjudged = replace(guarded, judge=None)
+        answer = unjudged.call("PUT", path, Heroku_Two_Factor_Code="123456")
+
+        assert (answer.status_code, answer.json()) == (200, {})
+        assert guarded.call("GET", f"/apps/{app}").status_code == 200
+        assert guarded.call("GET", "/apps").status_code == 403
+
+    def test_it_can_be_switched_off(self, guarded: Client) -> None:
+        guarded.control("PATCH", "/accounts/careful@example.com", {"two_factor_code": None})
+
+        assert guarded.call("GET", "/apps").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("options", "status"),
+    [
+        pytest.param({}, 200, id="global key"),
+        pytest.param({"scopes": ["write-protected"]}, 401, id="narrower key"),
+        pytest.param({"account": "other@example.com"}, 403, id="account without access"),
+    ],
+)
+def test_git_takes_global_keys_of_accounts_with_access(
+    own: Client, options: dict[str, Any], status: int
+) -> None:
+    own.control("POST", "/accounts", {"email": "other@example.com"})
+    app = own.post("/apps")
+    key = own.control("POST", "/keys", options)["key"]
+    basic = base64.b64encode(f"heroku:{key}".encode()).decode()
+
+    answer = own.session.get(
+        f"{app['git_url']}/info/refs?service=git-receive-pack",
+        headers={"Authorization": f"Basic {basic}"},
+        timeout=60,
+    )
+
+    assert answer.status_code == status
