@@ -40,6 +40,10 @@ def main() -> int:
     except BenchFailed as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 1
+    if _load() > (os.cpu_count() or 1):
+        print(
+            f"\nThe machine was busy (load {_load():.1f}): other work is in all of these numbers."
+        )
     if wanted.json:
         document = json.dumps(_document(wanted.quick, parts), indent=2)
         Path(wanted.json).write_text(document + "\n")
@@ -67,6 +71,11 @@ def _measure(name: str, size: Size) -> Part:
             return Part(name, name.capitalize(), skipped=str(reason))
 
 
+def _load() -> float:
+    """Give how many processes wanted a processor over the last five minutes."""
+    return os.getloadavg()[1]
+
+
 def _document(quick: bool, parts: list[Part]) -> dict[str, Any]:
     return {
         "schema": "accelerator.bench/1",
@@ -75,6 +84,7 @@ def _document(quick: bool, parts: list[Part]) -> dict[str, Any]:
             "system": platform.system(),
             "processor": platform.machine(),
             "processors": os.cpu_count(),
+            "load": _load(),
             "python": platform.python_version(),
         },
         "parts": [part.document() for part in parts],
