@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.contract.localheroku.platform_fixture import SERVER, WEB, Client, eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SERVE = WEB.removeprefix("web: ").strip()
 DAY = 86400

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.contract.localheroku.platform_fixture import Client, heroku, judges, own, platform
 from tests.contract.localheroku.rules import someone, with_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 __all__ = ["heroku", "judges", "own", "platform"]
 
