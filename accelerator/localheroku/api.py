@@ -7,6 +7,7 @@ import inspect
 import json
 import logging
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -92,12 +93,27 @@ class Api:
             allowed=route.permissions,
             admission=self._admission,
         )
+        await self._check_match(request, call)
+        return _conditional(request, await self._rendered(request, route, call))
+
+    async def _rendered(self, request: Request, route: Route, call: Call) -> Response:
         answer = route.handler(call)
         if inspect.isawaitable(answer):
             answer = await answer
         if isinstance(answer, Listing):
             answer = _page(answer, request)
-        return _conditional(request, render(answer.body, answer.status, answer.headers))
+        return render(answer.body, answer.status, answer.headers)
+
+    async def _check_match(self, request: Request, call: Call) -> None:
+        """Refuse a change to something that is not as the client saw it last."""
+        seen = request.headers.get("if-match", "*")
+        found = self._routes.find("GET", _segments(request))
+        if request.method in {"GET", "HEAD"} or seen == "*" or found is None:
+            return
+        route, params = found
+        call = replace(call, params=params, body={}, allowed=route.permissions)
+        if seen != _etag(await self._rendered(request, route, call)):
+            raise Refused(412, "precondition_failed", "The resource has changed since.")
 
 
 def render(body: Any, status: int, headers: Mapping[str, str] | None = None) -> Response:
@@ -135,10 +151,14 @@ def _page(listing: Listing, request: Request) -> Answer:
     return Answer([listing.shape(each) for each in page.items], page.status, page.headers)
 
 
+def _etag(response: Response) -> str:
+    return f'"{hashlib.sha256(bytes(response.body)).hexdigest()[:32]}"'
+
+
 def _conditional(request: Request, response: Response) -> Response:
     if request.method != "GET":
         return response
-    etag = f'"{hashlib.sha256(bytes(response.body)).hexdigest()[:32]}"'
+    etag = _etag(response)
     response.headers["ETag"] = etag
     if request.headers.get("if-none-match") not in {etag, f"W/{etag}"}:
         return response

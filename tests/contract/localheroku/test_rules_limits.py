@@ -1,4 +1,4 @@
-"""Limits: API requests of an account, git operations on an app; and warnings."""
+"""Limits of an account and of an app; warnings; changes to what a client has seen."""
 
 from __future__ import annotations
 
@@ -112,3 +112,23 @@ def test_a_warning_comes_with_every_answer_until_it_is_withdrawn(own: Client) ->
 
     assert [each.headers["Warning-Message"] for each in warned] == ["The stack is old."] * 2
     assert "Warning-Message" not in after.headers
+
+
+class TestIfMatch:
+    def test_a_change_to_what_the_client_saw_is_made(self, heroku: Client) -> None:
+        app = heroku.post("/apps")["id"]
+        seen = heroku.call("GET", f"/apps/{app}/config-vars").headers["ETag"]
+
+        answer = heroku.call("PATCH", f"/apps/{app}/config-vars", {"A": "1"}, If_Match=seen)
+
+        assert (answer.status_code, answer.json()) == (200, {"A": "1"})
+
+    def test_a_change_to_what_has_changed_since_is_refused(self, heroku: Client) -> None:
+        app = heroku.post("/apps")["id"]
+        seen = heroku.call("GET", f"/apps/{app}/config-vars").headers["ETag"]
+        heroku.patch(f"/apps/{app}/config-vars", {"A": "1"})
+
+        answer = heroku.call("PATCH", f"/apps/{app}/config-vars", {"A": "2"}, If_Match=seen)
+
+        assert answer.status_code == 412
+        assert heroku.get(f"/apps/{app}/config-vars") == {"A": "1"}
