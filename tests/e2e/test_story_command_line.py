@@ -1,0 +1,126 @@
+"""The command line as a finished tool: help, completion, settings, light to start."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.commands import Command, base_environment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SUBCOMMANDS = ("prepare", "deploy", "ship", "config", "local", "demo", "completion")
+HEAVY = {"git", "heroku3", "requests", "rich", "starlette", "uvicorn"}
+
+
+@pytest.fixture
+def bare(program: Path, tmp_path: Path) -> Command:
+    """The command where there is no platform, no key and no repository."""
+    return Command(program, tmp_path, base_environment(tmp_path))
+
+
+def test_help_lists_every_command(bare: Command) -> None:
+    result = bare("--help")
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    for name in SUBCOMMANDS:
+        assert f"\n  {name} " in result.stdout
+
+
+@pytest.mark.parametrize("name", SUBCOMMANDS)
+def test_every_command_has_help(name: str, bare: Command) -> None:
+    result = bare(name, "--help")
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith(f"Usage: accelerator {name}")
+    assert bare(name, "-h").stdout == result.stdout
+
+
+def test_help_imports_nothing_heavy(program: Path, bare: Command) -> None:
+    python = program.with_name("python")
+
+    done = subprocess.run(
+        [python, "-X", "importtime", program, "--help"],
+        env=dict(bare.environment),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert {"click", "accelerator.cli"} <= imported
+    assert {name.partition(".")[0] for name in imported} & HEAVY == set()
+
+
+def test_a_mistyped_command_names_the_nearest_one(bare: Command) -> None:
+    result = bare("depoly", "--json")
+
+    assert result.exit_code == 2
+    assert "Did you mean `deploy`?" in result.stderr
+    assert result.document["error"]["code"] == "usage"
+
+
+def test_version_is_printed(bare: Command) -> None:
+    result = bare("--version")
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith("accelerator, version ")
+
+
+def test_config_says_every_value_and_where_it_came_from(bare: Command) -> None:
+    (bare.directory / "accelerator.toml").write_text('[prepare]\napps = ["foo-prepare"]\n')
+    env = {"ACCELERATOR_ON_MISS": "fail", "HEROKU_API_KEY": "HRKU-secret"}
+    bare.keep_secret("HRKU-secret")
+
+    result = bare("config", "--json", env=env)
+
+    assert result.exit_code == 0
+    rows = {row["name"]: (row["value"], row["source"]) for row in result.document["settings"]}
+    assert "foo-prepare" in json.dumps(rows["prepare.apps"][0])
+    assert "accelerator.toml" in rows["prepare.apps"][1]
+    assert rows["on_miss"][0] == "fail"
+    assert "ACCELERATOR_ON_MISS" in rows["on_miss"][1]
+    assert rows["rollback"][1] == "default"
+
+
+def test_config_reports_all_problems_at_once(bare: Command) -> None:
+    (bare.directory / "accelerator.toml").write_text("on_mis = 'fail'\nlock = 'perhaps'\n")
+
+    result = bare("config", "--json")
+
+    assert result.exit_code == 2
+    message = result.document["error"]["message"]
+    assert "on_miss" in message
+    assert "perhaps" in message
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_a_script_for_the_shell(shell: str, bare: Command) -> None:
+    result = bare("completion", shell)
+
+    assert result.exit_code == 0
+    assert f"_ACCELERATOR_COMPLETE={shell}_complete" in result.stdout
+
+
+def test_bash_completes_commands_with_that_script(bare: Command) -> None:
+    bash = shutil.which("bash")
+    if bash is None:
+        pytest.skip("there is no bash here")
+    script = bare("completion", "bash").stdout
+    ask = "COMP_WORDS=(accelerator de); COMP_CWORD=1; _accelerator_completion accelerator"
+    path = f"{bare.program.parent}:{bare.environment['PATH']}"
+
+    done = subprocess.run(
+        [bash, "--norc", "-c", f'{script}\n{ask}; echo "${{COMPREPLY[@]}}"'],
+        env={**bare.environment, "PATH": path},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.stdout.split() == ["deploy", "demo"]
