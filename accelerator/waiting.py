@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 Seen = TypeVar("Seen")
 
-FIRST_PAUSE = 0.25
+FIRST_PAUSE = 0.15
+GROWTH = 1.3
 LONGEST_PAUSE = 2.0
 
 
@@ -119,14 +120,18 @@ def wait_for(
     deadline: Deadline,
     slower: Callable[[], float] = lambda: 1.0,
     wake: Event | None = None,
+    first: Seen | None = None,
 ) -> Seen:
-    """Look until `is_done`; pauses grow 0.25, 0.38, 0.56 … 2 s, times `slower()`.
+    """Look until `is_done`; pauses grow 0.15, 0.2, 0.25 … 2 s, times `slower()`.
+
+    `first` is what an earlier answer said already, in place of the first look.
 
     Setting `wake` ends a pause early, and the next ones are short again: something happened, the
     state is about to change. Raises `StillPending` with what was seen last when the deadline would
     pass during a pause.
     """
     pauses = _Pauses(deadline.clock, wake)
+    known = [] if first is None else [first]
 
     def gave_up(state: RetryCallState) -> Seen:
         raise StillPending(state.outcome.result() if state.outcome else None)
@@ -138,7 +143,7 @@ def wait_for(
         wait=lambda _: pauses.next() * slower(),
         stop=lambda state: state.upcoming_sleep >= deadline.remaining,
     )
-    return retrying(look)
+    return retrying(lambda: known.pop() if known else look())
 
 
 class _Pauses:
@@ -149,7 +154,7 @@ class _Pauses:
 
     def next(self) -> float:
         self._count += 1
-        return min(LONGEST_PAUSE, FIRST_PAUSE * 1.5 ** (self._count - 1))
+        return min(LONGEST_PAUSE, FIRST_PAUSE * GROWTH ** (self._count - 1))
 
     def sleep(self, seconds: float) -> None:
         if self._wake is None:

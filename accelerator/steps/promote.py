@@ -44,6 +44,7 @@ def promote(
 def _follow(run: Run, promotion: Promotion, names: dict[str, str]) -> tuple[PromotionTarget, ...]:
     deadline = run.deadline.within(run.waits.promotion)
     logs = Logs(run, deadline)
+    nothing_yet: tuple[PromotionTarget, ...] = ()
     try:
         ends = wait_for(
             _looking(run, promotion, names, logs),
@@ -51,6 +52,7 @@ def _follow(run: Run, promotion: Promotion, names: dict[str, str]) -> tuple[Prom
             deadline,
             run.heroku.pace,
             logs.wake,
+            nothing_yet if promotion.status == "pending" else None,
         )
     except StillPending:
         raise OutcomeUnknown(
