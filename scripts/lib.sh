@@ -16,6 +16,8 @@ make_environment() {
     [ -x .venv/bin/python ] || { echo "Creating .venv" >&2; "$python" -m venv .venv; }
     echo "Installing accelerator[$extra] into .venv" >&2
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[$extra]"
+    # Where PYTHONDONTWRITEBYTECODE is set, every start would compile our modules again.
+    .venv/bin/python -m compileall -q accelerator
     touch "$stamp"
   fi
   PATH=$PWD/.venv/bin:$PATH
