@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from starlette.requests import Request
 
@@ -90,3 +91,27 @@ def output(backend: Process) -> asyncio.StreamReader:
     if backend.stdout is None:
         raise GitFailed("the backend has no output")
     return backend.stdout
+
+
+async def archive(repository: Path, commit: str, objects: Mapping[str, str], to: Path) -> None:
+    """Write the tree of `commit` to `to` as a tar, exactly as committed."""
+    command = ["git", f"--git-dir={repository}", "archive", "--format=tar", f"--output={to}"]
+    git = await asyncio.create_subprocess_exec(
+        *command,
+        commit,
+        env=environment() | dict(objects),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, errors = await git.communicate()
+    if git.returncode != 0:
+        raise GitFailed(errors.decode(errors="replace").strip())
+
+
+async def is_whole(repository: Path, commit: str, objects: Mapping[str, str]) -> bool:
+    """Tell whether every ancestor of the pushed commit is here: a shallow clone lacks some."""
+    git = await asyncio.create_subprocess_exec(
+        *("git", f"--git-dir={repository}", "rev-list", "--quiet", commit, "--not", "--all"),
+        env=environment() | dict(objects),
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    return await git.wait() == 0

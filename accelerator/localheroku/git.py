@@ -233,7 +233,7 @@ class GitBridge:
         return True
 
     async def _build(self, push: Push) -> bool:
-        if not await _is_whole(self.directory_of(push.app_id), push):
+        if not await backends.is_whole(self.directory_of(push.app_id), push.new, push.objects):
             push.write(_UNSHALLOW)
             # git itself refuses this ref after the hook, in its own words.
             return True
@@ -261,30 +261,6 @@ class GitBridge:
             command = shlex.join([sys.executable, "-I", "-S", hook.__file__, name])
             (hooks / name).write_text(f"#!/bin/sh\nexec {command}\n")
             (hooks / name).chmod(0o755)
-
-
-async def archive(repository: Path, commit: str, objects: Mapping[str, str], to: Path) -> None:
-    """Write the tree of `commit` to `to` as a tar, exactly as committed."""
-    command = ["git", f"--git-dir={repository}", "archive", "--format=tar", f"--output={to}"]
-    git = await asyncio.create_subprocess_exec(
-        *command,
-        commit,
-        env=backends.environment() | dict(objects),
-        stderr=asyncio.subprocess.PIPE,
-    )
-    _, errors = await git.communicate()
-    if git.returncode != 0:
-        raise backends.GitFailed(errors.decode(errors="replace").strip())
-
-
-async def _is_whole(repository: Path, push: Push) -> bool:
-    """Tell whether every ancestor of the pushed commit is here: a shallow clone lacks some."""
-    git = await asyncio.create_subprocess_exec(
-        *("git", f"--git-dir={repository}", "rev-list", "--quiet", push.new, "--not", "--all"),
-        env=backends.environment() | dict(push.objects),
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    return await git.wait() == 0
 
 
 async def _queued(lines: asyncio.Queue[bytes | None]) -> AsyncIterator[bytes]:

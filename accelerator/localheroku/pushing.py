@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from accelerator.localheroku.git import Push, archive
+from accelerator.localheroku.backends import archive
 from accelerator.localheroku.state.objects import Build, SourceBlob
 
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from accelerator.localheroku.engine import Engine
+    from accelerator.localheroku.git import Push
     from accelerator.localheroku.state.objects import App, Release
 
 

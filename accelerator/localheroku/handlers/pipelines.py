@@ -25,6 +25,10 @@ def create(call: Call) -> Answer:
     kind = optional_text(call.body, "owner.type") or "user"
     if kind not in {"user", "team"}:
         raise invalid("Param owner.type must be user or team.")
+    if kind == "team":
+        raise missing("team")
+    if owner != call.account.id:
+        raise invalid("A pipeline is owned by the account that makes it.")
     generation = optional_text(call.body, "generation.name") or "cedar"
     name = text(call.body, "name")
     made = pipelines.create_pipeline(call.state, name, (owner, kind), generation)

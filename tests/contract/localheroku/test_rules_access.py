@@ -1,15 +1,18 @@
-"""Keys with scopes and an end, second accounts and their permissions, second factors."""
+"""Keys with scopes and an end, second accounts and their permissions."""
 
 from __future__ import annotations
 
 import base64
-from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.contract.localheroku.platform_fixture import Client, heroku, judges, own, platform
 from tests.contract.localheroku.rules import Line, sleepy, slug, someone, with_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 __all__ = ["heroku", "judges", "own", "platform"]
 READ_APP, WRITE_APP = ("GET", "/apps/{app}"), ("POST", "/apps/{app}/releases")
@@ -191,51 +194,6 @@ class TestCollaborators:
         assert len(own.get(f"/apps/{line.targets[1]['id']}/releases")) == 2
 
 
-class TestSecondFactor:
-    @pytest.fixture
-    def guarded(self, own: Client) -> Client:
-        return someone(own, "careful@example.com", two_factor_code="123456")
-
-    def test_a_request_without_the_code_is_refused(self, guarded: Client) -> None:
-        answer = guarded.call("GET", "/apps")
-
-        assert answer.status_code == 403
-        assert answer.json()["id"] == "two_factor"
-        assert guarded.get("/account")["two_factor_authentication"] is True
-
-    @pytest.mark.parametrize(
-        ("code", "status", "id"),
-        [
-            pytest.param("123456", 201, None, id="right"),
-            pytest.param("654321", 403, "invalid_two_factor_code", id="wrong"),
-        ],
-    )
-    def test_the_code_is_checked(
-        self, guarded: Client, code: str, status: int, id: str | None
-    ) -> None:
-        answer = guarded.call("POST", "/apps", Heroku_Two_Factor_Code=code)
-
-        assert answer.status_code == status
-        assert (answer.json()["id"] == id) is (id is not None)
-
-    def test_an_app_can_be_authorized_beforehand(self, guarded: Client) -> None:
-        app = guarded.call("POST", "/apps", Heroku_Two_Factor_Code="123456").json()["id"]
-        assert guarded.call("GET", f"/apps/{app}").status_code == 403
-        path = f"/apps/{app}/pre-authorizations"  # Heroku's schema does not know it
-
-        unjudged = replace(guarded, judge=None)
-        answer = unjudged.call("PUT", path, Heroku_Two_Factor_Code="123456")
-
-        assert (answer.status_code, answer.json()) == (200, {})
-        assert guarded.call("GET", f"/apps/{app}").status_code == 200
-        assert guarded.call("GET", "/apps").status_code == 403
-
-    def test_it_can_be_switched_off(self, guarded: Client) -> None:
-        guarded.control("PATCH", "/accounts/careful@example.com", {"two_factor_code": None})
-
-        assert guarded.call("GET", "/apps").status_code == 200
-
-
 @pytest.mark.parametrize(
     ("options", "status"),
     [
@@ -257,5 +215,44 @@ def test_git_takes_global_keys_of_accounts_with_access(
         headers={"Authorization": f"Basic {basic}"},
         timeout=60,
     )
+
+    assert answer.status_code == status
+
+
+@pytest.mark.git
+def test_a_push_belongs_to_who_pushed(own: Client, git: Callable[..., Any], tmp_path: Path) -> None:
+    app = own.post("/apps")
+    other = someone(own, "other@example.com")
+    own.post(f"/apps/{app['id']}/collaborators", {"user": "other@example.com"})
+    files = {"Procfile": "worker: sleep 600\n", "requirements.txt": ""}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    for step in (("init", "-q", "-b", "main"), ("add", *files), ("commit", "-q", "-m", "Begin")):
+        git(*step, cwd=tmp_path)
+
+    url = app["git_url"].replace("://", f"://heroku:{other.key}@")
+    result = git("push", url, "HEAD:main", cwd=tmp_path)
+
+    assert result.returncode == 0, result.stderr
+    (build,) = own.get(f"/apps/{app['id']}/builds")
+    made = own.get(f"/apps/{app['id']}/releases/{build['release']['id']}")
+    assert {build["user"]["email"], made["user"]["email"]} == {"other@example.com"}
+
+
+@pytest.mark.parametrize(
+    ("owner", "status"),
+    [
+        pytest.param({"id": "{me}", "type": "user"}, 201, id="the account itself"),
+        pytest.param({"id": "{other}", "type": "user"}, 422, id="somebody else"),
+        pytest.param({"id": "{me}", "type": "team"}, 404, id="a team"),
+    ],
+)
+def test_a_pipeline_is_owned_by_who_makes_it(
+    own: Client, owner: dict[str, str], status: int
+) -> None:
+    other = someone(own, "other@example.com").get("/account")["id"]
+    id = owner["id"].format(me=own.get("/account")["id"], other=other)
+
+    answer = own.call("POST", "/pipelines", {"name": "shop", "owner": {**owner, "id": id}})
 
     assert answer.status_code == status
