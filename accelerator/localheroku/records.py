@@ -28,7 +28,8 @@ def restore(text: str) -> Any:
     """Return the object that was written down; fields it did not have yet get their default."""
     try:
         name, fields = json.loads(text)
-        return _typed(getattr(objects, name), fields)
+        kind = getattr(objects, name)
+        return _typed(kind, _checked(fields, dataclasses.is_dataclass(kind)))
     except (ValueError, TypeError, KeyError, AttributeError) as problem:
         raise Unreadable(f"{text[:60]}: {problem}") from None
 

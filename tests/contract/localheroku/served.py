@@ -53,7 +53,7 @@ class Served:
         self._end(signal.SIGTERM)
 
     def restart(self) -> Client:
-        """Kill the platform and start another one on its directory and port."""
+        """Kill the platform, if it still runs, and start another on its directory and port."""
         self.kill()
         self.port = int(self.told["url"].rpartition(":")[2])
         return self.start()

@@ -43,14 +43,17 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
         hints = typing.get_type_hints(kind)
         names = [each.name for each in dataclasses.fields(kind)]
         return st.builds(kind, **{name: values(hints[name]) for name in names})
-    origin, parts = get_origin(kind), get_args(kind)
+    return composed(get_origin(kind), get_args(kind))
+
+
+def composed(origin: Any, parts: tuple[Any, ...]) -> st.SearchStrategy[Any]:
     if origin in {Union, UnionType}:
         return st.one_of([values(part) for part in parts])
     if origin is dict:
         return st.dictionaries(values(parts[0]), values(parts[1]), max_size=3)
     if origin is tuple and parts[1:] != (Ellipsis,):
         return st.tuples(*(values(part) for part in parts))
-    assert origin in {list, tuple}, f"no values for {kind}"
+    assert origin in {list, tuple}, f"no values for {origin}"
     return st.lists(values(parts[0]), max_size=3).map(origin)
 
 
