@@ -276,6 +276,16 @@ def test_a_live_target_is_verified_and_the_others_get_the_artifact() -> None:
     ]
 
 
+def test_a_live_target_needs_nothing_prepared() -> None:
+    live = scene(None, make_app("shop", "good"))
+
+    report = live.deploy()
+
+    assert (report.route, report.source) == (Route.LIVE, None)
+    assert report.targets[0].status == "unchanged"
+    assert live.writes() == []
+
+
 def test_targets_outside_the_pipeline_get_the_same_artifact_by_release() -> None:
     outside = make_app("blog", "old", coupling=make_coupling("blog", "another"))
     mixed = scene("good", make_app("shop", "old"), outside)

@@ -110,7 +110,7 @@ def test_without_tests_none_are_said_to_have_run(scene: Scene) -> None:
 
 
 def test_failing_tests_cancel_the_build_and_release_nothing(scene: Scene) -> None:
-    scene.app("shop-prepare").build_statuses = ["pending"] * 1000
+    scene.app("shop-prepare").build_statuses = ["pending"] * 12
     building = Event()
     scene.stage.heroku.before["builds.fetch shop-prepare shop-prepare-build"] = building.set
 

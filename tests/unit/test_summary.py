@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from accelerator.errors import BuildFailed
 from accelerator.events import StepFinished
 from accelerator.heroku import Usage
 from accelerator.models import Reason, Route
@@ -186,6 +187,21 @@ def test_tests_that_were_not_run_are_told_in_words() -> None:
 )
 def test_a_preparation_is_one_line(report: PrepareReport, expected: str) -> None:
     assert render_prepare(report, Outcome()).splitlines()[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("app", "expected"),
+    [
+        pytest.param("shop-prepare", "shop-prepare", id="on an app"),
+        pytest.param("", "any app", id="before the app was known"),
+    ],
+)
+def test_a_preparation_that_failed_does_not_say_it_is_prepared(app: str, expected: str) -> None:
+    failed = Outcome(error=BuildFailed("shop-prepare", "b1"))
+
+    text = render_prepare(PrepareReport(app, COMMIT), failed)
+
+    assert text.startswith(f"{SHORT} is not prepared on {expected}")
 
 
 def test_settings_are_a_table_with_their_sources() -> None:
