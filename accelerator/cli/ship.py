@@ -67,11 +67,17 @@ def _make_order(session: Session, report: ShipReport, flags: dict[str, Any]) -> 
     stages = tuple((name, resolve_targets(run, prepare_app, (name,))) for name in targets)
 
     def start_tests() -> TestCommand:
-        hidden = {session.settings.key_env, "HEROKU_API_KEY"}
-        environment = {k: v for k, v in session.environment.items() if k not in hidden}
+        environment = _without_keys(session)
         return TestCommand(flags["test"], session.invocation.directory, environment, session.events)
 
     def prepare(prepared: PrepareReport) -> PrepareReport:
         return preparation(run, commit, prepared)
 
     return step.ShipOrder(stages, deploy, start_tests if flags["test"] else None, prepare)
+
+
+def _without_keys(session: Session) -> dict[str, str]:
+    """Give the environment without any API key: by its name, and by its value under any name."""
+    settings, key = session.settings, session.key.reveal()
+    names = {"HEROKU_API_KEY", *map(settings.key_env_of, (None, *settings.stages))}
+    return {k: v for k, v in session.environment.items() if k not in names and key not in v}
