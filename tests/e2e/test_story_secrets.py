@@ -55,7 +55,8 @@ def test_the_loudest_run_shows_no_secret_anywhere(
     prepared.check(0)
     deployed.check(0)
     assert "GET /apps/" in deployed.stderr
-    assert any("push" in line for line in processes.seen) is (strategy == "git")
+    pushed = any(f"/{pipeline.prepare.name}.git" in line for line in processes.seen)
+    assert pushed is (strategy == "git")
     assert_clean(processes.seen, run.secrets - {SIGNED_PATH})
     files = [path for path in repo.directory.rglob("*") if path.is_file()]
     assert repo.directory / ".git" / "config" in files

@@ -64,11 +64,10 @@ def interval(document: dict[str, Any], name: str) -> tuple[datetime, datetime]:
 
 
 def test_tests_run_beside_the_build_and_then_every_stage_is_promoted(
-    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command, tmp_path: Path
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
 ) -> None:
     commit = repo.commit()
-    seen = shlex.quote(str(tmp_path / "environment"))
-    what = ("--test", f"env > {seen}; sleep 0.5; echo all good", "--smoke", "/health {commit}")
+    what = ("--test", "sleep 0.5; echo all good", "--smoke", "/health {commit}")
 
     with heroku.watching() as journal:
         result = run("ship", *what, "--from", pipeline.prepare.name, *STAGES, "--json")
@@ -84,9 +83,26 @@ def test_tests_run_beside_the_build_and_then_every_stage_is_promoted(
     assert [app.slug_id for app in pipeline.targets] == [pipeline.prepare.slug_id] * 2
     assert [app.builds for app in pipeline.targets] == [[], []]
     assert pipeline.production.ask().text.startswith(commit)
-    environment = (tmp_path / "environment").read_text()
+
+
+def test_no_key_is_in_the_environment_of_the_tests(
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command, tmp_path: Path
+) -> None:
+    repo.commit()
+    seen = tmp_path / "environment"
+    (repo.directory / "accelerator.toml").write_text('[stages.staging]\nkey_env = "STAGING_KEY"\n')
+    env = {"STAGING_KEY": "HRKU-of-staging", "COPY": f"Bearer {heroku.key}", "HARMLESS": "yes"}
+    test = f"env > {shlex.quote(str(seen))}; false"
+
+    result = run("ship", "--test", test, "--from", pipeline.prepare.name, *STAGES, env=env)
+
+    assert result.exit_code == 13
+    environment = seen.read_text()
+    assert "HARMLESS=yes" in environment
     assert "HEROKU_HOST=" in environment
+    assert "HEROKU_API_KEY=" not in environment
     assert heroku.key not in environment
+    assert "HRKU-of-staging" not in environment
 
 
 def test_failing_tests_cancel_the_build_and_release_nothing(
