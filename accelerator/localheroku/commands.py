@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import os
 import selectors
 import subprocess
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LOOK_AGAIN_SECONDS = 0.05
+_BUSY_SECONDS = 10.0
 
 
 class Cancelled(Exception):
@@ -45,15 +47,7 @@ class Shell:
 
         Whatever it leaves running is killed. Raises `Cancelled` or `TooLong`.
         """
-        process = subprocess.Popen(
-            command,
-            cwd=self.directory,
-            env=dict(self.environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        process = self._start(command)
         watched = self.keeper.watching(process.pid) if self.keeper else nullcontext()
         lines = Lines(write or self.write)
         try:
@@ -65,6 +59,29 @@ class Shell:
         finally:
             lines.close()
         return process.returncode
+
+    def _start(self, command: Sequence[str | Path]) -> subprocess.Popen[bytes]:
+        """Start a command that may have been written just now.
+
+        A child that another thread is starting has our open files until it runs its own program;
+        while it holds one that was open for writing, the system refuses to run that file.
+        """
+        patience = time.monotonic() + _BUSY_SECONDS
+        while True:
+            try:
+                return subprocess.Popen(
+                    command,
+                    cwd=self.directory,
+                    env=dict(self.environment),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+            except OSError as problem:
+                if problem.errno != errno.ETXTBSY or time.monotonic() > patience:
+                    raise
+            time.sleep(_LOOK_AGAIN_SECONDS / 5)
 
     def capture(self, command: Sequence[str | Path]) -> tuple[int, str]:
         """Run `command` and return its exit status and its output."""

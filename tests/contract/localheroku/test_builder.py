@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from conftest import Builds
 
 from accelerator.localheroku import cache
+from accelerator.localheroku.commands import Shell
 from accelerator.localheroku.packs import default_process_types
 
 Git = Callable[..., subprocess.CompletedProcess[str]]
@@ -437,3 +438,17 @@ def test_a_slugignore_works_before_the_buildpack(builds: Builds) -> None:
 )
 def test_default_process_types_are_read(text: str, types: dict[str, str]) -> None:
     assert default_process_types(text) == types
+
+
+def test_a_script_that_another_thread_still_holds_open_is_run_a_little_later(
+    builds: Builds,
+) -> None:
+    script = builds.write_tree(builds.directory, {"script": "#!/bin/sh\necho ran\n"}) / "script"
+    lines: list[str] = []
+    shell = Shell(builds.directory, {}, lines.append, threading.Event(), float("inf"), None)
+    held = script.open("a")
+    threading.Timer(0.2, held.close).start()
+
+    status = shell.run([script])
+
+    assert (status, lines) == (0, ["ran\n"])
