@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 import uuid
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from accelerator.localheroku.gitweb import GitWeb, is_git_path
 from accelerator.localheroku.journal import Entry, Journal
 from accelerator.localheroku.limits import Buckets
 from accelerator.localheroku.problems import NotKept
+from accelerator.localheroku.recording import recorder
 from accelerator.localheroku.storage import Storage
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ class Application:
         self.journal = Journal()
         self.faults = Faults()
         self.latency_seconds = 0.0
+        self._recorder = recorder(os.environ)
         self._engine = engine
         self.api = Api(engine, self.buckets)
         self.git = GitWeb(engine)
@@ -108,6 +111,8 @@ class Application:
             return await self.git.handle(request)
         if registry.is_registry_path(path):
             return registry.answer(request)
+        if self._recorder is not None:
+            return await self._recorder.run(request, self.api.handle)
         return await self.api.handle(request)
 
 
