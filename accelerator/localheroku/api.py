@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from accelerator.localheroku.limits import Buckets
 
 _ACCEPT = re.compile(r"application/vnd\.heroku\+json\s*;\s*version=3(\.[a-z0-9.-]+)?", re.I)
+# NUL and lone surrogates: valid in JSON, but in no database, environment or UTF-8 text.
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _MOST_BODY = 10 * 1024 * 1024
 _JSON = "application/json; charset=utf-8"
 _LOG = logging.getLogger(__name__)
@@ -142,7 +144,23 @@ async def _body(request: Request) -> Mapping[str, Any]:
         raise Refused(400, "bad_request", "Unable to parse the JSON in the request body.") from None
     if not isinstance(parsed, dict):
         raise Refused(400, "bad_request", "The request body must be a JSON object.")
+    if not _is_text(parsed):
+        raise Refused(400, "bad_request", "The request body holds characters that are no text.")
     return parsed
+
+
+def _is_text(parsed: Any) -> bool:
+    """Say whether all strings can be stored, sent and given to a process."""
+    rest = [parsed]
+    while rest:
+        value = rest.pop()
+        if isinstance(value, dict):
+            rest += [*value, *value.values()]
+        elif isinstance(value, list):
+            rest += value
+        elif isinstance(value, str) and _NO_TEXT.search(value):
+            return False
+    return True
 
 
 def _page(listing: Listing, request: Request) -> Answer:

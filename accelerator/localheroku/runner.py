@@ -146,7 +146,8 @@ class Runner:
         loop, keeper = asyncio.get_running_loop(), self.keeper
         try:
             home, child = await asyncio.to_thread(self._spawn, order, process)
-        except (OSError, archives.UnsafeArchive) as error:
+        except (OSError, ValueError, archives.UnsafeArchive) as error:
+            # A value error: a command or variable that no process can be given.
             loop.call_soon(on_line, f"cannot start: {error}")
             loop.call_soon(process._has_ended, 1)
             return process
