@@ -99,7 +99,8 @@ class Deployer:
         build = client.start_build(self._name, FILES)
         self.known.builds[(self._name, build["id"])] = False
         done = client.finished_build(self._name, build["id"])
-        assert done["status"] == "succeeded", done
+        output = client.session.get(done["output_stream_url"], timeout=60).text
+        assert done["status"] == "succeeded", output
         self.known.builds[(self._name, build["id"])] = True
         release = client.get(f"/apps/{self._name}/releases/{done['release']['id']}")
         self._note_release(self._name, release)
