@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import gzip
 import socket
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,7 +24,7 @@ from accelerator.waiting import Deadline
 from tests.unit.fakes import COMMIT, FakeClock, Stage, make_stage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -235,11 +236,33 @@ def test_a_refused_connection_is_a_flaw(soon: Deadline) -> None:
     assert answer.flaw == "did not answer (ConnectionError)"
 
 
-def test_a_site_that_says_nothing_is_not_waited_for_past_the_deadline() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        deadline = Deadline.after(FakeClock(), 0.1)
+@contextmanager
+def scripted(script: Callable[[socket.socket], None]) -> Iterator[str]:
+    """Serve one visitor by a script of what to send once the request is in; gives the URL."""
 
-        answer = ask(f"http://127.0.0.1:{silent.getsockname()[1]}/", None, None, deadline)
+    def serve(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection, suppress(ConnectionError):
+            connection.recv(4096)
+            script(connection)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        serving = Thread(target=serve, args=(server,))
+        serving.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+        serving.join()
+
+
+def test_a_site_that_says_nothing_is_not_waited_for_past_the_deadline() -> None:
+    has_left = Event()
+
+    def answer_late(connection: socket.socket) -> None:
+        has_left.wait(3)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    with scripted(answer_late) as url:
+        answer = ask(url, None, None, Deadline.after(FakeClock(), 0.1))
+        has_left.set()
 
     assert answer.flaw == "did not answer (ReadTimeout)"
 
@@ -248,22 +271,28 @@ def test_a_body_that_drips_is_left_at_the_deadline() -> None:
     clock = FakeClock()
     deadline = Deadline.after(clock, 60)
 
-    def drip(server: socket.socket) -> None:
-        connection, _ = server.accept()
-        with connection:
-            connection.recv(4096)
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n")
-            clock.pass_seconds(61)
-            connection.sendall(b"W")
-            connection.recv(1)  # until the visitor has gone
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n")
+        clock.pass_seconds(61)
+        connection.sendall(b"W")
+        connection.recv(1)  # until the visitor has gone
 
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        dripping = Thread(target=drip, args=(server,))
-        dripping.start()
-        answer = ask(f"http://127.0.0.1:{server.getsockname()[1]}/", None, "Welcome", deadline)
-        dripping.join()
+    with scripted(drip) as url:
+        answer = ask(url, None, "Welcome", deadline)
 
     assert answer.flaw == "answered 200 without the text 'Welcome'"
+
+
+def test_a_text_is_found_across_the_parts_it_comes_in(soon: Deadline) -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    def send_in_parts(connection: socket.socket) -> None:
+        connection.sendall(head + b"3\r\nWel\r\n4\r\ncome\r\n0\r\n\r\n")
+
+    with scripted(send_in_parts) as url:
+        answer = ask(url, None, "Welcome", soon)
+
+    assert answer.flaw is None
 
 
 def test_no_credential_is_sent(
@@ -298,7 +327,7 @@ def test_a_site_that_needs_a_moment_is_asked_again(site: Site, stage: Stage) -> 
 
     assert flaw is None
     assert len(site.visits) == 3
-    assert stage.clock.naps == pytest.approx([0.25, 0.375])
+    assert stage.clock.naps == pytest.approx([0.15, 0.195])
 
 
 def test_the_last_flaw_is_told_at_the_deadline(site: Site, stage: Stage) -> None:
