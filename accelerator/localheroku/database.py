@@ -106,13 +106,17 @@ class Database:
     def load(self, state: State) -> None:
         """Fill the state, each table in the order in which its objects came."""
         query = "select kind, body from object where kind <> ? order by rowid"
+        begun, self._pending = self._pending, {}
         try:
             rows = self._connection.execute(query, (_SETTING,)).fetchall()
             if rows:
                 state.fill((kind, restore(body)) for kind, body in rows)
-                self._pending.clear()
         except (sqlite3.Error, Unreadable, KeyError) as problem:
             raise DataUnusable(f"{self._path} cannot be read: {problem}") from None
+        finally:
+            self._pending.clear()
+        # What a state begins with is new only where there was none.
+        self._pending = {} if rows else begun
 
     def recall(self, name: str) -> Any:
         """Return a setting of the platform itself, nothing if it was never set."""

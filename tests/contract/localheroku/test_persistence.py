@@ -1,5 +1,6 @@
 """`--data DIR`: what was acknowledged is there again, however the platform ended."""
 
+import contextlib
 import os
 import random
 import resource
@@ -458,7 +459,10 @@ class TestTheDirectory:
         own.platform.stop()
         spoil(own.data / "state.sqlite3")
 
+        before = rows(own.data)
+
         assert reason in refusal(own.data)
+        assert rows(own.data) == before
 
     def test_nobody_else_can_read_it(self, own: Kept) -> None:
         own.start()
@@ -483,6 +487,16 @@ def change(path: Path, statement: str) -> None:
     with sqlite3.connect(path) as database:
         database.execute(statement)
     database.close()
+
+
+def rows(data: Path) -> list[Any]:
+    """Return what a database holds, nothing if it is none."""
+    with (
+        contextlib.suppress(sqlite3.DatabaseError),
+        contextlib.closing(sqlite3.connect(data / "state.sqlite3")) as database,
+    ):
+        return database.execute("select * from object").fetchall()
+    return []
 
 
 def refusal(data: Path) -> str:
