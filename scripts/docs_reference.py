@@ -32,23 +32,11 @@ BEGIN = "<!-- {}: written by scripts/docs-reference -->"
 END = "<!-- {}: end -->"
 
 REMARKS = {
-    "on_miss": "for now `wait` builds as well",
     "prepare.apps": "for now `prepare` takes the first; `deploy` looks at all",
 }
 WITH_SETTINGS = ("prepare", "deploy", "ship")
 
-# Read and checked already, so that a file can be written once; the steps that obey come later.
-NOT_YET = frozenset(
-    (
-        *("pipeline", "prepare.build_config", "wait", "lock"),
-        *("deadlines.connect", "deadlines.read"),
-        *(
-            f"stages.{stage}.{name}"
-            for stage in STAGES
-            for name in ("key_env", "after", "soak", "windows", "confirm")
-        ),
-    )
-)
+NOT_YET = frozenset(setting.name for setting in SETTINGS if not setting.is_supported)
 
 COMMANDS_HEAD = f"""\
 {NOTICE}
@@ -81,7 +69,7 @@ A duration is `90` (seconds), `30s`, `10m`, `1h30m` or `1d`. A list in a variabl
 separated at its line ends, or else at its commas; a flag may also be repeated. In the file a list
 is a TOML array, and a single text is one item.
 
-A setting marked **not yet** is read and checked but changes nothing in this version.
+A setting marked **not yet** has no effect in this version; to give it is an error.
 """
 
 SETTINGS_TAIL = """\

@@ -78,6 +78,5 @@ def _make_order(session: Session, report: ShipReport, flags: dict[str, Any]) -> 
 
 def _without_keys(session: Session) -> dict[str, str]:
     """Give the environment without any API key: by its name, and by its value under any name."""
-    settings, key = session.settings, session.key.reveal()
-    names = {"HEROKU_API_KEY", *map(settings.key_env_of, (None, *settings.stages))}
+    key, names = session.key.reveal(), {"HEROKU_API_KEY", session.settings.key_env}
     return {k: v for k, v in session.environment.items() if k not in names and key not in v}

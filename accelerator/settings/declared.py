@@ -18,7 +18,8 @@ class Setting:
     """One setting. `name` is also its place in the file: ``prepare.apps`` is ``[prepare] apps``.
 
     `flags` are the spellings on the command line, if it has any there; `unless_set` says what
-    holds when there is no default.
+    holds when there is no default. One that no code honours yet is not `is_supported`: giving
+    it is a problem, for a setting without effect would be relied upon.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Setting:
     default: Any = None
     flags: tuple[str, ...] = ()
     unless_set: str = ""
+    is_supported: bool = True
 
     @property
     def variable(self) -> str:
@@ -45,8 +47,6 @@ def parameter(flag: str) -> str:
 
 
 _DEADLINES = (
-    ("connect", "a connection to be made", 5.0),
-    ("read", "one answer of the platform", 60.0),
     ("build", "a build", 1800.0),
     ("promotion", "a promotion", 600.0),
     ("release_phase", "a release command", 3600.0),
@@ -55,7 +55,6 @@ _DEADLINES = (
 )
 
 _GLOBAL = (
-    Setting("pipeline", "the Heroku pipeline", parsing.parse_text, flags=("--pipeline",)),
     Setting(
         "key_env",
         "the environment variable that holds the API key",
@@ -81,20 +80,22 @@ _GLOBAL = (
         "config vars that shape the build, compared (by hash) before promoting",
         parsing.parse_strings,
         (),
+        is_supported=False,
     ),
     Setting(
         "on_miss",
         "what to do when the commit is not prepared",
-        parsing.one_of("build", "wait", "fail"),
+        parsing.one_of("build", "fail"),
         "build",
         ("--on-miss",),
     ),
     Setting(
         "wait",
-        "how long to wait for a build to appear with on_miss = wait",
+        "how long to wait for a build to appear",
         parsing.parse_duration,
         600.0,
         ("--wait",),
+        is_supported=False,
     ),
     Setting(
         "smoke",
@@ -116,6 +117,7 @@ _GLOBAL = (
         parsing.one_of("auto", "required", "off"),
         "auto",
         ("--lock",),
+        is_supported=False,
     ),
     Setting(
         "timeout",
@@ -141,26 +143,6 @@ def _stage_settings(stage: str) -> tuple[Setting, ...]:
             f"the smoke checks of {stage}",
             parsing.parse_strings,
             unless_set="the ones for all stages",
-        ),
-        Setting(
-            own + "key_env",
-            f"the environment variable that holds the API key for {stage}",
-            parsing.parse_variable_name,
-            unless_set="the one for all stages",
-        ),
-        Setting(own + "after", f"the stage that must come before {stage}", parsing.one_of(*STAGES)),
-        Setting(
-            own + "soak",
-            f"how long a release must have served there before {stage}",
-            parsing.parse_duration,
-            0.0,
-        ),
-        Setting(own + "windows", f"when {stage} may be deployed to", parsing.parse_windows, ()),
-        Setting(
-            own + "confirm",
-            f"deploy to {stage} only when --confirm names the app",
-            parsing.parse_boolean,
-            default=False,
         ),
     )
 

@@ -38,11 +38,13 @@ def load_settings(
     origins: dict[str, str] = {}
     for setting in SETTINGS:
         raw, origins[setting.name], parse = sources.find(setting)
+        if parse and not setting.is_supported:
+            problems.append(f"{origins[setting.name]} is not supported by this version yet")
+            continue
         try:
             values[setting.name] = parse(raw) if parse else raw
         except ValueError as error:
             problems.append(f"{origins[setting.name]} {error}")
-    problems += _contradictions(values, origins)
     if problems:
         raise ConfigurationInvalid(tuple(problems))
     return _build(values, origins)
@@ -110,19 +112,8 @@ def _unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
             yield f"unknown variable {variable}; did you mean ACCELERATOR_{close[0]}?"
 
 
-def _contradictions(values: Mapping[str, Any], origins: Mapping[str, str]) -> Iterator[str]:
-    for stage in STAGES:
-        after = f"stages.{stage}.after"
-        if values.get(after) == stage:
-            yield f"{origins[after]} must name another stage than itself"
-        if values.get(f"stages.{stage}.soak") and after in values and values[after] is None:
-            source = origins[f"stages.{stage}.soak"]
-            yield f"{source} needs {after}: the stage where the release is to soak"
-
-
 def _build(values: Mapping[str, Any], origins: Mapping[str, str]) -> Settings:
     return Settings(
-        pipeline=values["pipeline"],
         key_env=values["key_env"],
         prepare=Prepare(**_table(values, "prepare.")),
         on_miss=values["on_miss"],

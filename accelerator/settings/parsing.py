@@ -19,11 +19,6 @@ _NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _KEY = re.compile(r"(?i)HRKU[-_].*|[0-9a-f]{32,}")
-_DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
-_DAYS = rf"{_DAY}(?:-{_DAY})?"
-_TIME = r"(?:[01]\d|2[0-3]):[0-5]\d"
-_ZONE = r"[A-Za-z][\w+-]*(?:/[\w+-]+)*"
-_WINDOW = re.compile(rf"{_DAYS}(?:,{_DAYS})* {_TIME}-(?:{_TIME}|24:00) {_ZONE}")
 _YES = ("true", "yes", "on", "1")
 _NO = ("false", "no", "off", "0")
 
@@ -32,13 +27,6 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """Give ``; did you mean "…"?`` for the nearest known word, or nothing."""
     close = get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f'; did you mean "{close[0]}"?' if close else ""
-
-
-def parse_text(value: Any) -> str:
-    """Read a text that is not blank."""
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError("must be a text that is not empty")
-    return value.strip()
 
 
 def parse_boolean(value: Any) -> bool:
@@ -102,15 +90,6 @@ def parse_variable_name(value: Any) -> str:
     if not _VARIABLE.fullmatch(value):
         raise ValueError("must be the name of an environment variable (letters, digits and _)")
     return value
-
-
-def parse_windows(value: Any) -> tuple[str, ...]:
-    """Read deploy windows: days, a span of time and a time zone each."""
-    windows = parse_strings(value.splitlines() if isinstance(value, str) else value)
-    for window in windows:
-        if not _WINDOW.fullmatch(window):
-            raise ValueError(f'must look like "Mon-Thu 08:00-16:00 Europe/Berlin", not "{window}"')
-    return windows
 
 
 def one_of(*words: str) -> Callable[[Any], str]:

@@ -29,8 +29,6 @@ class Prepare:
 class Deadlines:
     """The ``[deadlines]`` table: seconds for each kind of waiting."""
 
-    connect: float
-    read: float
     build: float
     promotion: float
     release_phase: float
@@ -43,11 +41,6 @@ class Stage:
     """One ``[stages.…]`` table; ``None`` means that the setting for all stages holds."""
 
     smoke: tuple[str, ...] | None
-    key_env: str | None
-    after: str | None
-    soak: float
-    windows: tuple[str, ...]
-    confirm: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +57,6 @@ class Row:
 class Settings:
     """All settings of a run; durations are seconds. `sources` has an entry for every name."""
 
-    pipeline: str | None
     key_env: str
     prepare: Prepare
     on_miss: str
@@ -76,11 +68,6 @@ class Settings:
     deadlines: Deadlines
     stages: Mapping[str, Stage]
     sources: Mapping[str, str] = field(repr=False)
-
-    def key_env_of(self, stage: str | None) -> str:
-        """Give the variable that holds the key for a stage."""
-        own = self.stages.get(stage or "")
-        return (own.key_env if own else None) or self.key_env
 
     def smoke_of(self, stage: str | None) -> tuple[str, ...]:
         """Give the smoke checks of a stage; a flag is meant for every stage of this run."""

@@ -90,8 +90,9 @@ def test_no_key_is_in_the_environment_of_the_tests(
 ) -> None:
     repo.commit()
     seen = tmp_path / "environment"
-    (repo.directory / "accelerator.toml").write_text('[stages.staging]\nkey_env = "STAGING_KEY"\n')
-    env = {"STAGING_KEY": "HRKU-of-staging", "COPY": f"Bearer {heroku.key}", "HARMLESS": "yes"}
+    (repo.directory / "accelerator.toml").write_text('key_env = "SHOP_KEY"\n')
+    keys = {"SHOP_KEY": heroku.key, "HEROKU_API_KEY": "HRKU-another"}
+    env = {**keys, "COPY": f"Bearer {heroku.key}", "HARMLESS": "yes"}
     test = f"env > {shlex.quote(str(seen))}; false"
 
     result = run("ship", "--test", test, "--from", pipeline.prepare.name, *STAGES, env=env)
@@ -102,7 +103,7 @@ def test_no_key_is_in_the_environment_of_the_tests(
     assert "HEROKU_HOST=" in environment
     assert "HEROKU_API_KEY=" not in environment
     assert heroku.key not in environment
-    assert "HRKU-of-staging" not in environment
+    assert "HRKU-another" not in environment
 
 
 def test_failing_tests_cancel_the_build_and_release_nothing(
