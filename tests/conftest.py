@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.recorded import pytest_runtestloop, pytest_terminal_summary
+
+__all__ = ["pytest_runtestloop", "pytest_terminal_summary"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the two options."""

@@ -114,7 +114,7 @@ class Command:
 
 def base_environment(home: Path) -> dict[str, str]:
     """Return an environment with nothing of this machine's but what programs need to run."""
-    kept = ("PATH", "LANG", "TMPDIR")
+    kept = ("PATH", "LANG", "TMPDIR", "ACCELERATOR_LOCAL_RECORD")
     passed = {k: v for k, v in os.environ.items() if k in kept or k.startswith("COVERAGE_")}
     people = {
         f"GIT_{role}_{what}": value

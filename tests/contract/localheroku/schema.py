@@ -50,12 +50,25 @@ def _strict(
     if not on or not validator.is_type(instance, "object"):
         return
     known = set(schema.get("properties", {}))
-    for word, names in (("missing", known - set(instance)), ("unknown", set(instance) - known)):
+    patterns = schema.get("patternProperties", {})
+    unknown = {
+        name for name in set(instance) - known if not any(re.search(p, name) for p in patterns)
+    }
+    for word, names in (("missing", known - set(instance)), ("unknown", unknown)):
         if names:
             yield ValidationError(f"{word}: {sorted(names)}")
 
 
+def _known(
+    validator: Any, on: bool, instance: Any, schema: dict[str, Any]
+) -> Iterator[ValidationError]:
+    for error in _strict(validator, on, instance, schema):
+        if error.message.startswith("unknown"):
+            yield error
+
+
 _Heroku = validators.extend(Draft4Validator, {"strictProperties": _strict})
+_Request = validators.extend(Draft4Validator, {"strictProperties": _known})
 
 
 class Judge:
@@ -86,6 +99,31 @@ class Judge:
             for error in _Heroku(wanted, format_checker=FORMATS).iter_errors(body)
         ]
         assert not problems, f"{method} {path}: {problems}\n{json.dumps(body, indent=1)}"
+
+    def refusals(self, method: str, path: str, body: Any) -> list[str]:
+        """Return why no link of the schema takes this request; nothing when one does.
+
+        Properties may be absent, unless the schema says `required`: clients leave most out.
+        """
+        found = []
+        for wanted in self._request_schemas(method, path):
+            validator = _Request(wanted, format_checker=FORMATS)
+            errors = sorted(validator.iter_errors(body), key=str)
+            found.append(
+                [f"{'/'.join(map(str, each.absolute_path))}: {each.message}" for each in errors]
+            )
+        return min(found, key=len, default=[])
+
+    def _request_schemas(self, method: str, path: str) -> list[dict[str, Any]]:
+        definitions = self.schema["definitions"]
+        links = [link for each in definitions.values() for link in each.get("links", ())]
+        return [
+            {**link["schema"], "definitions": definitions}
+            for link in links
+            if link["method"] == method
+            and "schema" in link
+            and re.fullmatch(re.sub(r"\{[^}]*\}", "[^/]+", unquote(link["href"])), path)
+        ]
 
     def _collect(
         self, definitions: dict[str, Any]

@@ -1,0 +1,71 @@
+"""Hooks that judge every answer of every platform the tests start by Heroku's schema.
+
+All platforms of a session write their API exchanges into one file; at its end they are judged,
+and what is wrong fails the session, whichever test it came from.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+VARIABLE = "ACCELERATOR_LOCAL_RECORD"
+_FILE = pytest.StashKey[Path]()
+_FINDINGS = pytest.StashKey[Any]()
+_REASON = pytest.StashKey[str]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
+    """Turn recording on for the session, also in the processes its tests start."""
+    with tempfile.TemporaryDirectory(prefix="exchanges-") as directory:
+        path = Path(directory) / "exchanges.jsonl"
+        session.config.stash[_FILE] = path
+        os.environ[VARIABLE] = str(path)
+        try:
+            result = yield
+        finally:
+            del os.environ[VARIABLE]
+        _judge(session, path)
+    return result
+
+
+def _judge(session: pytest.Session, path: Path) -> None:
+    if not path.exists():
+        return
+    from tests.contract.localheroku.audit import audit  # noqa: PLC0415 - heavy, and rarely needed
+
+    try:
+        with path.open() as lines:
+            findings = audit(lines)
+    except pytest.skip.Exception as skipped:
+        session.config.stash[_REASON] = str(skipped)
+        return
+    session.config.stash[_FINDINGS] = findings
+    if findings.problems:
+        session.testsfailed += 1
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say what was judged, what is wrong, or why nothing could be judged."""
+    write = terminalreporter.write_line
+    reason = config.stash.get(_REASON, None)
+    if reason is not None:
+        write(f"SKIPPED the schema's judgement of all answers: {reason}")
+    findings = config.stash.get(_FINDINGS, None)
+    if findings is None:
+        return
+    for problem, count in findings.problems.most_common():
+        write(f"SCHEMA ({count} times) {problem}", red=True)
+    kinds = len(findings.problems)
+    verdict = f"{kinds} kinds of problems" if kinds else "all as it says"
+    write(f"judged by Heroku's schema: {findings.exchanges} different exchanges, {verdict}")
