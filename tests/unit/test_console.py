@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import io
-from threading import Barrier, Thread
+from threading import Barrier, Event, Thread
 from typing import TYPE_CHECKING
 
 import pytest
 
-from accelerator.events import Event, LogLine, Note, Requested, Retried, StepFinished, StepStarted
+from accelerator.events import Event as Happening
+from accelerator.events import LogLine, Note, Requested, Retried, StepFinished, StepStarted
 from accelerator.heroku.answers import SIGNED
 from accelerator.output.console import Console, render_seconds, wants_color
 from tests.unit.fakes import BEGIN
@@ -27,7 +28,7 @@ UNANSWERED = Requested("GET", "/apps/shop", None, 5.0)
 RETRY = Retried("GET /apps/shop", "answered 503", 0.25)
 LOG_RETRY = Retried(f"GET {SIGNED}", "the log has not begun", 0.25)
 
-LINES: dict[Event, str] = {
+LINES: dict[Happening, str] = {
     STARTED: "==> Upload the source\n",
     OK: "    upload done · 3 MB · 2.5 s\n",
     BARE: "    upload done · 2.5 s\n",
@@ -43,7 +44,7 @@ LINES: dict[Event, str] = {
     RETRY: "    answered 503; trying again in 0.2 s\n",
     LOG_RETRY: "    the log has not begun; trying again in 0.2 s\n",
 }
-LOUDNESS: dict[int, set[Event]] = {
+LOUDNESS: dict[int, set[Happening]] = {
     -1: {FAILED, SKIPPED, ODD, WARNING},
     0: {STARTED, OK, BARE, FAILED, SKIPPED, ODD, LINE, INFO, WARNING, RETRY},
     1: {STARTED, OK, BARE, FAILED, SKIPPED, ODD, LINE, DETAIL, INFO, WARNING, RETRY, LOG_RETRY},
@@ -51,7 +52,7 @@ LOUDNESS: dict[int, set[Event]] = {
 }
 
 
-def written(*events: Event, verbosity: int = 2, color: bool = False) -> str:
+def written(*events: Happening, verbosity: int = 2, color: bool = False) -> str:
     stream = io.StringIO()
     console = Console(stream, color=color, verbosity=verbosity)
     for event in events:
@@ -60,7 +61,7 @@ def written(*events: Event, verbosity: int = 2, color: bool = False) -> str:
 
 
 @pytest.mark.parametrize("event", [pytest.param(e, id=LINES[e].strip()) for e in LINES])
-def test_every_event_is_one_line(event: Event) -> None:
+def test_every_event_is_one_line(event: Happening) -> None:
     assert written(event) == LINES[event]
 
 
@@ -119,21 +120,23 @@ def test_colour_is_for_terminals_that_want_it(
     assert wants_color(stream(), environment) is expected
 
 
-class Chunky(io.StringIO):
-    """A stream that writes character by character, as a slow terminal might."""
+class Slow(io.StringIO):
+    """A stream that lets other threads in while it is in the middle of a line."""
 
     def write(self, text: str) -> int:
-        return sum(super(Chunky, self).write(character) for character in text)
+        super().write(text[:20])
+        Event().wait(0.002)
+        return super().write(text[20:])
 
 
 def test_lines_of_parallel_steps_never_mix() -> None:
-    stream = Chunky()
+    stream = Slow()
     console = Console(stream, color=False)
     together = Barrier(4)
 
     def talk(name: str) -> None:
         together.wait()
-        for _ in range(100):
+        for _ in range(10):
             console(LogLine(name, name * 40))
 
     threads = [Thread(target=talk, args=(name,)) for name in "abcd"]
@@ -143,7 +146,7 @@ def test_lines_of_parallel_steps_never_mix() -> None:
         thread.join()
 
     lines = stream.getvalue().splitlines()
-    assert sorted(lines) == sorted(f"    {n} | {n * 40}" for n in "abcd" for _ in range(100))
+    assert sorted(lines) == sorted(f"    {n} | {n * 40}" for n in "abcd" for _ in range(10))
 
 
 @pytest.mark.parametrize(
