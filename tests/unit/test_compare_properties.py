@@ -143,7 +143,7 @@ def is_unusable(known: Facts, ref: ArtifactRef) -> bool:
     return read is None or read.deleted_at is not None
 
 
-many = settings(max_examples=100, deadline=None)
+many = settings(max_examples=60, deadline=None)
 
 
 @many

@@ -71,7 +71,7 @@ def test_dynos_that_still_start_are_waited_for(stage: Stage) -> None:
     verdict = verify(stage.run, "shop", "shop-v1", slug("good"), COMMIT)
 
     assert verdict.outcome == "passed"
-    assert stage.clock.naps == pytest.approx([0.25, 0.375])
+    assert stage.clock.naps == pytest.approx([0.15, 0.195])
 
 
 def test_an_app_without_dynos_passes_and_is_told_aloud(stage: Stage) -> None:
