@@ -6,10 +6,12 @@ so that no entry can be written through one.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import stat
 import tarfile
+import time
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -17,6 +19,9 @@ from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+_SETTLE_SECONDS = 0.001
+_SETTLE_LOOKS = 2000
 
 
 class UnsafeArchive(Exception):
@@ -92,8 +97,30 @@ def _write_file(entry: _Entry, path: Path) -> None:
     with entry.open() as source, path.open("wb") as file:
         shutil.copyfileobj(source, file, 1 << 20)
     path.chmod(0o644 | (entry.mode & 0o111))
+    if entry.mode & 0o111:
+        _settle(path)
     if entry.modified is not None:
         os.utime(path, (entry.modified, entry.modified))
+
+
+def _settle(path: Path) -> None:
+    """Wait until nobody has a file open that was written just now: it could not be run so long.
+
+    A child that another thread is starting has our open files until it runs its own program. A
+    lease on reading is refused while anybody can write; where there are no leases we hope.
+    """
+    lease: int = getattr(fcntl, "F_SETLEASE", 0)
+    with path.open("rb") as file:
+        for _ in range(_SETTLE_LOOKS if lease else 0):
+            try:
+                fcntl.fcntl(file, lease, fcntl.F_RDLCK)
+            except BlockingIOError:
+                time.sleep(_SETTLE_SECONDS)
+            except OSError:
+                return
+            else:
+                fcntl.fcntl(file, lease, fcntl.F_UNLCK)
+                return
 
 
 def _path_of(name: str, to: Path) -> Path:

@@ -9,6 +9,7 @@ import subprocess
 import threading
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Builds
 
-from accelerator.localheroku import cache
+from accelerator.localheroku import archives, cache
 from accelerator.localheroku.commands import Shell
 from accelerator.localheroku.packs import default_process_types
 
@@ -452,3 +453,19 @@ def test_a_script_that_another_thread_still_holds_open_is_run_a_little_later(
     status = shell.run([script])
 
     assert (status, lines) == (0, ["ran\n"])
+
+
+def test_unpacked_scripts_can_be_run_while_other_threads_start_processes(builds: Builds) -> None:
+    files = builds.write_tree(builds.directory / "files", {"script": "#!/bin/sh\nexit 0\n"})
+    archive = builds.write_tar(files, builds.directory / "files.tgz")
+
+    def run(number: int) -> int:
+        to = builds.directory / f"unpacked-{number}"
+        archives.unpack(archive, to)
+        # The shell runs it, so nothing here could try again.
+        return subprocess.run(["sh", "-c", 'exec "$0"', to / "script"], check=False).returncode
+
+    with ThreadPoolExecutor(8) as threads:
+        statuses = list(threads.map(run, range(200)))
+
+    assert set(statuses) == {0}
