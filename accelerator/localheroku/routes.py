@@ -122,6 +122,7 @@ ROUTES = (
     Route("GET", "/users/{user}/addons", catalog.nothing),
     Route("GET", "/addons", catalog.nothing),
     Route("GET", "/teams", catalog.nothing, needs="any"),
+    Route("GET", "/account/app-transfers", catalog.nothing),
     Route("GET", "/account/keys", catalog.nothing, needs="identity"),
     Route("GET", "/regions", catalog.regions, needs="any"),
     Route("GET", "/regions/{region}", catalog.region_info, needs="any"),

@@ -1,5 +1,8 @@
 """Releases: list, look up, create from a slug, roll back."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from accelerator.localheroku.calls import Answer, Call, Listing, by, optional_text, text
 from accelerator.localheroku.state import artifacts, releases
 from accelerator.localheroku.state.objects import Release
@@ -26,7 +29,7 @@ def create(call: Call) -> Answer:
     """Release a slug (or an OCI image, by id or digest), or roll back to a release."""
     app = call.app
     if call.body.get("release") is not None:
-        made = call.engine.releasing.roll_back(app, text(call.body, "release"), call.account.id)
+        made = call.engine.releasing.roll_back(app, _identity(call.body), call.account.id)
     else:
         slug = artifacts.artifact_to_release(call.state, call.account, app, _artifact(call))
         description = optional_text(call.body, "description")
@@ -38,6 +41,12 @@ def create(call: Call) -> Answer:
 
 def _artifact(call: Call) -> str:
     return optional_text(call.body, "oci_image") or text(call.body, "slug")
+
+
+def _identity(body: Mapping[str, Any]) -> str:
+    """Read which release is meant; heroku3 sends version numbers too."""
+    given = body["release"]
+    return str(given) if type(given) is int else text(body, "release")
 
 
 def _release(call: Call) -> Release:

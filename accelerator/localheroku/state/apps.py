@@ -37,7 +37,9 @@ def check_name(state: State, name: str) -> str:
 
 
 def check_stack(stack: str) -> str:
-    """Return the name of a stack given by name or id."""
+    """Return the name of a stack given by name or id; `cedar` is what heroku3 says for any."""
+    if stack == "cedar":
+        return DEFAULT_STACK
     for known in STACKS:
         if stack in {known, fixed_id("stack", known)}:
             return known

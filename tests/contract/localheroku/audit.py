@@ -25,6 +25,10 @@ UNKNOWN = (
 TOLERATED = (
     ("PATCH", "/apps/[^/]+/formation", r"updates/\d+/quantity: '.*' is not of type", "Heroku CLI"),
     ("PATCH", "/apps/[^/]+/formation/[^/]+", r"quantity: '.*' is not of type", "Heroku CLI"),
+    ("PATCH", "/apps/[^/]+/formation", r"updates/\d+: .*'size' was unexpected", "Heroku CLI"),
+    ("POST", "/apps/[^/]+/dynos", r"size: None is not of type", "heroku3"),
+    ("POST", "/apps/[^/]+/releases", r"release: (\d+|'\d+') is not", "heroku3, by version"),
+    ("PATCH", "/apps/[^/]+", r"maintenance: [01] is not of type", "heroku3"),
     ("PATCH", "/apps/[^/]+/features/[^/]+", r"enabled: [01] is not of type", "heroku3"),
     ("POST", "/oauth/authorizations", r"expires_in: '\d+' is not of type", "Heroku CLI"),
     ("POST", "/oauth/authorizations", r": 'scope' is a required property", "Heroku CLI"),
