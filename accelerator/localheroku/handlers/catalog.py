@@ -1,11 +1,12 @@
 """What every platform has: regions and known buildpacks, and lists that are always empty here."""
 
-from accelerator.localheroku.calls import Answer, Call, Listing
+from accelerator.localheroku.calls import Answer, Call, Listing, by
 from accelerator.localheroku.constants import REGIONS, region
 from accelerator.localheroku.state.errors import missing
 from accelerator.localheroku.state.names import fixed_id
 
-_NOTHING = {"id": lambda each: each["id"]}
+# Whatever clients sort these lists by: they are empty.
+_NOTHING = by("id", "name", "domain", "hostname", "created_at", "updated_at")
 
 
 def regions(_: Call) -> Listing:
