@@ -67,13 +67,16 @@ def _follow(run: Run, promotion: Promotion, names: dict[str, str]) -> tuple[Prom
 def _looking(
     run: Run, promotion: Promotion, names: dict[str, str], logs: Logs
 ) -> Callable[[], tuple[PromotionTarget, ...]]:
-    """Make the look of the polling loop: it also finds the logs of the release commands."""
+    """Make the look of the polling loop: it also finds the logs of the release commands.
+
+    Also of one that had failed before the first look: that is the log somebody needs.
+    """
     followed: set[str] = set()
 
     def look() -> tuple[PromotionTarget, ...]:
         seen = run.heroku.promotions.fetch_targets(promotion.id)
         for target in seen:
-            if target.status == "pending" and target.release_id not in {None, *followed}:
+            if target.status != "succeeded" and target.release_id not in {None, *followed}:
                 followed.add(str(target.release_id))
                 app = names[target.app_id]
                 release = run.heroku.releases.fetch(app, str(target.release_id))

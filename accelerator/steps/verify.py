@@ -54,8 +54,11 @@ def verify(
 
 
 def is_serving(dyno: Dyno, release: Release) -> bool:
-    """Say whether a dyno is up on this release or, after a config change, a later one."""
-    return dyno.state == "up" and (dyno.release_version or 0) >= release.version
+    """Say whether a dyno is up on this release or, after a config change, a later one.
+
+    An idle one sleeps until a visitor comes, and starts on this release then.
+    """
+    return dyno.state in {"up", "idle"} and (dyno.release_version or 0) >= release.version
 
 
 def _look(
