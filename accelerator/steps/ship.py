@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from threading import Thread
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from accelerator.errors import AcceleratorError, TestsFailed
 from accelerator.steps.deploy import DeployOrder, deploy
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from accelerator.steps.run import Run
     from accelerator.steps.testing import TestCommand
 
+Value = TypeVar("Value")
+
 STOP_SECONDS = 10.0
+STOP_LOOKS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +60,38 @@ def ship(run: Run, order: ShipOrder, report: ShipReport) -> ShipReport:
 
 
 def _test_and_prepare(run: Run, order: ShipOrder, report: ShipReport) -> None:
-    tests = order.start_tests() if order.start_tests else None
-    with ThreadPoolExecutor(2, thread_name_prefix="ship") as pool:
-        testing = pool.submit(_test, run, tests) if tests else None
-        preparing = None
+    tests, testing, preparing = None, None, None
+    try:
+        if order.start_tests is not None:
+            tests = order.start_tests()
+            testing = _beside(_test, run, tests)
         if order.prepare is not None:
             report.prepared = PrepareReport(order.deploy.places[0].app)
-            preparing = pool.submit(order.prepare, report.prepared)
+            preparing = _beside(order.prepare, report.prepared)
         report.tests = "running" if tests else "not_run"
-        try:
-            _join(testing, preparing)
-        except BaseException:
-            report.tests = _describe(testing)
-            _stop(run, tests, preparing, report.prepared)
-            raise
+        _join(testing, preparing)
+    except BaseException:
         report.tests = _describe(testing)
+        _stop(run, tests, preparing, report.prepared)
+        raise
+    report.tests = _describe(testing)
+
+
+def _beside(call: Callable[..., Value], *arguments: Any) -> Future[Value]:
+    """Call in a thread of its own; one that cannot be stopped does not hold up the process's end.
+
+    That is why it is no `ThreadPoolExecutor`: Python waits for the threads of those.
+    """
+    future: Future[Value] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(call(*arguments))
+        except BaseException as error:  # comes out of the future
+            future.set_exception(error)
+
+    Thread(target=work, name="ship", daemon=True).start()
+    return future
 
 
 def _test(run: Run, tests: TestCommand) -> None:
@@ -108,16 +129,27 @@ def _stop(
     run.stop.set()
     if tests is not None:
         tests.stop()
-    if preparing is None or prepared is None or preparing.done():
+    if preparing is None or prepared is None:
         return
+    is_cancelled = False
+    for _ in range(STOP_LOOKS):  # a build that was just being asked for shows up a moment later
+        if preparing.done():
+            return
+        is_cancelled = is_cancelled or _cancel(run, prepared)
+        wait([preparing], timeout=STOP_SECONDS / STOP_LOOKS)
+    if not preparing.done():
+        run.events.note(f"the build on {prepared.app} could not be stopped", "warning")
+
+
+def _cancel(run: Run, prepared: PrepareReport) -> bool:
+    """Cancel the build that runs, if there is one to be seen; it is asked for once only."""
+    build = None
     with contextlib.suppress(AcceleratorError):
         build = prepared.build or _find_running(run, prepared)
         if build is not None:
             run.heroku.builds.cancel(prepared.app, build.id)
             run.events.note(f"Cancelled build {build.id} on {prepared.app}", "warning")
-    wait([preparing], timeout=STOP_SECONDS)
-    if not preparing.done():
-        run.events.note(f"the build on {prepared.app} could not be stopped", "warning")
+    return build is not None
 
 
 def _find_running(run: Run, prepared: PrepareReport) -> Build | None:

@@ -47,9 +47,14 @@ class TestCommand:
         self._reader.start()
 
     def wait(self) -> int:
-        """Wait for the end; gives the exit status (negative: the signal that ended it)."""
+        """Wait for the end; gives the exit status (negative: the signal that ended it).
+
+        What the command left running is ended too: nobody else would, and it may hold its output.
+        """
         status = self._process.wait()
+        self._signal(signal.SIGTERM)
         self._reader.join(GRACE_SECONDS)
+        self._signal(signal.SIGKILL)
         return status
 
     def stop(self) -> None:
