@@ -15,7 +15,7 @@ import click
 from accelerator.cli import COMMANDS
 from accelerator.cli import main as commands
 from accelerator.cli.invocation import Invocation
-from accelerator.errors import AcceleratorError, ExitCode, Terminated
+from accelerator.errors import AcceleratorError, ExitCode, Interrupted, Terminated, UsageProblem
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 def main() -> NoReturn:
     """Run the command line and exit; the only place that does."""
-    signal.signal(signal.SIGTERM, _terminate)
+    stops = Stops()
+    stops.watch()
     try:
-        code = run(sys.argv[1:])
+        code = run(sys.argv[1:], stops)
         sys.stdout.flush()
     except Terminated:
         code = ExitCode.TERMINATED
@@ -37,42 +38,68 @@ def main() -> NoReturn:
     except Exception:
         traceback.print_exc()
         code = ExitCode.BUG
+    stops.ignore()
     sys.exit(code)
 
 
-def run(arguments: list[str]) -> int:
+class Stops:
+    """SIGINT and SIGTERM: the first one ends the run, later ones leave its orderly end alone."""
+
+    def __init__(self) -> None:
+        self._is_stopping = False
+
+    def watch(self) -> None:
+        """Turn the first signal into an exception in the main thread."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._stop)
+
+    def ignore(self) -> None:
+        """Ignore signals from now on: the result is being written, nothing is left to stop."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  # signal's form
+        if not self._is_stopping:
+            self._is_stopping = True
+            raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+
+def run(arguments: list[str], stops: Stops) -> int:
     """Run one command; gives its exit code."""
-    invocation = Invocation(dict(os.environ), Path.cwd(), sys.stdout, sys.stderr)
+    invocation = Invocation(dict(os.environ), Path.cwd(), sys.stdout, sys.stderr, stops.ignore)
     try:
         result = commands.main(
             arguments, prog_name="accelerator", obj=invocation, standalone_mode=False
         )
-    except click.Abort:
-        return ExitCode.INTERRUPTED
+    except click.Abort as abort:  # a signal before the command had begun or after it had ended
+        return _refuse(arguments, Interrupted(isinstance(abort.__cause__, Terminated)))
     except click.ClickException as error:
         error.show(sys.stderr)
-        return _refuse(arguments, "usage", error.format_message(), ExitCode.USAGE)
+        name = _command_in(arguments)
+        hint = f"`accelerator {name} --help` shows the options" if name else None
+        return _refuse(arguments, UsageProblem(error.format_message(), hint))
     except AcceleratorError as error:
         click.echo(f"error: {error.message}", err=True)
-        return _refuse(arguments, error.code, error.message, error.exit_code)
+        return _refuse(arguments, error)
     return int(result or 0)
 
 
-def _refuse(arguments: list[str], code: str, message: str, exit_code: ExitCode) -> int:
+def _refuse(arguments: list[str], error: AcceleratorError) -> int:
     """Keep the promise of one JSON document for failures from before a command began."""
     if "--json" in arguments:
-        name = next((word for word in arguments if word in COMMANDS), "accelerator")
-        hint = f"`accelerator {name} --help` shows the options" if name in COMMANDS else None
-        from accelerator.output.document import error_document  # noqa: PLC0415  # rarely needed
+        from accelerator.output.document import (  # noqa: PLC0415  # rarely needed
+            error_document,
+            render_error,
+        )
 
-        error = {"code": code, "message": message, "hint": hint}
-        document = error_document(name, exit_code, error)
+        name = _command_in(arguments) or "accelerator"
+        document = error_document(name, error.exit_code, render_error(error) or {})
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
-    return exit_code
+    return error.exit_code
 
 
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001  # signal's form
-    raise Terminated
+def _command_in(arguments: list[str]) -> str | None:
+    return next((word for word in arguments if word in COMMANDS), None)
 
 
 if __name__ == "__main__":

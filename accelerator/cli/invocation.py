@@ -6,15 +6,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """Environment, directory and streams, read once by ``__main__``."""
+    """Environment, directory and streams, read once by ``__main__``.
+
+    ``settle`` is called just before the result is written: no signal interrupts from then on, so
+    that there is one result and it is whole.
+    """
 
     environment: Mapping[str, str]
     directory: Path
     stdout: TextIO
     stderr: TextIO
+    settle: Callable[[], None] = lambda: None

@@ -64,7 +64,8 @@ def local(
     platform on that directory goes on where the last one ended, even if that one was killed.
     """
     stopped = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
     ports = (port, (tls_port or 0) if with_tls or tls_port is not None else None)
     platform = _start(ports, api_key, data)
     try:

@@ -147,6 +147,7 @@ class Session:
             usage = self._heroku.usage if self._heroku else None
             if self._heroku:
                 self._heroku.close()
+        self.invocation.settle()
         outcome = Outcome(tuple(self.steps.steps), usage, error)
         self._write(outcome, document, summary)
         return outcome.exit_code
@@ -170,6 +171,7 @@ class Session:
             self.console.error(error.message, error.hint)
 
     def _write_bug(self, bug: Exception) -> None:
+        self.invocation.settle()
         if self.flags.get("json"):
             said = {
                 "code": "bug",
