@@ -89,7 +89,9 @@ def test_config_says_every_value_and_where_it_came_from(bare: Command) -> None:
 
 
 def test_config_reports_all_problems_at_once(bare: Command) -> None:
-    (bare.directory / "accelerator.toml").write_text("on_mis = 'fail'\nlock = 'perhaps'\n")
+    (bare.directory / "accelerator.toml").write_text(
+        "on_mis = 'fail'\n[prepare]\nstrategy = 'perhaps'\n"
+    )
 
     result = bare("config", "--json")
 

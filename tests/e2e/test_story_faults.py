@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.e2e.world import eventually
 
 if TYPE_CHECKING:
     from tests.e2e.commands import Command
@@ -114,6 +117,24 @@ def test_a_promotion_that_outlasts_the_time_allowed_is_found_by_the_next_run(
     heroku.reset()
     waited = run("deploy", *pipeline.to_staging, "--json")
     assert waited.check(0)["targets"][0]["status"] in {"succeeded", "unchanged"}
+
+
+def test_a_deploy_stopped_in_a_promotion_says_so_and_the_next_one_goes_on(
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    prepare(pipeline, repo, run)
+    heroku.set_durations(promotion_seconds=3)
+    with heroku.watching() as journal:
+        started = run.start("deploy", *pipeline.to_staging, "--json")
+        eventually(lambda: journal().count("GET", "/promotion-targets"))
+
+        started.send(signal.SIGTERM)
+        stopped = started.finish()
+
+    [target] = stopped.check(143)["targets"]
+    assert (target["status"], target["release"]) == ("pending", None)
+    eventually(lambda: pipeline.staging.slug_id)
+    assert run("deploy", *pipeline.to_staging, "--json").check(0)["route"] == "live"
 
 
 def test_a_build_request_whose_answer_is_lost_is_not_sent_again(

@@ -169,6 +169,7 @@ class Stop:
     number: signal.Signals
     strategy: str
     exit_code: int
+    times: int = 1
 
 
 @pytest.mark.parametrize(
@@ -178,6 +179,7 @@ class Stop:
         pytest.param(Stop(signal.SIGTERM, "git", 143), id="terminated during a push"),
         pytest.param(Stop(signal.SIGINT, "source", 130), id="interrupted"),
         pytest.param(Stop(signal.SIGINT, "git", 130), id="interrupted during a push"),
+        pytest.param(Stop(signal.SIGINT, "git", 130, times=3), id="interrupted impatiently"),
     ],
 )
 def test_a_signal_ends_tests_and_build(
@@ -195,7 +197,8 @@ def test_a_signal_ends_tests_and_build(
     eventually(is_building(pipeline))
     assert not tests.are_gone()
 
-    started.send(stop.number)
+    for _ in range(stop.times):
+        started.send(stop.number)
     result = started.finish()
 
     document = result.check(stop.exit_code)
@@ -208,6 +211,18 @@ def test_a_signal_ends_tests_and_build(
 def is_building(pipeline: Pipeline) -> Callable[[], bool]:
     """Make a look for a build under way on the prepare app."""
     return lambda: any(build["status"] == "pending" for build in pipeline.prepare.builds)
+
+
+def test_what_the_tests_leave_running_is_ended_also_when_they_passed(
+    pipeline: Pipeline, repo: Repository, run: Command, tests: Tests
+) -> None:
+    repo.commit()
+    how = ("--from", pipeline.prepare.name, "--to", "staging", "--json")
+
+    result = run("ship", "--test", tests.command("true"), *how)
+
+    assert result.check(0)["tests"] == "passed"
+    assert tests.are_gone()
 
 
 def test_a_stage_that_does_not_pass_keeps_the_next_one_untouched(
