@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from tests.recorded import pytest_runtestloop, pytest_terminal_summary
+from tests.recorded import (
+    pytest_configure,
+    pytest_runtestloop,
+    pytest_terminal_summary,
+    pytest_unconfigure,
+)
 
-__all__ = ["pytest_runtestloop", "pytest_terminal_summary"]
+__all__ = [
+    "pytest_configure",
+    "pytest_runtestloop",
+    "pytest_terminal_summary",
+    "pytest_unconfigure",
+]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,7 +1,8 @@
 """Hooks that judge every answer of every platform the tests start by Heroku's schema.
 
-All platforms of a session write their API exchanges into one file; at its end they are judged,
-and what is wrong fails the session, whichever test it came from.
+All platforms of a session write their API exchanges into one file, also those of other processes
+and of pytest's own workers; at the end they are judged, and what is wrong fails the session,
+whichever test it came from.
 """
 
 from __future__ import annotations
@@ -17,29 +18,38 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 VARIABLE = "ACCELERATOR_LOCAL_RECORD"
-_FILE = pytest.StashKey[Path]()
+_DIRECTORY = pytest.StashKey["tempfile.TemporaryDirectory[str]"]()
 _FINDINGS = pytest.StashKey[Any]()
 _REASON = pytest.StashKey[str]()
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Turn recording on, before workers or platforms are started; a worker finds it turned on."""
+    if not hasattr(config, "workerinput"):
+        directory = tempfile.TemporaryDirectory(prefix="exchanges-")
+        config.stash[_DIRECTORY] = directory
+        os.environ[VARIABLE] = str(Path(directory.name) / "exchanges.jsonl")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Turn recording off again."""
+    directory = config.stash.get(_DIRECTORY, None)
+    if directory is not None:
+        directory.cleanup()
+        del os.environ[VARIABLE]
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
-    """Turn recording on for the session, also in the processes its tests start."""
-    with tempfile.TemporaryDirectory(prefix="exchanges-") as directory:
-        path = Path(directory) / "exchanges.jsonl"
-        session.config.stash[_FILE] = path
-        os.environ[VARIABLE] = str(path)
-        try:
-            result = yield
-        finally:
-            del os.environ[VARIABLE]
+    """Judge what was recorded once all tests, and with them all platforms, have ended."""
+    result = yield
+    path = Path(os.environ[VARIABLE])
+    if _DIRECTORY in session.config.stash and path.exists():
         _judge(session, path)
     return result
 
 
 def _judge(session: pytest.Session, path: Path) -> None:
-    if not path.exists():
-        return
     from tests.contract.localheroku.audit import audit  # noqa: PLC0415 - heavy, and rarely needed
 
     try:

@@ -83,6 +83,7 @@ class Judge:
                 definitions[kind]["definitions"].get(name, {})["pattern"] = pattern
         self.seen: dict[str, int] = {}
         self._links = list(self._collect(definitions))
+        self._requests = list(self._collect_requests(definitions))
 
     def check(self, method: str, path: str, status: int, body: Any) -> None:
         """Raise when an answer is not what the schema says; errors must have `id` and `message`."""
@@ -115,15 +116,21 @@ class Judge:
         return min(found, key=len, default=[])
 
     def _request_schemas(self, method: str, path: str) -> list[dict[str, Any]]:
-        definitions = self.schema["definitions"]
-        links = [link for each in definitions.values() for link in each.get("links", ())]
         return [
-            {**link["schema"], "definitions": definitions}
-            for link in links
-            if link["method"] == method
-            and "schema" in link
-            and re.fullmatch(re.sub(r"\{[^}]*\}", "[^/]+", unquote(link["href"])), path)
+            wanted
+            for link_method, pattern, wanted in self._requests
+            if link_method == method and pattern.fullmatch(path)
         ]
+
+    def _collect_requests(
+        self, definitions: dict[str, Any]
+    ) -> Iterator[tuple[str, re.Pattern[str], dict[str, Any]]]:
+        for definition in definitions.values():
+            for link in definition.get("links", ()):
+                if "schema" in link:
+                    path = re.sub(r"\{[^}]*\}", "[^/]+", unquote(link["href"]))
+                    wanted = {**link["schema"], "definitions": definitions}
+                    yield link["method"], re.compile(path), wanted
 
     def _collect(
         self, definitions: dict[str, Any]

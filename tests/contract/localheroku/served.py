@@ -14,9 +14,12 @@ from typing import Any
 
 import requests
 
+from accelerator.localheroku.recording import VARIABLE
 from tests.contract.localheroku.platform_fixture import Client
 
-ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+ENVIRONMENT = {
+    name: os.environ[name] for name in ("PATH", "HOME", "LANG", VARIABLE) if name in os.environ
+}
 
 
 @dataclass
