@@ -1,9 +1,7 @@
 """Who works on an app: its owner, and the accounts that were added."""
 
-from typing import Any
-
 from accelerator.localheroku import people
-from accelerator.localheroku.calls import Answer, Call, Listing, by, flag, optional_text, text
+from accelerator.localheroku.calls import Answer, Call, Listing, by, flag, text
 from accelerator.localheroku.state import access
 from accelerator.localheroku.state.errors import invalid, missing
 from accelerator.localheroku.state.objects import Collaborator
@@ -30,7 +28,7 @@ def create(call: Call) -> Answer:
     app = call.app
     if "silent" in call.body:
         flag(call.body, "silent")
-    who = access.account(call.state, _user(call.body))
+    who = access.account(call.state, text(call.body, "user"))
     made = access.add_collaborator(call.state, app, who)
     return Answer(people.collaborator(call.state, app, made), 201)
 
@@ -43,13 +41,6 @@ def destroy(call: Call) -> Answer:
     shape = people.collaborator(call.state, app, one)
     call.state.collaborators.drop(one)
     return Answer(shape)
-
-
-def _user(body: Any) -> str:
-    nested = body.get("user")
-    if not isinstance(nested, dict):
-        return text(body, "user")
-    return optional_text(body, "user.id") or text(body, "user.email")
 
 
 def _collaborator(call: Call) -> Collaborator:
