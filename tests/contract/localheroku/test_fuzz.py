@@ -1,5 +1,6 @@
 """Whatever a client sends, it gets an answer in Heroku's form, in time, and never a 5xx."""
 
+import contextlib
 import json
 import logging
 from collections.abc import Iterator
@@ -119,26 +120,29 @@ PATHS = [
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "BREW"])
 @pytest.mark.parametrize("body", [None, b"{", b'{"seconds": "NaN"}'], ids=["empty", "cut", "wrong"])
 def test_paths_that_mean_nothing_are_refused_in_time(
-    own: Client, wire: Wire, method: str, body: bytes | None
+    heroku: Client, method: str, body: bytes | None
 ) -> None:
-    headers = {"Accept": ACCEPT, "Authorization": f"Bearer {own.platform.api_key}"}
+    headers = {"Accept": ACCEPT, "Authorization": f"Bearer {heroku.platform.api_key}"}
 
-    for path in PATHS:
-        for given in (headers, {}):
-            request = Request(method, path, given, body)
-            status, _ = wire.send(request)
-            assert status < 500, request
+    with contextlib.closing(Wire(heroku.platform.port)) as wire:
+        for path in PATHS:
+            for given in (headers, {}):
+                request = Request(method, path, given, body)
+                status, _ = wire.send(request)
+                assert status < 500, request
 
-    assert own.get("/account")["email"]
+    assert heroku.get("/account")["email"]
 
 
 @pytest.mark.parametrize("text", ["a\x00b", "a\ud800b"], ids=["NUL", "a lone surrogate"])
 @pytest.mark.parametrize("place", ["key", "value", "deep"])
-def test_text_that_nothing_can_store_is_a_bad_request(own: Client, text: str, place: str) -> None:
-    own.post("/apps", {"name": "shop"})
+def test_text_that_nothing_can_store_is_a_bad_request(
+    heroku: Client, text: str, place: str
+) -> None:
+    path = f"/apps/{heroku.post('/apps')['id']}/config-vars"
     bodies = {"key": {text: "1"}, "value": {"A": text}, "deep": {"A": [{"B": [text]}]}}
 
-    answer = own.call("PATCH", "/apps/shop/config-vars", bodies[place])
+    answer = heroku.call("PATCH", path, bodies[place])
 
     assert (answer.status_code, answer.json()["id"]) == (400, "bad_request")
-    assert own.get("/apps/shop/config-vars") == {}
+    assert heroku.get(path) == {}

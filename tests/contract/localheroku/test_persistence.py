@@ -34,6 +34,13 @@ def kept(tmp_path: Path) -> Iterator[Served]:
         yield platform
 
 
+@pytest.fixture
+def unrecorded(tmp_path: Path) -> Iterator[Served]:
+    """A process that can be killed, of which not every answer is judged by the schema."""
+    with served(tmp_path / "data", is_recorded=False) as platform:
+        yield platform
+
+
 @dataclass
 class Kept:
     """A platform in this process, which is much quicker to start again."""
@@ -381,16 +388,18 @@ def log_so_far(client: Client, build: Any) -> str:
 @pytest.mark.parametrize(
     "rounds", [pytest.param(2, id="quick"), pytest.param(25, id="many", marks=pytest.mark.slow)]
 )
-def test_kills_at_any_moment_lose_nothing_that_was_acknowledged(kept: Served, rounds: int) -> None:
+def test_kills_at_any_moment_lose_nothing_that_was_acknowledged(
+    unrecorded: Served, rounds: int
+) -> None:
     chance = random.Random(7)  # noqa: S311 - chance, not secrecy
-    client = kept.start()
+    client = unrecorded.start()
     load = Load.prepare(client, clients=4)
 
     for _ in range(rounds):
         with load.running(client, is_cut=True):
             time.sleep(chance.uniform(0.1, 0.6))
-            kept.kill()
-        client = kept.restart()
+            unrecorded.kill()
+        client = unrecorded.restart()
         load.check(client)
 
     assert load.acknowledged > rounds
@@ -506,19 +515,19 @@ def refusal(data: Path) -> str:
     return str(refused.value)
 
 
-def test_what_cannot_be_written_is_not_acknowledged(kept: Served) -> None:
-    client = kept.start()
+def test_what_cannot_be_written_is_not_acknowledged(unrecorded: Served) -> None:
+    client = unrecorded.start()
     client.post("/apps", {"name": "shop"})
-    assert kept.process is not None
-    assert kept.data is not None
-    full = (kept.data / "state.sqlite3-wal").stat().st_size + 20_000
-    resource.prlimit(kept.process.pid, resource.RLIMIT_FSIZE, (full, full))
+    assert unrecorded.process is not None
+    assert unrecorded.data is not None
+    full = (unrecorded.data / "state.sqlite3-wal").stat().st_size + 20_000
+    resource.prlimit(unrecorded.process.pid, resource.RLIMIT_FSIZE, (full, full))
 
     acknowledged = 0
     while (answer := put_number(client, acknowledged + 1)).status_code == 200:
         acknowledged += 1
         assert acknowledged < 1000
-    client = kept.restart()
+    client = unrecorded.restart()
 
     assert answer.status_code == 503
     assert answer.json()["id"] == "service_unavailable"
