@@ -14,8 +14,10 @@ from accelerator.localheroku.routes import RouteTable
 from accelerator.localheroku.server import LocalHeroku
 from tests.contract.localheroku.fuzz import ACCEPT, Fuzzer, Request, Wire, check
 from tests.contract.localheroku.load import FILES
-from tests.contract.localheroku.platform_fixture import Client
+from tests.contract.localheroku.platform_fixture import Client, heroku, judges, platform
 from tests.contract.localheroku.schema import schema_path
+
+__all__ = ["heroku", "judges", "platform"]
 
 MOST_APPS = 12
 
