@@ -117,6 +117,30 @@ def flag(body: Mapping[str, Any], path: str) -> bool:
     raise invalid(f"Param {path} must be true or false.")
 
 
+def whole_number(body: Mapping[str, Any], path: str) -> int | None:
+    """Return a whole number that may be absent or null."""
+    value = body.get(path)
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    raise invalid(f"Param {path} must be a whole number.")
+
+
+def texts(body: Mapping[str, Any], path: str) -> list[str]:
+    """Return a list of strings that may be absent."""
+    value = body.get(path, [])
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise invalid(f"Param {path} must be an array of strings.")
+    return value
+
+
+def only(body: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
+    """Return an object that has no other properties than these."""
+    unknown = sorted(set(body) - set(names))
+    if unknown:
+        raise invalid(f"Param {unknown[0]} is not known here.")
+    return body
+
+
 def objects(body: Mapping[str, Any], path: str) -> list[Mapping[str, Any]]:
     """Return a required list of objects."""
     value = body.get(path)

@@ -155,7 +155,7 @@ class Shapes:
     def build(self, build: Build) -> Shape:
         """Return a build."""
         blob = build.source_blob
-        extra: Shape = {"labs": []} if self.is_sdk else {"generation": build.generation}
+        extra: Shape = {"labs": {}} if self.is_sdk else {"generation": build.generation}
         return {
             "app": {"id": build.app_id},
             "buildpacks": [buildpack(each) for each in build.buildpacks] or None,

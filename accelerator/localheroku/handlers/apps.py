@@ -9,8 +9,10 @@ from accelerator.localheroku.calls import (
     by,
     flag,
     objects,
+    only,
     optional_text,
     text,
+    texts,
 )
 from accelerator.localheroku.constants import installation
 from accelerator.localheroku.state import access, apps
@@ -27,9 +29,14 @@ async def create(call: Call) -> Answer:
     region = optional_text(call.body, "region")
     if region not in {None, "us"}:
         raise invalid(f"Region {region} is not available.")
+    features = texts(call.body, "feature_flags")
+    for name in features:
+        apps.check_feature(name)
     app = await call.engine.create_app(
         optional_text(call.body, "name"), optional_text(call.body, "stack"), call.account.id
     )
+    for name in features:
+        apps.switch_feature(call.state, app, name, True)
     return Answer(call.shapes.app(app), 201)
 
 
@@ -132,7 +139,7 @@ def _installations(names: list[str]) -> Listing:
 
 
 def _buildpack(update: Any) -> str:
-    name = text(update, "buildpack")
+    name = text(only(update, "buildpack"), "buildpack")
     if not name.strip():
         raise invalid("Buildpack must not be empty.")
     return name.removeprefix("urn:buildpack:")

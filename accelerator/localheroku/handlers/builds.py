@@ -8,6 +8,7 @@ from accelerator.localheroku.calls import (
     Listing,
     by,
     objects,
+    only,
     optional_text,
     text,
 )
@@ -32,8 +33,10 @@ def create_source(call: Call) -> Answer:
 def create(call: Call) -> Answer:
     """Start a build of a source blob."""
     app = call.app
+    url = text(call.body, "source_blob.url")
+    only(call.body["source_blob"], "url", "version", "version_description", "checksum")
     blob = SourceBlob(
-        url=text(call.body, "source_blob.url"),
+        url=url,
         version=optional_text(call.body, "source_blob.version"),
         version_description=optional_text(call.body, "source_blob.version_description"),
         checksum=optional_text(call.body, "source_blob.checksum"),

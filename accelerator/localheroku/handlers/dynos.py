@@ -3,7 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
-from accelerator.localheroku.calls import Answer, Call, Listing, by, objects, text
+from accelerator.localheroku.calls import (
+    Answer,
+    Call,
+    Listing,
+    by,
+    flag,
+    objects,
+    optional_text,
+    text,
+    whole_number,
+)
 from accelerator.localheroku.state import formation
 from accelerator.localheroku.state.apps import check_config
 from accelerator.localheroku.state.errors import invalid, missing
@@ -88,16 +98,21 @@ def run(call: Call) -> Answer:
     """Start a one-off dyno; attaching to it is not supported."""
     app = call.app
     command = text(call.body, "command")
-    if call.body.get("attach"):
+    if call.body.get("attach") is not None and flag(call.body, "attach"):
         raise invalid("Attached one-off dynos are not supported here: use attach=false.")
+    whole_number(call.body, "time_to_live")
+    size = formation.check_size(optional_text(call.body, "size"))
     environment = call.body.get("env") or {}
     if not isinstance(environment, dict):
         raise invalid("Param env must be an object.")
     check_config(environment)
     variables = {key: value for key, value in environment.items() if value is not None}
-    dyno = call.engine.dynos.run(app, command, variables, str(call.body.get("type") or "run"))
+    kind = optional_text(call.body, "type") or "run"
+    dyno = call.engine.dynos.run(app, command, variables, kind)
     if dyno is None:
         raise invalid(f"App {app.name} has no code to run yet.")
+    dyno.size = size or dyno.size
+    call.state.dynos.save(dyno)
     return Answer(call.shapes.dyno(app, dyno), 201)
 
 

@@ -1,12 +1,12 @@
 """Log sessions: a signed URL under which an app's log is read."""
 
-from typing import Any
-
-from accelerator.localheroku.calls import Answer, Call, flag, optional_text
+from accelerator.localheroku.calls import Answer, Call, flag, optional_text, whole_number
 from accelerator.localheroku.constants import short_time
 from accelerator.localheroku.logs import LINES
 from accelerator.localheroku.logsessions import Selection, Wish
 from accelerator.localheroku.state.errors import invalid
+
+DEFAULT = 100
 
 
 def create(call: Call) -> Answer:
@@ -19,8 +19,12 @@ def create(call: Call) -> Answer:
         type=optional_text(call.body, "type"),
     )
     tail = flag(call.body, "tail") if call.body.get("tail") is not None else False
-    lines = _lines(call.body.get("lines"))
-    session = call.engine.log_sessions.open(app.id, Wish(lines, tail, selection))
+    lines = whole_number(call.body, "lines")
+    if lines is not None and lines < 0:
+        raise invalid("Param lines must not be negative.")
+    session = call.engine.log_sessions.open(
+        app.id, Wish(DEFAULT if lines is None else min(lines, LINES), tail, selection)
+    )
     return Answer(
         {
             "created_at": short_time(session.opened_at),
@@ -30,13 +34,3 @@ def create(call: Call) -> Answer:
         },
         201,
     )
-
-
-def _lines(given: Any) -> int:
-    """Read how many lines are wanted, which heroku3 may send as a string."""
-    if given is None:
-        return 100
-    text = given if isinstance(given, str) else str(given)
-    if isinstance(given, bool) or not (text.isascii() and text.isdigit()) or len(text) > 6:
-        raise invalid("Param lines must be a number of lines.")
-    return min(int(text), LINES)

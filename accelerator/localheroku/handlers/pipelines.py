@@ -13,7 +13,7 @@ from accelerator.localheroku.calls import (
 )
 from accelerator.localheroku.state import access, pipelines
 from accelerator.localheroku.state.errors import invalid, missing
-from accelerator.localheroku.state.objects import App, Coupling, Pipeline, Release
+from accelerator.localheroku.state.objects import App, Build, Coupling, Pipeline, Release
 
 _KEYS = by("id", "name", "updated_at")
 _COUPLING_KEYS = by("id", "created_at")
@@ -76,7 +76,17 @@ def latest_deployments(call: Call) -> Listing:
 
 def latest_builds(call: Call) -> Listing:
     """List the newest build of each app."""
-    return _latest(call, lambda app: call.state.builds.of(app.id), call.shapes.build)
+    return _latest(
+        call,
+        lambda app: call.state.builds.of(app.id),
+        lambda build: _without_generation(call, build),
+    )
+
+
+def _without_generation(call: Call, build: Build) -> Any:
+    """Return a build as pipelines show it: without what the versions of the API add."""
+    shape = call.shapes.build(build)
+    return {key: value for key, value in shape.items() if key not in {"generation", "labs"}}
 
 
 def _latest(call: Call, things: Callable[[App], list[Any]], shape: Callable[[Any], Any]) -> Listing:
@@ -96,9 +106,9 @@ def _deployments(call: Call, app: App) -> list[Release]:
 
 
 def couple(call: Call) -> Answer:
-    """Put an app (id or name) into a pipeline (id or name)."""
+    """Put an app (id or name) into a pipeline (id)."""
     app = call.find_app(text(call.body, "app"), call.allowed)
-    pipeline = _seen(call, pipelines.find_pipeline(call.state, text(call.body, "pipeline")))
+    pipeline = _seen(call, call.state.pipelines.get(text(call.body, "pipeline")))
     made = pipelines.couple(call.state, app, pipeline, text(call.body, "stage"))
     return Answer(call.shapes.coupling(made), 201)
 

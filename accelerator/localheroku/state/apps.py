@@ -142,6 +142,12 @@ def feature(app: App, identity: str) -> Feature:
     raise missing("app_feature")
 
 
+def check_feature(name: str) -> None:
+    """Refuse a feature that apps do not have."""
+    if name not in FEATURES:
+        raise invalid(f"There is no app feature {name}.")
+
+
 def switch_feature(state: State, app: App, identity: str, enabled: bool) -> Feature:
     """Switch a feature; what it adds to config vars waits for the next release."""
     chosen = feature(app, identity)

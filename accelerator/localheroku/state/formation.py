@@ -71,8 +71,13 @@ def _size(row: ProcessType, change: Mapping[str, object]) -> str:
         given = nested.get("name", given)
     elif nested is not None:
         given = nested
+    return check_size(given) or row.size
+
+
+def check_size(given: object) -> str | None:
+    """Return a dyno size as Heroku writes it; nothing when none is given."""
     if given is None:
-        return row.size
+        return None
     for size in SIZES:
         if str(given).lower() == size.lower():
             return size
