@@ -59,8 +59,18 @@ def _judge(session: pytest.Session, path: Path) -> None:
         session.config.stash[_REASON] = str(skipped)
         return
     session.config.stash[_FINDINGS] = findings
+    if _is_everything(session.config):
+        findings.problems.update(
+            f"no test had success with {endpoint}" for endpoint in findings.unanswered
+        )
     if findings.problems:
         session.testsfailed += 1
+
+
+def _is_everything(config: pytest.Config) -> bool:
+    is_all = config.args_source == pytest.Config.ArgsSource.TESTPATHS
+    chosen = config.getoption("keyword") or config.getoption("markexpr")
+    return bool(is_all and config.getoption("--full") and not chosen)
 
 
 def pytest_terminal_summary(

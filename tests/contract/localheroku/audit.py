@@ -11,7 +11,9 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
+from accelerator.localheroku.routes import ROUTES, Route, RouteTable
 from tests.contract.localheroku.schema import Judge, schema_path
 
 if TYPE_CHECKING:
@@ -38,6 +40,11 @@ TOLERATED = (
 )
 
 
+# The Heroku CLI asks for account features, and needs to hear that there are none.
+ALWAYS_REFUSED = (
+    ("GET", "/account/features/{feature}"),
+    ("PATCH", "/account/features/{feature}"),
+)
 _NEWLINE = "\n"
 
 
@@ -47,7 +54,13 @@ class Findings:
 
     problems: Counter[str] = field(default_factory=Counter)
     exchanges: int = 0
-    answered: set[str] = field(default_factory=set)
+    answered: set[Route] = field(default_factory=set)
+
+    @property
+    def unanswered(self) -> list[str]:
+        """Return the endpoints that no recorded request had success with."""
+        wanted = [route for route in ROUTES if (route.method, route.path) not in ALWAYS_REFUSED]
+        return [f"{each.method} {each.path}" for each in wanted if each not in self.answered]
 
 
 def audit(lines: Iterable[str]) -> Findings:
@@ -56,15 +69,17 @@ def audit(lines: Iterable[str]) -> Findings:
         False: Judge(schema_path("schema.json")),
         True: Judge(schema_path("schema-3.sdk.json")),
     }
-    findings = Findings()
+    findings, table = Findings(), RouteTable()
     for line in lines:
         exchange = json.loads(line)
         findings.exchanges += 1
         is_sdk = (exchange["accept"] or "").endswith("version=3.sdk")
         for problem in _problems(judges[is_sdk], exchange):
             findings.problems[problem] += 1
-        if exchange["status"] < 300:
-            findings.answered.add(f"{exchange['method']} {exchange['path']}")
+        segments = [unquote(each) for each in exchange["path"].strip("/").split("/")]
+        found = table.find(exchange["method"], segments)
+        if found is not None and exchange["status"] < 300:
+            findings.answered.add(found[0])
     return findings
 
 

@@ -107,6 +107,7 @@ class TestDynos:
             pytest.param("DELETE", "dynos/web.1", id="one"),
             pytest.param("DELETE", "formations/web", id="a type"),
             pytest.param("POST", "dynos/web.1/actions/stop", id="stopped, so started again"),
+            pytest.param("POST", "formations/web/actions/stop", id="a type stopped"),
         ],
     )
     def test_dynos_are_restarted(self, heroku: Client, app: Any, method: str, path: str) -> None:

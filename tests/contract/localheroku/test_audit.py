@@ -87,6 +87,16 @@ def test_what_is_wrong_is_named(line: str, problem: str) -> None:
     assert count == 2
 
 
+def test_endpoints_that_nobody_had_success_with_are_known() -> None:
+    endpoint = "GET /account/rate-limits"
+    refused = _line("GET", "/account/rate-limits", 401, {"id": "unauthorized", "message": "No."})
+
+    before = audit([refused]).unanswered
+    after = audit([refused, _line("GET", "/account/rate-limits", 200, RIGHT)]).unanswered
+
+    assert set(before) - set(after) == {endpoint}
+
+
 def test_every_exchange_of_a_platform_is_recorded_with_its_bodies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
