@@ -69,8 +69,11 @@ def _judge(session: pytest.Session, path: Path) -> None:
 
 def _is_everything(config: pytest.Config) -> bool:
     is_all = config.args_source == pytest.Config.ArgsSource.TESTPATHS
-    chosen = config.getoption("keyword") or config.getoption("markexpr")
-    return bool(is_all and config.getoption("--full") and not chosen)
+    # The slow tests add nothing here, and may have a run of their own.
+    is_unmarked = config.getoption("markexpr") in {"", "not slow"}
+    narrowing = ("keyword", "deselect", "ignore", "ignore_glob", "lf", "stepwise")
+    is_narrowed = any(config.getoption(name, None) for name in narrowing)
+    return is_all and is_unmarked and not is_narrowed
 
 
 def pytest_terminal_summary(

@@ -68,13 +68,9 @@ def test_one_dyno_and_all_dynos_are_restarted(either: World) -> None:
     first = either.eventually(lambda: _up(either, app))
 
     one = either.heroku("ps:restart", "-d", "web.1", "-a", app)
-    second = either.eventually(
-        lambda: {k: v for k, v in _up(either, app).items() if v not in first.values()}
-    )
+    second = _others(either, app, first)
     everything = either.heroku("ps:restart", "-a", app)
-    third = either.eventually(
-        lambda: {k: v for k, v in _up(either, app).items() if v not in second.values()}
-    )
+    third = _others(either, app, second)
 
     assert "Restarting dyno web.1" in one.text
     assert f"DELETE /apps/{app}/dynos/web.1" in one.calls
@@ -87,12 +83,13 @@ def test_a_stopped_dyno_of_the_formation_comes_back(either: World) -> None:
     app = either.create_app(text="stopped")["name"]
     before = either.eventually(lambda: _up(either, app))
 
-    shown = either.heroku("ps:stop", "-d", "web.1", "-a", app)
+    one = either.heroku("ps:stop", "-d", "web.1", "-a", app)
+    after = _others(either, app, before)
+    all_of_it = either.heroku("ps:stop", "-p", "web", "-a", app)
 
-    assert f"Stopping dyno web.1 on {app}... done" in shown.text
-    either.eventually(
-        lambda: set(_up(either, app)) - set(before) == set() and _up(either, app) != before
-    )
+    assert f"Stopping dyno web.1 on {app}... done" in one.text
+    assert f"Stopping all web dynos on {app}... done" in all_of_it.text
+    assert set(_others(either, app, after)) == {"web.1"}
     assert _quantities(either, app) == {"web": 1}
 
 
