@@ -20,6 +20,7 @@ from accelerator.demo.report import Lap
 from accelerator.errors import AcceleratorError, ExitCode
 from accelerator.models import Reason, Route
 from accelerator.settings import SETTINGS, load_settings
+from tests.contract.localheroku.audit import TOLERATED, UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -154,6 +155,51 @@ def test_every_json_key_is_explained(path: str) -> None:
     missing = [key for key in sorted(keys) if not re.search(rf'[`".]{key}(?:[`"]|/1)', told)]
 
     assert keys
+    assert missing == []
+
+
+def section(page: str, heading: str) -> str:
+    """Give what stands under a heading of the second level."""
+    (found,) = re.findall(rf"(?ms)^## {re.escape(heading)}$(.*?)(?=^## |\Z)", page)
+    return str(found)
+
+
+EVERYWHERE = "every `POST` and `PATCH`"
+
+
+def explains(cell: str, methods: str, paths: str) -> bool:
+    """Say whether a documented request is one of those that an entry of the audit is about."""
+    if cell == EVERYWHERE or paths == ".*":
+        return cell == EVERYWHERE and paths == ".*"
+    method, _, path = cell.strip("`").partition(" ")
+    example = re.sub(r"\{\w+\}", "something", path)
+    return bool(re.fullmatch(methods, method) and re.fullmatch(paths, example))
+
+
+def test_every_request_against_the_schema_is_explained() -> None:
+    told = section(read("local-platform.md"), "What the schema forbids, and real clients send")
+    cells = rows(told) - {"request", "---"}
+    entries = [(methods, paths) for methods, paths, *_ in TOLERATED]
+
+    untold = [entry for entry in entries if not any(explains(cell, *entry) for cell in cells)]
+    invented = [cell for cell in cells if not any(explains(cell, *entry) for entry in entries)]
+
+    assert (untold, invented) == ([], [])
+    assert all(paths.replace("[^/]+", "{app}") in told for _, paths, _ in UNKNOWN)
+
+
+def test_every_module_of_the_platform_is_on_the_map() -> None:
+    told = section(
+        (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), "The local platform, by purpose"
+    )
+    folder = ROOT / "accelerator" / "localheroku"
+    modules = [path.name for path in folder.glob("*.py") if path.name != "__init__.py"]
+    rules = [path.stem for path in folder.glob("state/*.py") if path.name != "__init__.py"]
+
+    missing = [name for name in modules if f"`{name}`" not in told]
+    missing += [name for name in rules if not re.search(rf"`{name}(\.py)?`", told)]
+
+    assert modules
     assert missing == []
 
 
