@@ -129,11 +129,13 @@ def _plain_git(url: str, host: str) -> tuple[str, ...]:
         f"#   git push {url}/APP.git HEAD:main",
         "# for remotes written by the Heroku CLI (or start with --tls):",
         f"#   git config --global url.{url}/.pushInsteadOf https://{host}/",
+        f"#   git config --global credential.{url}.helper \\",
+        """#     '!echo username=x; echo "password=$HEROKU_API_KEY"; :'""",
     )
 
 
 def _trust(platform: LocalHeroku) -> tuple[str, ...]:
-    names = ("NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO", "SSL_CERT_FILE")
+    names = ("NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
     return (
         "# the platform's own certificate authority, for Node, git and everything else; these",
         "# variables replace what git and Python trust otherwise, so keep them in this shell",
