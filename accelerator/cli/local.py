@@ -117,6 +117,7 @@ def _exports(platform: LocalHeroku, data: Path | None) -> str:
             f"export HEROKU_PARTICLEBOARD_URL={platform.url}",
             f"export HEROKU_BUILDPACK_REGISTRY_URL={platform.url}",
             f"export HEROKU_GIT_HOST={host}",
+            "export DISABLE_TELEMETRY=true HEROKU_DISABLE_AUTOUPDATE=1",
             *(_plain_git(url, host) if platform.tls_url is None else _trust(platform)),
             f"# Ctrl-C stops everything{f', {data} keeps it' if data else ' and removes it'}.",
         )

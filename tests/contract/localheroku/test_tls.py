@@ -104,12 +104,12 @@ def test_a_tls_port_alone_asks_for_tls_too() -> None:
 
 
 def test_the_exports_make_every_client_trust_it() -> None:
-    lines = "".join(_first_lines(12, "--tls"))
+    lines = "".join(_first_lines(13, "--tls"))
 
     values = dict(
         line.removeprefix("export ").split("=", 1)
         for line in lines.splitlines()
-        if line.startswith("export ")
+        if line.startswith("export ") and " " not in line.removeprefix("export ")
     )
     assert values["HEROKU_HOST"].startswith("https://127.0.0.1:")
     names = ("NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
