@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from accelerator.errors import KeyRefused, NotFound, UsageProblem
 from accelerator.models import ArtifactKind
-from accelerator.steps.compare import Facts, SourceState, TargetState, find_unconfirmed
+from accelerator.steps.compare import find_unconfirmed
+from accelerator.steps.known import Facts, SourceState, TargetState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
