@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from accelerator.errors import UsageProblem
-from accelerator.steps.deploy import DeployOrder
 from accelerator.steps.facts import Place
+from accelerator.steps.order import DeployOrder
 from accelerator.steps.smoke import parse_check
 
 if TYPE_CHECKING:

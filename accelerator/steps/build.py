@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from accelerator.errors import Interrupted, OutcomeUnknown
 from accelerator.steps.follow import find_release_of_build, follow_build
+from accelerator.steps.reconcile import find_build
 
 if TYPE_CHECKING:
     from accelerator.models import Build, Commit, Release
@@ -32,7 +33,14 @@ def start_build(run: Run, app: str, source: Source, commit: Commit) -> Build:
             run.heroku.sources.upload(blob, cast("BinaryIO", spool), size)
     if run.stop.is_set():
         raise Interrupted
-    return run.heroku.builds.create(app, blob, commit.sha, commit.subject or commit.short)
+    begun = run.heroku.moment()
+    try:
+        return run.heroku.builds.create(app, blob, commit.sha, commit.subject or commit.short)
+    except OutcomeUnknown:
+        found = find_build(run, app, commit.sha, begun)
+        if found is None:
+            raise
+        return found
 
 
 def build(run: Run, app: str, source: Source, commit: Commit) -> tuple[Build, Release]:
@@ -41,7 +49,7 @@ def build(run: Run, app: str, source: Source, commit: Commit) -> tuple[Build, Re
     The release's status is the caller's to judge: a failed release command on a prepare app does
     not spoil the artifact. Raises `BuildFailed`, or `OutcomeUnknown` when no release shows up.
     """
-    started = start_build(run, app, source, commit)
+    started = _find_running(run, app, commit) or start_build(run, app, source, commit)
     with run.events.step("build", f"Build {commit.short} on {app}"):
         finished = follow_build(run, started)
         released = find_release_of_build(run, finished)
@@ -51,3 +59,9 @@ def build(run: Run, app: str, source: Source, commit: Commit) -> tuple[Build, Re
             f"look with `heroku releases -a {app}`, then run this again",
         )
     return finished, released
+
+
+def _find_running(run: Run, app: str, commit: Commit) -> Build | None:
+    """Find a build of the commit that an earlier run started here: it is joined, not repeated."""
+    builds = run.heroku.builds.fetch_newest(app, 20)
+    return next((b for b in builds if b.status == "pending" and b.commit == commit.sha), None)

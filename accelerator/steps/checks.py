@@ -10,21 +10,26 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from accelerator.models import Reason
+from accelerator.models import ArtifactKind, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from accelerator.models import App, Artifact, Build, Formation
+    from accelerator.models import Artifact, Build, Formation
 
 LARGE_SLUG = 300_000_000  # Heroku warns above 300 MB (platform facts, section 5)
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """What is known of a target that an artifact has to fit; None where it was not read."""
+    """What is known of a target that an artifact has to fit; None where it was not read.
 
-    app: App | None = None
+    ``stacks`` are the app's `stack` (what runs there) and its `build_stack` (what its next build
+    would use); ``build_config`` fingerprints of the declared config vars.
+    """
+
+    stacks: frozenset[str] | None = None
+    generation: str | None = None
     buildpacks: tuple[str, ...] | None = None
     formation: tuple[Formation, ...] | None = None
     build_config: Mapping[str, str] = field(default_factory=dict)
@@ -51,20 +56,15 @@ def judge(
     built: Build | None,
     config: Mapping[str, str],
     target: Fit,
-    generation: str | None = None,
 ) -> Verdict:
     """Say whether an artifact may go to a target as it is.
 
     ``config`` and the target's ``build_config`` are fingerprints of the config vars that shape the
     build, by name. What was not read is not held against anybody.
     """
-    for check in (_stack, _buildpacks):
-        found = check(artifact, built, target)
-        if found is not None:
-            return found
-    if generation and target.app and generation != target.app.generation:
-        said = f"it is of generation {generation}, the app of {target.app.generation}"
-        return Verdict(Reason.GENERATION_DIFFERS, said)
+    found = _generation(artifact, target) or _stack(artifact, built, target)
+    if found := found or _buildpacks(built, target):
+        return found
     differing = sorted(
         name for name, value in config.items() if target.build_config.get(name, value) != value
     )
@@ -74,17 +74,30 @@ def judge(
     return Verdict(warnings=_warnings(artifact, target))
 
 
-def _stack(artifact: Artifact | None, built: Build | None, target: Fit) -> Verdict | None:
-    stack = (artifact.stack if artifact else None) or (built.stack if built else None)
-    # The app's `stack` is what runs there, its `build_stack` what its next build would use.
-    if stack is None or target.app is None or stack in {target.app.stack, target.app.build_stack}:
+def stack_of(artifact: Artifact | None, built: Build | None) -> str | None:
+    """Say which stack an artifact was built for."""
+    return (artifact.stack if artifact else None) or (built.stack if built else None)
+
+
+def _generation(artifact: Artifact | None, target: Fit) -> Verdict | None:
+    if artifact is None or target.generation is None:
         return None
-    return Verdict(
-        Reason.STACK_DIFFERS, f"it was built for {stack}, the app is on {target.app.build_stack}"
-    )
+    own = "fir" if artifact.kind is ArtifactKind.OCI_IMAGE else "cedar"
+    if own == target.generation:
+        return None
+    said = f"it is of generation {own}, the app of {target.generation}"
+    return Verdict(Reason.GENERATION_DIFFERS, said)
 
 
-def _buildpacks(artifact: Artifact | None, built: Build | None, target: Fit) -> Verdict | None:  # noqa: ARG001  # all checks look alike
+def _stack(artifact: Artifact | None, built: Build | None, target: Fit) -> Verdict | None:
+    stack = stack_of(artifact, built)
+    if stack is None or target.stacks is None or stack in target.stacks:
+        return None
+    said = f"it was built for {stack}, the app is on {', '.join(sorted(target.stacks))}"
+    return Verdict(Reason.STACK_DIFFERS, said)
+
+
+def _buildpacks(built: Build | None, target: Fit) -> Verdict | None:
     """Compare lists and order; a target without a list of its own takes what was detected."""
     if built is None or not built.buildpacks or not target.buildpacks:
         return None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from accelerator.models import Reason, Route
-from accelerator.steps.checks import Verdict, judge
+from accelerator.steps.checks import Verdict, judge, stack_of
 from accelerator.steps.known import Candidate, Facts, SourceState, TargetState
 
 if TYPE_CHECKING:
@@ -92,6 +92,21 @@ def find_unconfirmed(commit: Commit, facts: Facts) -> frozenset[tuple[str, Artif
     return frozenset(pair for pair in wanted if pair[1].id not in facts.artifacts)
 
 
+def find_unread_apps(commit: Commit, facts: Facts) -> frozenset[str]:
+    """Name the targets whose own stack must be read: it is not known, or seems to differ."""
+    unread = set()
+    for target in facts.targets:
+        if target.fit.stacks is not None or facts.is_live(target, commit):
+            continue
+        stacks = facts.fit_of(target).stacks
+        for candidate in _candidates(commit, facts):
+            ref = candidate.artifact
+            stack = stack_of(facts.artifacts.get(ref.id), facts.build_of(ref))
+            if stacks is None or (stack is not None and stack not in stacks):
+                unread.add(target.app)
+    return frozenset(unread)
+
+
 def witness_of(decision: Decision, commit: Commit) -> str:
     """Say what the metadata variable has to add: the second witness for a current release.
 
@@ -163,8 +178,7 @@ def _fit(candidate: Candidate, facts: Facts, target: TargetState) -> Verdict:
         facts.artifacts.get(candidate.artifact.id),
         facts.build_of(candidate.artifact),
         candidate.source.build_config,
-        target.fit,
-        candidate.source.generation,
+        facts.fit_of(target),
     )
 
 

@@ -47,9 +47,9 @@ class Logs:
         self.wake.set()
 
 
-def follow_build(run: Run, build: Build) -> Build:
+def follow_build(run: Run, build: Build, seconds: float | None = None) -> Build:
     """Wait until a build succeeded; raises `BuildFailed`, or `OutcomeUnknown` at the deadline."""
-    deadline = run.deadline.within(run.waits.build)
+    deadline = run.deadline.within(seconds or run.waits.build)
     app, logs = build.app_name, Logs(run, deadline)
     logs.follow(build.output_stream_url, f"build {app}")
     try:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from accelerator.steps.checks import Fit
+from accelerator.steps.checks import Fit, stack_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +30,6 @@ class SourceState:
     witness: str | None = None
     witness_readable: bool = True
     build_config: Mapping[str, str] = field(default_factory=dict)
-    generation: str | None = None
 
     @property
     def current(self) -> Release | None:
@@ -104,6 +103,16 @@ class Facts:
         """Find the build that left an artifact."""
         builds = (build for source in self.sources for build in source.builds)
         return next((b for b in builds if b.artifact and b.artifact.id == ref.id), None)
+
+    def fit_of(self, target: TargetState) -> Fit:
+        """Say what an artifact has to fit; what runs there now tells the stack as well."""
+        if target.fit.stacks is not None or target.current is None:
+            return target.fit
+        ref = target.current.artifact
+        if ref is None:
+            return target.fit
+        stack = stack_of(self.artifacts.get(ref.id), self.build_of(ref))
+        return replace(target.fit, stacks=frozenset({stack})) if stack else target.fit
 
     def share_pipeline(self, source: SourceState, target: TargetState) -> bool:
         """Say whether two apps are in one pipeline, which a promotion needs."""

@@ -9,7 +9,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from accelerator.models import Artifact, ArtifactRef, Build, Commit, Reason, Release, Route
+    from accelerator.models import (
+        Artifact,
+        ArtifactRef,
+        Build,
+        Commit,
+        Reason,
+        Refusal,
+        Release,
+        Route,
+    )
 
 
 @dataclass
@@ -46,7 +55,7 @@ class Report:
 
     commit: Commit | None = None
     route: Route | None = None
-    reason: Reason | None = None
+    reason: Reason | Refusal | None = None
     source: SourceReport | None = None
     targets: list[TargetReport] = field(default_factory=list)
     passed_over: list[str] = field(default_factory=list)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from accelerator.errors import AcceleratorError
@@ -10,6 +11,7 @@ from accelerator.steps.verify import verify
 
 if TYPE_CHECKING:
     from accelerator.models import Commit, Release
+    from accelerator.steps.known import TargetState
     from accelerator.steps.run import Run
     from accelerator.steps.smoke import SmokeCheck
 
@@ -17,19 +19,20 @@ if TYPE_CHECKING:
 
 
 def roll_back(
-    run: Run, app: str, previous: Release | None, old: Commit | None, checks: Checks
+    run: Run, target: TargetState, old: Commit | None, checks: Checks
 ) -> tuple[Release | None, str]:
     """Release the previous artifact again and verify it.
 
     Config vars stay as they are; Heroku's own rollback would set those back too. Gives the new
     release, or None and why going back was not possible or did not work.
     """
+    app, previous = target.app, target.current
     if previous is None or previous.artifact is None:
         return None, ", as there was no release with code before it"
     description = f"Rollback to v{previous.version} (code only)"
     try:
         with run.events.step("rollback", f"Roll {app} back to v{previous.version}"):
-            made = release(run, app, previous.artifact, description)
+            made = release(run, _as_it_is(run, target), previous.artifact, description)
         verdict = verify(run, app, made.id, previous.artifact, old, checks)
     except AcceleratorError as error:
         return None, f", as the rollback failed too: {error.message}"
@@ -38,3 +41,8 @@ def roll_back(
             f"but fails as well ({verdict.flaw})"
         )
     return made, ""
+
+
+def _as_it_is(run: Run, target: TargetState) -> TargetState:
+    """Read the target's releases, so that a lost reply can be told from what was there."""
+    return replace(target, releases=run.heroku.releases.fetch_newest(target.app))

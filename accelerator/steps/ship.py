@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from accelerator.errors import AcceleratorError, TestsFailed
-from accelerator.steps.deploy import DeployOrder, deploy
+from accelerator.steps.deploy import deploy
 from accelerator.steps.facts import Place
 from accelerator.steps.report import PrepareReport, Report, ShipReport
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from accelerator.models import Build
+    from accelerator.steps.order import DeployOrder
     from accelerator.steps.run import Run
     from accelerator.steps.testing import TestCommand
 

@@ -1,0 +1,88 @@
+"""Settle each target: verify what it carries now, and go back where that does not pass."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from accelerator.errors import AcceleratorError, Inconclusive, PartlyDone, VerificationFailed
+from accelerator.models import Commit, Route
+from accelerator.steps.rollback import roll_back
+from accelerator.steps.verify import verify
+
+if TYPE_CHECKING:
+    from accelerator.models import ArtifactRef
+    from accelerator.steps.known import Facts
+    from accelerator.steps.moving import Ends
+    from accelerator.steps.order import DeployOrder
+    from accelerator.steps.report import Report, TargetReport
+    from accelerator.steps.run import Run
+
+
+def settle(run: Run, order: DeployOrder, facts: Facts, ends: Ends, report: Report) -> None:
+    """Verify every target and write its end into the report.
+
+    Raises the error of a failed target, or `PartlyDone` when others succeeded.
+    """
+    errors = {}
+    for app, end in ends.items():
+        entry = report.target(app)
+        try:
+            _settle_one(run, order, facts, entry, end)
+        except AcceleratorError as error:
+            entry.error, errors[app] = error.message, error
+    if not errors:
+        return
+    done = tuple(entry.app for entry in report.targets if entry.app not in errors)
+    first = next(iter(errors.values()))
+    if done:
+        raise PartlyDone(done, tuple(errors), first.message)
+    raise first
+
+
+def _settle_one(
+    run: Run,
+    order: DeployOrder,
+    facts: Facts,
+    entry: TargetReport,
+    end: ArtifactRef | AcceleratorError,
+) -> None:
+    if isinstance(end, AcceleratorError):
+        entry.status = "failed"
+        raise end
+    checks = order.smoke(_stage_of(facts, entry.app))
+    verdict = verify(run, entry.app, entry.release_id or "", end, order.commit, checks)
+    entry.release = verdict.release
+    entry.artifact = facts.artifacts.get(end.id) or end
+    entry.verified = verdict.outcome
+    if verdict.outcome == "passed":
+        entry.status = "unchanged" if entry.route is Route.LIVE else "succeeded"
+        return
+    entry.status = "failed"
+    if verdict.outcome == "inconclusive":
+        raise Inconclusive(
+            f"{entry.app} could not be verified: {verdict.flaw}",
+            f"nothing was rolled back; `accelerator verify -a {entry.app}` looks again",
+        )
+    _go_back(run, order, facts, entry, verdict.flaw or "")
+
+
+def _go_back(run: Run, order: DeployOrder, facts: Facts, entry: TargetReport, flaw: str) -> None:
+    if not order.rollback:
+        raise VerificationFailed(entry.app, flaw, None, ", as --no-rollback asks")
+    if entry.route is Route.LIVE:
+        raise VerificationFailed(entry.app, flaw, None, ", as this run released nothing there")
+    target = next(target for target in facts.targets if target.app == entry.app)
+    previous, served = entry.previous_release, facts.serves(target)
+    old = Commit(served) if served else None
+    checks = order.smoke(_stage_of(facts, entry.app))
+    made, why = roll_back(run, target, old, checks)
+    if made is None or previous is None:
+        raise VerificationFailed(entry.app, flaw, None, why)
+    entry.rolled_back_to, entry.rollback_release = previous.version, made.version
+    order.reject(entry.app, order.commit, flaw)
+    raise VerificationFailed(entry.app, flaw, previous.version)
+
+
+def _stage_of(facts: Facts, app: str) -> str | None:
+    target = next(target for target in facts.targets if target.app == app)
+    return target.coupling.stage if target.coupling else None
