@@ -80,21 +80,26 @@ def refresh_targets(run: Run, commit: Commit, facts: Facts) -> Facts:
 
 
 def confirm(run: Run, commit: Commit, facts: Facts) -> Facts:
-    """Read the artifacts the decision rests on; at most three times, as one may prove unusable."""
-    for _ in range(3):
+    """Read what the decision rests on: one round, and one more for each artifact that is no use.
+
+    What the decision names at the end has been read itself; a build's word is not enough.
+    """
+    while True:
         missing = sorted(find_unconfirmed(commit, facts), key=lambda pair: pair[1].id)
         apps = sorted(find_unread_apps(commit, facts))
         if not missing and not apps:
-            break
+            return facts
         answers: tuple[Any, ...] = run.heroku.together(
             *(partial(_find_artifact, run.heroku, app, ref) for app, ref in missing),
             *(partial(run.heroku.apps.fetch, app) for app in apps),
         )
-        found = {ref.id: answer for (_, ref), answer in zip(missing, answers, strict=False)}
+        found: dict[str, Artifact | None] = {}
+        for (_, ref), artifact in zip(missing, answers, strict=False):
+            # Two apps may hold one artifact, and the key may read only one of them.
+            found[ref.id] = artifact or found.get(ref.id)
         infos = {app: answers[len(missing) + at] for at, app in enumerate(apps)}
         targets = tuple(_with_app(target, infos.get(target.app)) for target in facts.targets)
         facts = replace(facts, artifacts={**facts.artifacts, **found}, targets=targets)
-    return facts
 
 
 def resolve_targets(run: Run, source: str, targets: tuple[str, ...]) -> tuple[str, ...]:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from accelerator.errors import AcceleratorError, Inconclusive, PartlyDone, VerificationFailed
+from accelerator.errors import (
+    AcceleratorError,
+    Inconclusive,
+    OutcomeUnknown,
+    PartlyDone,
+    Unreachable,
+    VerificationFailed,
+)
 from accelerator.models import Commit, Route
 from accelerator.steps.rollback import roll_back
 from accelerator.steps.verify import verify
@@ -16,6 +23,8 @@ if TYPE_CHECKING:
     from accelerator.steps.order import DeployOrder
     from accelerator.steps.report import Report, TargetReport
     from accelerator.steps.run import Run
+
+DONE = frozenset({"succeeded", "unchanged"})
 
 
 def settle(run: Run, order: DeployOrder, facts: Facts, ends: Ends, report: Report) -> None:
@@ -30,12 +39,16 @@ def settle(run: Run, order: DeployOrder, facts: Facts, ends: Ends, report: Repor
             _settle_one(run, order, facts, entry, end)
         except AcceleratorError as error:
             entry.error, errors[app] = error.message, error
+            entry.status = (
+                "pending" if isinstance(error, (OutcomeUnknown, Unreachable)) else "failed"
+            )
     if not errors:
         return
-    done = tuple(entry.app for entry in report.targets if entry.app not in errors)
+    done = tuple(entry.app for entry in report.targets if entry.status in DONE)
+    missing = tuple(entry.app for entry in report.targets if entry.app not in done)
     first = next(iter(errors.values()))
     if done:
-        raise PartlyDone(done, tuple(errors), first.message)
+        raise PartlyDone(done, missing, first.message)
     raise first
 
 
@@ -47,7 +60,6 @@ def _settle_one(
     end: ArtifactRef | AcceleratorError,
 ) -> None:
     if isinstance(end, AcceleratorError):
-        entry.status = "failed"
         raise end
     checks = order.smoke(_stage_of(facts, entry.app))
     verdict = verify(run, entry.app, entry.release_id or "", end, order.commit, checks)
@@ -57,7 +69,6 @@ def _settle_one(
     if verdict.outcome == "passed":
         entry.status = "unchanged" if entry.route is Route.LIVE else "succeeded"
         return
-    entry.status = "failed"
     if verdict.outcome == "inconclusive":
         raise Inconclusive(
             f"{entry.app} could not be verified: {verdict.flaw}",
