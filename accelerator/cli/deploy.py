@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 @options.targets
 @options.commit
 @options.safety
+@options.guards
+@click.option("--plan", is_flag=True, help="Only say what would be done; nothing is written.")
 @options.limits
 @options.common
 @click.pass_obj

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     help="How the prepare app gets the commit.  [default: source]",
 )
 @options.safety
+@options.guards
 @options.limits
 @options.common
 @click.pass_obj

@@ -94,6 +94,27 @@ class Repository:
             return Ancestry.NO
         return Ancestry.UNKNOWN
 
+    def deepen(self, *shas: str) -> bool:
+        """Fetch more history where this clone is shallow; says whether there may be more now."""
+        if not self.is_shallow:
+            return False
+        wanted = [sha for sha in shas if _FULL_SHA.fullmatch(sha)]
+        for how in (("--deepen", "200", "origin", *wanted), ("--unshallow", "origin")):
+            if self._git.ask("fetch", "--quiet", "--no-tags", *how).status == 0:
+                return True
+        return False
+
+    def read_trees(self, shas: frozenset[str]) -> dict[str, str]:
+        """Give the tree of each of these commits that is here, in one git process."""
+        known = sorted(sha for sha in shas if _FULL_SHA.fullmatch(sha))
+        answer = (
+            self._git.ask("rev-parse", *(f"{sha}^{{tree}}" for sha in known)) if known else None
+        )
+        if answer is not None and answer.status == 0:
+            return dict(zip(known, answer.text.split(), strict=True))
+        found = ((sha, self._git.ask("rev-parse", "--verify", f"{sha}^{{tree}}")) for sha in known)
+        return {sha: answer.text for sha, answer in found if answer.status == 0}
+
     def submodules(self, commit: Commit) -> tuple[str, ...]:
         """List the paths where the commit points at other repositories."""
         entries = archives.list_tree(self._git, commit.sha)

@@ -64,6 +64,11 @@ class Settings:
     smoke: tuple[str, ...]
     rollback: bool
     lock: str
+    lock_wait: float
+    lock_remote: str | None
+    same_tree: bool
+    on_superseded: str
+    strict: bool
     timeout: float | None
     deadlines: Deadlines
     stages: Mapping[str, Stage]
