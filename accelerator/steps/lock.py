@@ -133,19 +133,18 @@ def take(
             expires_at=expiry(moment),
             nonce=secrets.token_hex(8),
         )
+        sha, ref = refs.write(render_note(fresh)), lock_ref(note.app)
+        if _settle(refs, ref, None, sha):  # nearly always free: two git requests instead of four
+            return Held(refs, sha, fresh, now, None)
         standing = look(refs, note.app)
-        if standing and standing.note and not standing.note.is_free(moment):
-            if standing.sha not in told:
-                told.add(standing.sha)
-                on_wait(standing.note.describe())
+        if standing is None:
+            return Found("", None)
+        if standing.note is None or not standing.note.is_free(moment):
+            _tell(standing, told, on_wait)
             return standing
-        if standing and standing.note is None:
-            return standing
-        sha = refs.write(render_note(fresh))
-        old = standing.sha if standing else None
-        if _settle(refs, lock_ref(note.app), old, sha):
+        if _settle(refs, ref, standing.sha, sha):
             return Held(refs, sha, fresh, now, standing)
-        return standing or Found("", None)
+        return standing
 
     try:
         # Heroku allows 75 git requests an hour and app: look every 2.5 to 20 seconds.
@@ -153,6 +152,12 @@ def take(
         return _held(end)
     except StillPending as pending:
         raise _refusal(note.app, pending.seen) from None
+
+
+def _tell(standing: Found, told: set[str], on_wait: Callable[[str], None]) -> None:
+    if standing.sha not in told:
+        told.add(standing.sha)
+        on_wait(standing.note.describe() if standing.note else "a lock that cannot be read")
 
 
 def look(refs: Refs, app: str) -> Found | None:
