@@ -99,6 +99,25 @@ def safety(command: Command) -> Command:
     )
 
 
+def lock_remote(command: Command) -> Command:
+    """Add where the locks are kept."""
+    return _add(
+        command,
+        click.option(
+            "--from",
+            "from_",
+            metavar="APP",
+            multiple=True,
+            help="The prepare app, whose git repository holds the locks.",
+        ),
+        click.option(
+            "--lock-remote",
+            metavar="URL",
+            help="Another git repository that holds the locks.",
+        ),
+    )
+
+
 def guards(command: Command) -> Command:
     """Add what may be shipped over what, and who may ship at the same time."""
     return _add(

@@ -60,6 +60,23 @@ def config_document(rows: tuple[Row, ...], outcome: Outcome) -> Document:
     }
 
 
+def mark_document(report: MarkReport, outcome: Outcome) -> Document:
+    """Render what stands for a target, as ``accelerator.lock/1`` and its like."""
+    return {
+        "schema": f"accelerator.{report.kind}/1",
+        "ok": outcome.error is None,
+        "exit_code": int(outcome.exit_code),
+        "target": report.target,
+        "state": report.state if outcome.error is None else None,
+        "changed": report.changed,
+        "commit": report.commit,
+        "by": report.by,
+        "reason": report.reason,
+        "at": report.at,
+        "error": render_error(outcome.error),
+    }
+
+
 def error_document(command: str, exit_code: int, error: Mapping[str, str | None]) -> Document:
     """Render a failure from before a command could begin (a wrong option, say).
 
