@@ -176,6 +176,7 @@ def _prepared(report: PrepareReport) -> Document:
     return {
         "app": report.app,
         "strategy": report.strategy,
+        "reused": report.reused,
         "build": _build(report.build),
         "release": report.release.version if report.release else None,
         "release_id": report.release.id if report.release else None,

@@ -120,13 +120,16 @@ class Repository:
         entries = archives.list_tree(self._git, commit.sha)
         return tuple(entry.path for entry in entries if entry.is_submodule)
 
-    def archive(self, commit: Commit, to: BinaryIO) -> int:
+    def archive(self, commit: Commit, to: BinaryIO, folder: str | None = None) -> int:
         """Stream a ``.tar.gz`` of exactly the commit's tree to `to`; gives its size in bytes.
 
         No attribute of the tree changes or leaves out anything. Submodules are not in the tree:
-        a commit that has some is refused, rather than built without them.
+        a commit that has some is refused, rather than built without them; so is one with files
+        kept by Git LFS. With `folder` only what is below it goes in, with paths from there.
         """
         entries = archives.list_tree(self._git, commit.sha)
+        if folder is not None:
+            entries = archives.below(entries, folder, commit.short)
         if paths := [entry.path for entry in entries if entry.is_submodule]:
             raise RepositoryProblem(
                 f"{commit.short} has submodules ({', '.join(paths)}), "

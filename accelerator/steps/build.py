@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from accelerator.errors import Interrupted, OutcomeUnknown
@@ -14,11 +15,30 @@ if TYPE_CHECKING:
     from accelerator.steps.run import Run
 
 
+class TreeSource(Protocol):
+    """The local repository."""
+
+    def archive(self, commit: Commit, to: BinaryIO, folder: str | None = None) -> int:
+        """Write a compressed tar of the commit's tree, or of one folder of it."""
+
+
 class Source(Protocol):
     """Where a commit's tree comes from (the local repository)."""
 
     def archive(self, commit: Commit, to: BinaryIO) -> int:
         """Write a compressed tar of exactly the commit's tree; gives its size in bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subtree:
+    """A folder of the commit as the source: the commit stays the one that is named."""
+
+    whole: TreeSource
+    folder: str | None = None
+
+    def archive(self, commit: Commit, to: BinaryIO) -> int:
+        """Write a compressed tar of the folder's files, with paths from the folder."""
+        return self.whole.archive(commit, to, self.folder)
 
 
 def start_build(run: Run, app: str, source: Source, commit: Commit) -> Build:

@@ -79,6 +79,7 @@ class PrepareReport:
     build: Build | None = None
     release: Release | None = None
     artifact: Artifact | None = None
+    reused: bool = False
 
 
 @dataclass
