@@ -160,5 +160,26 @@ def guards(command: Command) -> Command:
     )
 
 
+def waves(command: Command) -> Command:
+    """Add the order among several targets."""
+    return _add(
+        command,
+        click.option(
+            "--then",
+            metavar="TARGET",
+            multiple=True,
+            help="A further wave: only when all before it are verified. May be repeated.",
+        ),
+        click.option(
+            "--on-failure",
+            type=click.Choice(["stop", "continue", "compensate"]),
+            default="stop",
+            show_default=True,
+            help="When a target fails: start no further wave, go on, or return the finished "
+            "targets to the release each had.",
+        ),
+    )
+
+
 def _add(command: Command, *options: Callable[[Command], Command]) -> Command:
     return reduce(lambda wrapped, option: option(wrapped), reversed(options), command)

@@ -99,7 +99,14 @@ class Session:
             limits.dynos,
             limits.smoke_deadline,
         )
-        return Run(self._heroku, self.events, deadline, waits)
+        return Run(self._heroku, self.events, deadline, waits, environment=self.harmless)
+
+    @cached_property
+    def harmless(self) -> dict[str, str]:
+        """Give the environment without any API key: by its name, and by its value anywhere."""
+        key = self.key.reveal()
+        names = {"HEROKU_API_KEY", *map(self.settings.key_env_of, (None, *self.settings.stages))}
+        return {k: v for k, v in self.environment.items() if k not in names and key not in v}
 
     @cached_property
     def repository(self) -> Repository:

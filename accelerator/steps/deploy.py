@@ -6,18 +6,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from accelerator.errors import Refused
-from accelerator.models import Reason, Refusal, Route
+from accelerator.models import ArtifactRef, Reason, Refusal, Route
 from accelerator.steps.compare import Decision, compare, witness_of
 from accelerator.steps.facts import Wanted, fetch_facts, refresh_targets
 from accelerator.steps.follow import follow_release
 from accelerator.steps.guard import check_directions, check_marks, demand
 from accelerator.steps.join import join, wait_for_build
+from accelerator.steps.known import Candidate, SourceState
 from accelerator.steps.locking import Locking
-from accelerator.steps.moving import move
+from accelerator.steps.moving import Ends, move
 from accelerator.steps.notes import LockNote
 from accelerator.steps.reconcile import wait_out
 from accelerator.steps.report import Report, SourceReport
-from accelerator.steps.settling import settle
+from accelerator.steps.settling import Errors, compensate, conclude, settle
 
 if TYPE_CHECKING:
     from accelerator.models import Commit
@@ -58,14 +59,39 @@ def _deploy(run: Run, order: DeployOrder, report: Report, locking: Locking) -> N
     if order.plan:
         return
     if decision.route is Route.LIVE:
-        settle(run, order, facts, move(run, order, facts, decision, report), report)
+        _go(run, order, facts, decision, report)
         return
     with locking.holding(_notes(order, facts, decision)) as locks:
         for lock in locks:
             if lock.before is not None and lock.before.note is not None:
                 wait_out(run, lock.before.note)
         facts, decision = _look_again(run, order, facts, decision, report)
-        settle(run, order, facts, move(run, order, facts, decision, report), report)
+        _go(run, order, facts, decision, report)
+
+
+def _go(run: Run, order: DeployOrder, facts: Facts, decision: Decision, report: Report) -> None:
+    """Move and settle, wave by wave."""
+    errors: Errors = {}
+    for wave in order.waves or (order.targets,):
+        part = replace(facts, targets=tuple(t for t in facts.targets if t.app in wave))
+        ends = move(run, order, part, decision, report)
+        errors |= settle(run, order, part, ends, report)
+        decision = _with_built(decision, ends)
+        if errors and order.on_failure != "continue":
+            break
+    if errors and order.on_failure == "compensate":
+        compensate(run, order, facts, report)
+    conclude(report, errors)
+
+
+def _with_built(decision: Decision, ends: Ends) -> Decision:
+    """After a build let the later waves have what it left."""
+    built = next((end for end in ends.values() if isinstance(end, ArtifactRef)), None)
+    if decision.route is not Route.BUILD or built is None:
+        return decision
+    source = SourceState(next(iter(ends)), is_prepare=False)
+    routes = {app: Route.RELEASE if r is Route.BUILD else r for app, r in decision.routes.items()}
+    return replace(decision, candidate=Candidate(source, built, None), routes=routes)
 
 
 def decide(run: Run, order: DeployOrder, report: Report) -> tuple[Facts, Decision]:

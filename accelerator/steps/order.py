@@ -40,7 +40,9 @@ class DeployOrder:
     repository and is called only when the commit has to be built. ``smoke`` gives the checks for a
     target's stage (None when it is in no pipeline). ``ancestry`` asks the local clone about two
     commits, ``read_trees`` about the trees of some (None unless equal trees count). ``reject``
-    keeps a commit from a target after an automatic rollback.
+    keeps a commit from a target after an automatic rollback. ``waves`` are groups of the targets,
+    each verified before the next (none: all at once); ``on_failure`` says what a failure means
+    for the others: stop, continue, or compensate (finished ones go back as well).
     """
 
     commit: Commit
@@ -58,4 +60,6 @@ class DeployOrder:
     build_config: tuple[str, ...] = ()
     lock: LockPolicy = field(default_factory=LockPolicy)
     plan: bool = False
+    waves: tuple[tuple[str, ...], ...] = ()
+    on_failure: str = "stop"
     reject: Callable[[str, Commit, str], None] = _keep_quiet

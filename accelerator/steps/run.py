@@ -7,6 +7,8 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from accelerator.events import Recorder
     from accelerator.heroku import Heroku
     from accelerator.waiting import Deadline
@@ -28,7 +30,7 @@ class Run:
     """The platform, the listeners and the limits of this run.
 
     ``stop`` is set when the run is being given up, so that work under way beside the main thread
-    starts nothing new.
+    starts nothing new. ``environment`` is for commands of the user's, without any API key.
     """
 
     heroku: Heroku
@@ -36,3 +38,4 @@ class Run:
     deadline: Deadline
     waits: Waits
     stop: Event = field(default_factory=Event)
+    environment: Mapping[str, str] = field(default_factory=dict)

@@ -24,15 +24,14 @@ if TYPE_CHECKING:
     from accelerator.steps.report import Report, TargetReport
     from accelerator.steps.run import Run
 
+Errors = dict[str, AcceleratorError]
+
 DONE = frozenset({"succeeded", "unchanged"})
 
 
-def settle(run: Run, order: DeployOrder, facts: Facts, ends: Ends, report: Report) -> None:
-    """Verify every target and write its end into the report.
-
-    Raises the error of a failed target, or `PartlyDone` when others succeeded.
-    """
-    errors = {}
+def settle(run: Run, order: DeployOrder, facts: Facts, ends: Ends, report: Report) -> Errors:
+    """Verify every target and write its end into the report; gives the errors by target."""
+    errors: Errors = {}
     for app, end in ends.items():
         entry = report.target(app)
         try:
@@ -42,6 +41,27 @@ def settle(run: Run, order: DeployOrder, facts: Facts, ends: Ends, report: Repor
             entry.status = (
                 "pending" if isinstance(error, (OutcomeUnknown, Unreachable)) else "failed"
             )
+    return errors
+
+
+def compensate(run: Run, order: DeployOrder, facts: Facts, report: Report) -> None:
+    """Return every finished target to its own recorded release: all of them, or none."""
+    for target in facts.targets:
+        entry = report.target(target.app)
+        if entry.status != "succeeded" or entry.previous_release is None:
+            continue
+        served = facts.serves(target)
+        old = Commit(served) if served else None
+        made, why = roll_back(run, target, old, order.smoke(_stage_of(facts, entry.app)))
+        if made is None:
+            entry.error = f"could not be returned to v{entry.previous_release.version}{why}"
+            continue
+        entry.status, entry.rolled_back_to = "compensated", entry.previous_release.version
+        entry.rollback_release = made.version
+
+
+def conclude(report: Report, errors: Errors) -> None:
+    """Raise the error of a failed target, or `PartlyDone` when others succeeded."""
     if not errors:
         return
     done = tuple(entry.app for entry in report.targets if entry.status in DONE)

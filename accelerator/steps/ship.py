@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from accelerator.models import Build
+    from accelerator.steps.child import ChildCommand
     from accelerator.steps.order import DeployOrder
     from accelerator.steps.run import Run
-    from accelerator.steps.testing import TestCommand
 
 STOP_SECONDS = 10.0
 
@@ -34,7 +34,7 @@ class ShipOrder:
 
     stages: tuple[tuple[str, tuple[str, ...]], ...]
     deploy: DeployOrder
-    start_tests: Callable[[], TestCommand] | None
+    start_tests: Callable[[], ChildCommand] | None
     prepare: Callable[[PrepareReport], PrepareReport] | None
 
 
@@ -74,9 +74,9 @@ def _test_and_prepare(run: Run, order: ShipOrder, report: ShipReport) -> None:
         report.tests = _describe(testing)
 
 
-def _test(run: Run, tests: TestCommand) -> None:
+def _test(run: Run, tests: ChildCommand) -> None:
     with run.events.step("test", f"Test: {tests.command}"):
-        status = tests.wait()
+        status = tests.wait() or 0
         if status != 0:
             raise TestsFailed(tests.command, status)
 
@@ -101,7 +101,7 @@ def _describe(testing: Future[None] | None) -> str:
 
 def _stop(
     run: Run,
-    tests: TestCommand | None,
+    tests: ChildCommand | None,
     preparing: Future[PrepareReport] | None,
     prepared: PrepareReport | None,
 ) -> None:
