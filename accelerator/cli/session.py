@@ -105,7 +105,7 @@ class Session:
     def harmless(self) -> dict[str, str]:
         """Give the environment without any API key: by its name, and by its value anywhere."""
         key = self.key.reveal()
-        names = {"HEROKU_API_KEY", *map(self.settings.key_env_of, (None, *self.settings.stages))}
+        names = {"HEROKU_API_KEY", self.settings.key_env}
         return {k: v for k, v in self.environment.items() if k not in names and key not in v}
 
     @cached_property

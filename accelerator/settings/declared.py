@@ -18,8 +18,7 @@ class Setting:
     """One setting. `name` is also its place in the file: ``prepare.apps`` is ``[prepare] apps``.
 
     `flags` are the spellings on the command line, if it has any there; `unless_set` says what
-    holds when there is no default. One that no code honours yet is not `is_supported`: giving
-    it is a problem, for a setting without effect would be relied upon.
+    holds when there is no default.
     """
 
     name: str
@@ -28,7 +27,6 @@ class Setting:
     default: Any = None
     flags: tuple[str, ...] = ()
     unless_set: str = ""
-    is_supported: bool = True
 
     @property
     def variable(self) -> str:
@@ -80,12 +78,11 @@ _GLOBAL = (
         "config vars that shape the build, compared (by hash) before promoting",
         parsing.parse_strings,
         (),
-        is_supported=False,
     ),
     Setting(
         "on_miss",
         "what to do when the commit is not prepared",
-        parsing.one_of("build", "fail"),
+        parsing.one_of("build", "wait", "fail"),
         "build",
         ("--on-miss",),
     ),
@@ -95,7 +92,6 @@ _GLOBAL = (
         parsing.parse_duration,
         600.0,
         ("--wait",),
-        is_supported=False,
     ),
     Setting(
         "smoke",
@@ -117,7 +113,6 @@ _GLOBAL = (
         parsing.one_of("auto", "required", "off"),
         "auto",
         ("--lock",),
-        is_supported=False,
     ),
     Setting(
         "lock_wait",

@@ -38,9 +38,6 @@ def load_settings(
     origins: dict[str, str] = {}
     for setting in SETTINGS:
         raw, origins[setting.name], parse = sources.find(setting)
-        if parse and not setting.is_supported:
-            problems.append(f"{origins[setting.name]} is not supported by this version yet")
-            continue
         try:
             values[setting.name] = parse(raw) if parse else raw
         except ValueError as error:
