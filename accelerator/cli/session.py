@@ -98,6 +98,7 @@ class Session:
             limits.release_phase,
             limits.dynos,
             limits.smoke_deadline,
+            limits.traces,
         )
         return Run(self._heroku, self.events, deadline, waits, environment=self.harmless)
 

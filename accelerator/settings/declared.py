@@ -50,6 +50,7 @@ _DEADLINES = (
     ("release_phase", "a release command", 3600.0),
     ("dynos", "the dynos of a release to be up", 300.0),
     ("smoke_deadline", "the smoke checks of one app", 120.0),
+    ("traces", "the traces of a write whose reply was lost", 20.0),
 )
 
 _GLOBAL = (

@@ -34,6 +34,7 @@ class Deadlines:
     release_phase: float
     dynos: float
     smoke_deadline: float
+    traces: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,11 @@ class LockNote:
             return True
         return datetime.fromisoformat(self.expires_at) + timedelta(seconds=SKEW_SECONDS) < now
 
+    @property
+    def last_seen_at(self) -> datetime:
+        """Give the moment its holder was certainly there for the last time."""
+        return datetime.fromisoformat(self.expires_at) - timedelta(seconds=LOCK_SECONDS)
+
     def renewed(self, now: datetime, nonce: str) -> LockNote:
         """Give the same note with a later end."""
         return replace(self, expires_at=expiry(now), nonce=nonce)

@@ -7,13 +7,14 @@ promotions, so the traces a write leaves (releases, builds) are watched for inst
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from accelerator.waiting import StillPending, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from accelerator.models import ArtifactRef, Build, Release
     from accelerator.steps.known import TargetState
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from accelerator.steps.run import Run
 
 Trail = TypeVar("Trail")
-
-# How long the traces of a write may take to show (assumed; see docs/explanation/assumptions.md).
-WATCH_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +74,12 @@ def wait_out(run: Run, note: LockNote) -> None:
     """Give the last holder's unfinished write the time it may need to show itself.
 
     Called with the lock in hand, before the target is read again: what was begun by a job that was
-    killed or cut off must be visible before anything is decided.
+    killed or cut off must be visible before anything is decided. It may have been begun in the
+    holder's last moment; a lock by hand began nothing.
     """
-    begun = datetime.fromisoformat(note.acquired_at) if note.acquired_at else run.heroku.moment()
-    left = WATCH_SECONDS - (run.heroku.moment() - begun).total_seconds()
+    if not note.commit:
+        return
+    left = run.waits.traces - (run.heroku.moment() - note.last_seen_at).total_seconds()
     run.events.note(f"the deploy before this one was cut short: {note.describe()}", "warning")
     if left > 0:
         run.deadline.clock.sleep(min(left, run.deadline.remaining))
@@ -88,7 +88,7 @@ def wait_out(run: Run, note: LockNote) -> None:
 def _watch(run: Run, look: Callable[[], Trail | None]) -> Trail | None:
     try:
         return wait_for(
-            look, lambda seen: seen is not None, run.deadline.within(WATCH_SECONDS), run.heroku.pace
+            look, lambda seen: seen is not None, run.deadline.within(run.waits.traces), run.heroku.pace
         )
     except StillPending:
         return None

@@ -23,6 +23,7 @@ class Waits:
     release_phase: float = 60 * 60
     dynos: float = 5 * 60
     smoke: float = 2 * 60
+    traces: float = 20.0
 
 
 @dataclass(frozen=True, slots=True)
