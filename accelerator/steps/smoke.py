@@ -25,6 +25,7 @@ CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 10.0
 BODY_BYTES = 1 << 20
 BLOCK_BYTES = 1 << 16
+NOT_RUN = frozenset({126, 127})  # the shell: not executable, not found
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +135,8 @@ def run_command(run: Run, command: str, site: Site, deadline: Deadline) -> Answe
     if status is None:
         child.stop()
         return Answer("did not end in time")
+    if status in NOT_RUN:
+        return Answer(f"could not be run (exit status {status})", conclusive=False)
     return Answer(f"exited {status}" if status else None)
 
 
