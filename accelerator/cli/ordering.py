@@ -75,8 +75,11 @@ class Lineage:
         except RepositoryProblem:
             return Ancestry.UNKNOWN
         told = repository.ancestry(older, newer)
-        if told is Ancestry.UNKNOWN and repository.deepen(older, newer):
-            told = repository.ancestry(older, newer)
+        for everything in (False, True):
+            if told is not Ancestry.UNKNOWN:
+                break
+            if repository.deepen(older, newer, everything=everything):
+                told = repository.ancestry(older, newer)
         return told
 
     def read_trees(self, shas: frozenset[str]) -> dict[str, str]:

@@ -94,15 +94,24 @@ class Repository:
             return Ancestry.NO
         return Ancestry.UNKNOWN
 
-    def deepen(self, *shas: str) -> bool:
-        """Fetch more history where this clone is shallow; says whether there may be more now."""
-        if not self.is_shallow:
+    def deepen(self, *shas: str, everything: bool = False) -> bool:
+        """Fetch what this clone lacks to compare these commits; says whether it may know more now.
+
+        The commits that are missing (a late job's clone ends before them) and 200 commits of
+        history where it is shallow; or all of its history with `everything`.
+        """
+        is_shallow = self.is_shallow
+        if everything:
+            return is_shallow and self._fetch("--unshallow", "origin")
+        missing = [sha for sha in shas if _FULL_SHA.fullmatch(sha) and not self._has(sha)]
+        more = ("--deepen", "200") if is_shallow else ()
+        if not missing and not more:
             return False
-        wanted = [sha for sha in shas if _FULL_SHA.fullmatch(sha)]
-        for how in (("--deepen", "200", "origin", *wanted), ("--unshallow", "origin")):
-            if self._git.ask("fetch", "--quiet", "--no-tags", *how).status == 0:
-                return True
-        return False
+        return self._fetch(*more, "origin", *missing) or self._fetch(*more, "origin")
+
+    def _fetch(self, *what: str) -> bool:
+        quietly = ("fetch", "--quiet", "--no-tags", "--no-recurse-submodules")
+        return self._git.ask(*quietly, *what).status == 0
 
     def read_trees(self, shas: frozenset[str]) -> dict[str, str]:
         """Give the tree of each of these commits that is here, in one git process."""

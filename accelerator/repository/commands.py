@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 # GitPython starts from the process's own environment and can only add to it, so what must not
 # hold is overwritten. English, because outcomes are told apart by git's words; no replaced objects,
 # because what is shipped is the commit that was named.
-_ALWAYS = {"LC_ALL": "C", "LANGUAGE": "C", "GIT_NO_REPLACE_OBJECTS": "1"}
+_ALWAYS = {
+    "LC_ALL": "C",
+    "LANGUAGE": "C",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_TERMINAL_PROMPT": "0",  # nobody is there to answer
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import shutil
 import tempfile
 from enum import StrEnum
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from accelerator.errors import LockUnavailable
@@ -51,7 +52,7 @@ class Swap(StrEnum):
 
 
 class RefStore:
-    """The notes of one remote repository; usable from one thread at a time.
+    """The notes of one remote repository; usable from several threads.
 
     `key` is sent to that remote only, and None where the remote needs none of ours.
     """
@@ -70,6 +71,7 @@ class RefStore:
             shutil.rmtree(self._folder, ignore_errors=True)
             raise git_missing() from missing
         self._git = Git(self._repo, {**environment, **self._own, **_IDENTITY})
+        self._fetching = Lock()  # FETCH_HEAD is one file
 
     def __enter__(self) -> RefStore:
         return self
@@ -99,12 +101,13 @@ class RefStore:
 
     def read(self, ref: str) -> tuple[str, str] | None:
         """Read a note's sha and text, or None when there is none."""
-        fetched = self._git.ask("fetch", "--quiet", "--no-tags", "--depth", "1", self.url, ref)
-        if fetched.status != 0:
-            if "couldn't find remote ref" in fetched.error:
-                return None
-            raise LockUnavailable(self._redact(fetched.complaint))
-        sha = self._git.ask("rev-parse", "FETCH_HEAD").text
+        with self._fetching:
+            fetched = self._git.ask("fetch", "--quiet", "--no-tags", "--depth", "1", self.url, ref)
+            if fetched.status != 0:
+                if "couldn't find remote ref" in fetched.error:
+                    return None
+                raise LockUnavailable(self._redact(fetched.complaint))
+            sha = self._git.ask("rev-parse", "FETCH_HEAD").text
         shown = self._git.ask("rev-list", "-1", "--format=%B", "--encoding=UTF-8", sha)
         return sha, shown.out.decode("utf-8", "replace").partition("\n")[2].strip()
 
