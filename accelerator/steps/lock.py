@@ -6,13 +6,22 @@ There is no server of ours and nothing in config vars, where each write would ma
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Protocol
 
 from accelerator.errors import AcceleratorError, LockUnavailable, Refused
+from accelerator.models import Refusal
 from accelerator.repository import Swap
-from accelerator.steps.notes import RENEW_SECONDS, expiry, lock_ref, parse_lock, render_note
+from accelerator.steps.notes import (
+    RENEW_SECONDS,
+    RETRY_SECONDS,
+    expiry,
+    lock_ref,
+    parse_lock,
+    render_note,
+)
 from accelerator.waiting import StillPending, wait_for
 
 if TYPE_CHECKING:
@@ -21,6 +30,9 @@ if TYPE_CHECKING:
 
     from accelerator.steps.notes import LockNote
     from accelerator.waiting import Deadline
+
+STOP_SECONDS = 2.0  # an interrupted run has five seconds for everything
+MARGIN_SECONDS = 30.0  # what a write may take, at least, before the lock may end
 
 
 class Refs(Protocol):
@@ -50,7 +62,8 @@ class Found:
 class Held:
     """A lock of ours. Renewed in the background until it is given back.
 
-    `is_lost` turns true when somebody took it, which can happen only after it ran out.
+    `is_lost` turns true when somebody took it, which can happen only after it ran out. `before` is
+    what stood there when it was taken: a deploy that was cut short.
     """
 
     def __init__(
@@ -64,51 +77,79 @@ class Held:
         self.note, self.before = note, before
         self.is_lost = False
         self._refs, self._sha, self._now = refs, sha, now
+        self._written = {sha}
         self._guard = Lock()
         self._done = Event()
         self._keeper = Thread(target=self._keep, name=f"lock {note.app}", daemon=True)
         self._keeper.start()
 
-    def record(self, **changes: object) -> None:
-        """Write down what is about to happen, before it does; raises when the lock is lost."""
-        self._change(replace(self.note, **changes))  # type: ignore[arg-type]  # the note's own names
+    def demand(self) -> None:
+        """Raise `Refused` when the lock is lost: to be called right before each write.
+
+        Costs nothing while the lock is fresh. One that was not renewed for too long (the machine
+        slept, the remote was away) is renewed first, which tells whether it still is ours.
+        """
+        if not self.is_lost and self.note.is_free(self._now() + timedelta(seconds=MARGIN_SECONDS)):
+            self._change()
         if self.is_lost:
-            raise Refused("locked", f"the lock of {self.note.app} was taken by somebody else")
+            raise Refused(
+                Refusal.LOCKED,
+                f"the lock of {self.note.app} ran out and was taken by somebody else",
+                "nothing more was written; run the same command again",
+            )
 
     def give_back(self) -> None:
         """Remove the lock, unless somebody else has it by now."""
         self._end()
-        with self._guard:
-            if not self.is_lost:
-                _settle(self._refs, lock_ref(self.note.app), self._sha, None)
+        if not self.is_lost:
+            self._swap(None)
 
     def leave_open(self) -> None:
         """Let go, but leave the note: what was begun has to be looked into first."""
         self._end()
         if not self.is_lost:
-            self._change(replace(self.note, state="interrupted"))
+            self._change(state="interrupted")
 
     def _end(self) -> None:
         self._done.set()
-        self._keeper.join(10.0)
+        self._keeper.join(STOP_SECONDS)
+        if self._keeper.is_alive():
+            raise LockUnavailable("it does not answer")
 
     def _keep(self) -> None:
-        while not self._done.wait(RENEW_SECONDS):
+        pause = RENEW_SECONDS
+        while not self._done.wait(pause):
             try:
-                self._change(self.note)
+                self._change()
+                pause = RENEW_SECONDS
             except AcceleratorError:
-                continue  # the next try may do; until then the lock simply grows older
+                pause = RETRY_SECONDS  # until a try works out the lock simply grows older
             if self.is_lost:
                 return
 
-    def _change(self, note: LockNote) -> None:
+    def _change(self, **changes: str) -> None:
         with self._guard:
+            note = replace(self.note, **changes)  # type: ignore[arg-type]  # the note's own names
             renewed = note.renewed(self._now(), secrets.token_hex(8))
             sha = self._refs.write(render_note(renewed))
-            if _settle(self._refs, lock_ref(note.app), self._sha, sha):
-                self._sha, self.note = sha, renewed
+            if self._swap(sha):
+                self.note = renewed
             else:
                 self.is_lost = True
+
+    def _swap(self, new: str | None) -> bool:
+        """Put `new` in the place of our note, also of one whose reply was lost on the way."""
+        ref = lock_ref(self.note.app)
+        self._written |= {new} if new else set()
+        done = _settle(self._refs, ref, self._sha, new)
+        if not done:
+            standing = self._refs.find(ref).get(ref)
+            if standing is None or standing not in self._written:
+                return False
+            done = _settle(self._refs, ref, standing, new)
+        if done and new is not None:
+            self._sha = new
+        return done
 
 
 def take(
@@ -123,41 +164,63 @@ def take(
     A lock that was let go or has run out is taken over; `Held.before` then holds the old note, for
     its unfinished business. Raises `Refused` (``locked``) naming the holder.
     """
-    told: set[str] = set()
-
-    def attempt() -> Held | Found:
-        moment = now()
-        fresh = replace(
-            note,
-            acquired_at=moment.isoformat(timespec="seconds"),
-            expires_at=expiry(moment),
-            nonce=secrets.token_hex(8),
-        )
-        sha, ref = refs.write(render_note(fresh)), lock_ref(note.app)
-        if _settle(refs, ref, None, sha):  # nearly always free: two git requests instead of four
-            return Held(refs, sha, fresh, now, None)
-        standing = look(refs, note.app)
-        if standing is None:
-            return Found("", None)
-        if standing.note is None or not standing.note.is_free(moment):
-            _tell(standing, told, on_wait)
-            return standing
-        if _settle(refs, ref, standing.sha, sha):
-            return Held(refs, sha, fresh, now, standing)
-        return standing
-
+    attempts = _Attempts(refs, note, now, on_wait)
     try:
-        # Heroku allows 75 git requests an hour and app: look every 2.5 to 20 seconds.
-        end = wait_for(attempt, lambda end: isinstance(end, Held), deadline, lambda: 10.0)
-        return _held(end)
+        # Heroku allows 75 git requests an hour and app: look every 1.5 to 20 seconds.
+        end = wait_for(attempts.make, lambda end: isinstance(end, Held), deadline, lambda: 10.0)
     except StillPending as pending:
         raise _refusal(note.app, pending.seen) from None
+    if not isinstance(end, Held):
+        raise LockUnavailable("no lock was taken")
+    return end
 
 
-def _tell(standing: Found, told: set[str], on_wait: Callable[[str], None]) -> None:
-    if standing.sha not in told:
-        told.add(standing.sha)
-        on_wait(standing.note.describe() if standing.note else "a lock that cannot be read")
+@dataclass
+class _Attempts:
+    """Tries to take one lock; `made` are our notes, of which one may land after its reply is lost.
+
+    ``told`` are the locks that were spoken of already.
+    """
+
+    refs: Refs
+    note: LockNote
+    now: Callable[[], datetime]
+    on_wait: Callable[[str], None]
+    made: dict[str, LockNote] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)
+
+    def make(self) -> Held | Found | None:
+        """Try once; gives the lock, or what stands in the way (None: somebody was faster)."""
+        moment, ref = self.now(), lock_ref(self.note.app)
+        sha, fresh = self._write(moment)
+        if _settle(self.refs, ref, None, sha):  # nearly always free: one push and no look
+            return Held(self.refs, sha, fresh, self.now, None)
+        standing = look(self.refs, self.note.app)
+        if standing is not None and standing.sha in self.made:
+            return Held(self.refs, standing.sha, self.made[standing.sha], self.now, None)
+        is_free = standing is not None and standing.note and standing.note.is_free(moment)
+        if standing is not None and is_free and _settle(self.refs, ref, standing.sha, sha):
+            return Held(self.refs, sha, fresh, self.now, standing)
+        self._tell(standing)
+        return standing
+
+    def _write(self, moment: datetime) -> tuple[str, LockNote]:
+        begun = moment.isoformat(timespec="seconds")
+        fresh = replace(
+            self.note, acquired_at=begun, expires_at=expiry(moment), nonce=secrets.token_hex(8)
+        )
+        sha = self.refs.write(render_note(fresh))
+        self.made[sha] = fresh
+        return sha, fresh
+
+    def _tell(self, standing: Found | None) -> None:
+        """Name the holder, once: a renewal is no news."""
+        if standing is None:
+            return
+        who = standing.note.describe() if standing.note else "a lock that cannot be read"
+        if who not in self.told:
+            self.told.add(who)
+            self.on_wait(who)
 
 
 def look(refs: Refs, app: str) -> Found | None:
@@ -174,22 +237,17 @@ def _settle(refs: Refs, ref: str, old: str | None, new: str | None) -> bool:
     return end is Swap.DONE
 
 
-def _held(end: Held | Found) -> Held:
-    if not isinstance(end, Held):
-        raise LockUnavailable("no lock was taken")
-    return end
-
-
 def _refusal(app: str, seen: object) -> Refused:
-    note = seen.note if isinstance(seen, Found) else None
-    if note is None:
+    if not isinstance(seen, Found):
+        return Refused(Refusal.LOCKED, f"{app} is locked by others again and again", "try again")
+    if seen.note is None:
         return Refused(
-            "locked",
+            Refusal.LOCKED,
             f"{app} has a lock that cannot be read",
             f"if no deploy is running, remove it with `accelerator unlock {app}`",
         )
     return Refused(
-        "locked",
-        f"{app} is locked by {note.describe()}",
+        Refusal.LOCKED,
+        f"{app} is locked by {seen.note.describe()}",
         f"wait for it (--lock-wait 10m), or see `accelerator resume {app}`",
     )

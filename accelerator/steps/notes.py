@@ -19,6 +19,7 @@ PREFIX = "refs/heads/accelerator/"
 # off that is set by the platform's own Date header, which has whole seconds.
 LOCK_SECONDS = 180.0
 RENEW_SECONDS = 110.0
+RETRY_SECONDS = 15.0
 SKEW_SECONDS = 5.0
 
 
@@ -51,8 +52,9 @@ class LockNote:
     """Who is doing what to a target, and until when nobody else may.
 
     ``state`` is ``held``; or ``interrupted``, when the holder let go before the end was known: then
-    nobody holds the lock, and the note says what is to be looked into. ``previous_release`` is the
-    version that was current before; ``written_at`` the moment of the write whose fate is open.
+    nobody holds the lock, and the note says what is to be looked into; anything else counts as
+    held. ``previous_release`` is the version that was current before; ``written_at`` the latest
+    moment of a write whose fate is open.
     """
 
     app: str
@@ -71,7 +73,7 @@ class LockNote:
 
     def is_free(self, now: datetime) -> bool:
         """Say whether somebody else may take it: let go, or not renewed in time."""
-        if self.state != "held":
+        if self.state == "interrupted":
             return True
         return datetime.fromisoformat(self.expires_at) + timedelta(seconds=SKEW_SECONDS) < now
 
@@ -87,7 +89,8 @@ class LockNote:
     def describe(self) -> str:
         """Say it in words."""
         link = f", {self.link}" if self.link else ""
-        return f"{self.holder} ({self.route} of {self.commit[:8]} since {self.acquired_at}{link})"
+        what = f"{self.route} of {self.commit[:8]}" if self.commit else self.route
+        return f"{self.holder} ({what} since {self.acquired_at}{link})"
 
 
 def expiry(now: datetime) -> str:
@@ -98,19 +101,37 @@ def expiry(now: datetime) -> str:
 def render_note(note: LockNote | Mark) -> str:
     """Write a note down."""
     head = note.describe() if isinstance(note, LockNote) else f"{note.by}: {note.reason}"
-    return head + "\n\n" + json.dumps(asdict(note), indent=1, sort_keys=True)
+    return " ".join(head.split()) + "\n\n" + json.dumps(asdict(note), indent=1, sort_keys=True)
 
 
 def parse_lock(text: str) -> LockNote | None:
     """Read a lock; None when it is not one of ours or not whole."""
-    body = _parse(text)
-    known = {name: value for name, value in body.items() if name in LockNote.__slots__}
+    known = {name: each for name, each in _parse(text).items() if name in LockNote.__slots__}
     try:
         note = LockNote(**known)
-        datetime.fromisoformat(note.expires_at)
-    except (TypeError, ValueError):
+    except TypeError:
         return None
-    return note
+    return note if _is_whole(note) else None
+
+
+def _is_whole(note: LockNote) -> bool:
+    texts = (note.app, note.holder, note.commit, note.route, note.state, note.acquired_at)
+    moments = filter(None, (note.expires_at, note.acquired_at, note.written_at))
+    version = note.previous_release
+    return (
+        all(isinstance(text, str) for text in texts)
+        and bool(note.expires_at)
+        and all(_is_moment(moment) for moment in moments)
+        and (version is None or isinstance(version, int))
+    )
+
+
+def _is_moment(text: object) -> bool:
+    """Say whether a moment can be compared: ISO 8601 with its zone."""
+    try:
+        return datetime.fromisoformat(str(text)).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def parse_mark(text: str) -> Mark:
@@ -122,7 +143,7 @@ def parse_mark(text: str) -> Mark:
 
 def _parse(text: str) -> dict[str, Any]:
     try:
-        body = json.loads(text[text.index("{") :])
+        body = json.loads(text.strip().rpartition("\n\n")[2])  # the line above may say anything
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}
