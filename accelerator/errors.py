@@ -123,6 +123,10 @@ class Refused(AcceleratorError):
         self.reason = reason
 
 
+class Superseded(Refused):
+    """Every target that waits for the commit has left it behind: a late job has nothing to do."""
+
+
 class LockUnavailable(AcceleratorError):
     """The lock's git remote cannot be used: unreachable, or it takes no such refs."""
 

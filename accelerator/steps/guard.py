@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from accelerator.errors import Refused
+from accelerator.errors import LockUnavailable, Refused, Superseded
 from accelerator.models import Refusal
 from accelerator.repository import Ancestry
 from accelerator.steps.notes import freeze_ref, lock_ref, parse_mark, reject_ref
@@ -46,7 +46,8 @@ def check_direction(
     """Say whether shipping `commit` where `serving` runs goes forward.
 
     A first deploy does. What cannot be told from the local clone is said aloud, and refused only
-    when `strict`.
+    when `strict`. A commit that provably does not contain what runs is either older or on another
+    line: not being able to tell which lets it through no more than knowing.
     """
     if serving is None or serving == commit.sha:
         return Finding(target)
@@ -56,20 +57,27 @@ def check_direction(
     backward = ask(commit.sha, serving)
     if backward is Ancestry.YES:
         return _superseded(target, commit, serving, allowed)
-    if Ancestry.UNKNOWN in {forward, backward}:
+    if forward is Ancestry.UNKNOWN:
         return _unknown(target, commit, serving, allowed)
-    return _diverged(target, commit, serving, allowed)
+    may_be_older = backward is Ancestry.UNKNOWN and allowed.allow_older
+    return _diverged(target, commit, serving, allowed.allow_diverged or may_be_older)
 
 
 def demand(findings: Iterable[Finding]) -> tuple[str, ...]:
-    """Raise `Refused` for the first refusal; gives what is only worth saying."""
-    said = []
-    for finding in findings:
-        if finding.refusal is not None:
-            raise Refused(finding.refusal, finding.text, finding.hint)
-        if finding.text:
-            said.append(finding.text)
-    return tuple(said)
+    """Raise `Refused` for the first refusal; gives what is only worth saying.
+
+    Raises `Superseded` when every target has left the commit behind: then a late job is no failure
+    for those who say so (``--on-superseded ok``).
+    """
+    findings = tuple(findings)
+    refused = [finding for finding in findings if finding.refusal is not None]
+    if not refused:
+        return tuple(finding.text for finding in findings if finding.text)
+    late = [finding for finding in refused if finding.refusal is Refusal.SUPERSEDED]
+    # A target that is merely behind still wants the commit: that job may not pass as done.
+    first = next((finding for finding in refused if finding not in late), refused[0])
+    kind = Superseded if len(late) == len(findings) else Refused
+    raise kind(str(first.refusal), first.text, first.hint)
 
 
 def check_directions(
@@ -108,7 +116,10 @@ def has_lock(app: str, marks: Mapping[str, str]) -> bool:
 
 
 def _reason(refs: Refs, ref: str) -> str:
-    seen = refs.read(ref)
+    try:
+        seen = refs.read(ref)
+    except LockUnavailable:  # the mark stands, whatever is written on it
+        return "the reason cannot be read"
     if seen is None:
         return "no reason given"
     mark = parse_mark(seen[1])
@@ -123,9 +134,9 @@ def _superseded(target: str, commit: Commit, serving: str, allowed: Direction) -
     return Finding(target, Refusal.SUPERSEDED, text, hint + "--allow-older really goes back")
 
 
-def _diverged(target: str, commit: Commit, serving: str, allowed: Direction) -> Finding:
-    text = f"{target} runs {serving[:8]}, which is on another line than {commit.short}"
-    if allowed.allow_diverged:
+def _diverged(target: str, commit: Commit, serving: str, is_allowed: bool) -> Finding:
+    text = f"{target} runs {serving[:8]}, which {commit.short} does not contain"
+    if is_allowed:
         return Finding(target, None, text)
     hint = "rebase or merge, so that the new commit contains what runs there; or --allow-diverged"
     return Finding(target, Refusal.DIVERGED, text, hint)
