@@ -102,9 +102,15 @@ def find_unread_apps(commit: Commit, facts: Facts) -> frozenset[str]:
         for candidate in _candidates(commit, facts):
             ref = candidate.artifact
             stack = stack_of(facts.artifacts.get(ref.id), facts.build_of(ref))
-            if stacks is None or (stack is not None and stack not in stacks):
+            is_strange = stack is not None and stacks is not None and stack not in stacks
+            if stacks is None or is_strange or _differ_in_kind(ref, target):
                 unread.add(target.app)
     return frozenset(unread)
+
+
+def _differ_in_kind(ref: ArtifactRef, target: TargetState) -> bool:
+    held = target.current.artifact if target.current else None
+    return held is not None and held.kind is not ref.kind
 
 
 def witness_of(decision: Decision, commit: Commit) -> str:

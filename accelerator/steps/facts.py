@@ -90,7 +90,7 @@ def confirm(run: Run, commit: Commit, facts: Facts) -> Facts:
         if not missing and not apps:
             return facts
         answers: tuple[Any, ...] = run.heroku.together(
-            *(partial(_find_artifact, run.heroku, app, ref) for app, ref in missing),
+            *(partial(find_artifact, run.heroku, app, ref) for app, ref in missing),
             *(partial(run.heroku.apps.fetch, app) for app in apps),
         )
         found: dict[str, Artifact | None] = {}
@@ -126,6 +126,17 @@ def resolve_targets(run: Run, source: str, targets: tuple[str, ...]) -> tuple[st
             f"{source} is both the source and a target", "name another app with --to"
         )
     return tuple(dict.fromkeys(names))
+
+
+def fetch_artifact(heroku: Heroku, app: str, ref: ArtifactRef) -> Artifact:
+    """Read an artifact of either kind."""
+    fetch = heroku.slugs.fetch if ref.kind is ArtifactKind.SLUG else heroku.oci_images.fetch
+    return fetch(app, ref.id)
+
+
+def find_artifact(heroku: Heroku, app: str, ref: ArtifactRef) -> Artifact | None:
+    """Read an artifact that may be gone, or withheld from this key."""
+    return _find(lambda: fetch_artifact(heroku, app, ref))
 
 
 def _fetch_stages(heroku: Heroku, source: str) -> dict[str, list[str]]:
@@ -224,8 +235,3 @@ def _find(read: Callable[[], Found]) -> Found | None:
         return read()
     except (KeyRefused, NotFound):
         return None
-
-
-def _find_artifact(heroku: Heroku, app: str, ref: ArtifactRef) -> Artifact | None:
-    fetch = heroku.slugs.fetch if ref.kind is ArtifactKind.SLUG else heroku.oci_images.fetch
-    return _find(lambda: fetch(app, ref.id))

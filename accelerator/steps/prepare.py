@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from accelerator.errors import AcceleratorError, BuildFailed, KeyRefused, NotFound, OutcomeUnknown
+from accelerator.errors import AcceleratorError, BuildFailed, OutcomeUnknown
 from accelerator.events import LogLine
-from accelerator.models import ArtifactKind
 from accelerator.repository import PushOutcome
 from accelerator.steps.build import Source, start_build
+from accelerator.steps.facts import find_artifact
 from accelerator.steps.follow import find_release_of_build, follow_build
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def prepare(run: Run, order: PrepareOrder, report: PrepareReport) -> PrepareRepo
     report.strategy = order.strategy
     with run.events.step("look", f"Look for {commit.short} on {', '.join(order.apps)}") as step:
         pages = dict(zip(order.apps, _fetch_pages(run, order.apps), strict=True))
-        known = find_known(commit, pages) if _is_usable(run, commit, pages) else None
+        known = _find_usable(run, commit, pages)
         report.app = known.app_name if known else choose_app(pages)
         step.detail = _say(known)
     _cancel_superseded(run, order, pages)
@@ -88,7 +88,8 @@ def by_push(pusher: Pusher) -> Start:
         with run.events.step("push", f"Push {commit.short} to {app}"):
             said = f"build {app}"
             pushed = pusher(app, commit, lambda line: run.events.emit(LogLine(said, line)))
-        built = find_known(commit, {app: run.heroku.builds.fetch_newest(app)}, failed_too=True)
+        page = run.heroku.builds.fetch_newest(app)
+        built = next(iter(find_known(commit, {app: page}, failed_too=True)), None)
         if pushed not in {PushOutcome.PUSHED, PushOutcome.UP_TO_DATE}:
             raise BuildFailed(app, built.id if built else "of the push")
         if built is None:
@@ -103,16 +104,12 @@ def by_push(pusher: Pusher) -> Start:
 
 def find_known(
     commit: Commit, pages: dict[str, tuple[Build, ...]], *, failed_too: bool = False
-) -> Build | None:
-    """Find the best build of the commit: a succeeded one, then a running one; pure."""
+) -> tuple[Build, ...]:
+    """Find the builds of the commit, best first: succeeded ones, then running ones; pure."""
     wanted = ("succeeded", "pending", *(("failed",) if failed_too else ()))
-    builds = [
-        build
-        for page in pages.values()
-        for build in page
-        if build.commit == commit.sha and build.status in wanted
-    ]
-    return min(builds, key=lambda build: wanted.index(build.status), default=None)
+    builds = (build for page in pages.values() for build in page if build.commit == commit.sha)
+    known = (build for build in builds if build.status in wanted)
+    return tuple(sorted(known, key=lambda build: wanted.index(build.status)))
 
 
 def choose_app(pages: dict[str, tuple[Build, ...]]) -> str:
@@ -136,13 +133,13 @@ def _fetch_pages(run: Run, apps: Iterable[str]) -> tuple[tuple[Build, ...], ...]
     return run.heroku.together(*(partial(run.heroku.builds.fetch_newest, app) for app in apps))
 
 
-def _is_usable(run: Run, commit: Commit, pages: dict[str, tuple[Build, ...]]) -> bool:
-    """Say whether what an earlier build left is still there: artifacts expire."""
-    known = find_known(commit, pages)
-    if known is None or known.status == "pending" or known.artifact is None:
-        return known is not None and known.status == "pending"
-    artifact = _fetch_artifact(run, known)
-    return artifact is not None and artifact.deleted_at is None
+def _find_usable(run: Run, commit: Commit, pages: dict[str, tuple[Build, ...]]) -> Build | None:
+    """Find a build that runs, or whose artifact is still there: artifacts expire."""
+    for known in find_known(commit, pages):
+        artifact = _fetch_artifact(run, known)
+        if known.status == "pending" or (artifact is not None and artifact.deleted_at is None):
+            return known
+    return None
 
 
 def _cancel_superseded(run: Run, order: PrepareOrder, pages: dict[str, tuple[Build, ...]]) -> None:
@@ -168,14 +165,7 @@ def _finish(run: Run, report: PrepareReport) -> PrepareReport:
 
 
 def _fetch_artifact(run: Run, build: Build) -> Artifact | None:
-    if build.artifact is None:
-        return None
-    is_slug = build.artifact.kind is ArtifactKind.SLUG
-    fetch = run.heroku.slugs.fetch if is_slug else run.heroku.oci_images.fetch
-    try:
-        return fetch(build.app_name, build.artifact.id)
-    except (NotFound, KeyRefused):
-        return None
+    return find_artifact(run.heroku, build.app_name, build.artifact) if build.artifact else None
 
 
 def _say(known: Build | None) -> str:
