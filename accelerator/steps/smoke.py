@@ -131,7 +131,11 @@ def run_command(run: Run, command: str, site: Site, deadline: Deadline) -> Answe
         "RELEASE": f"v{site.release}",
     }
     child = ChildCommand(command, None, {**site.environment, **known}, run.events, "smoke")
-    status = child.wait(deadline.remaining)
+    try:
+        status = child.wait(deadline.remaining)
+    except BaseException:
+        child.stop()
+        raise
     if status is None:
         child.stop()
         return Answer("did not end in time")

@@ -53,6 +53,7 @@ def verify(
             site = Site(web_url, commit, release.version, run.environment)
             answer = check_smoke(run, checks, site)
         if answer.flaw is None:
+            _demand_current(run, release, dynos)
             return Verdict("passed", release)
         step.outcome, step.detail = "failed", answer.flaw
         return Verdict("failed" if answer.conclusive else "inconclusive", release, answer.flaw)
@@ -110,6 +111,25 @@ def _demand(release: Release, artifact: ArtifactRef) -> None:
     if release.artifact != artifact:
         found = release.artifact.id if release.artifact else None
         raise WrongArtifact(release.app_name, f"artifact {artifact.id}", found)
+
+
+def _demand_current(run: Run, release: Release, dynos: tuple[Dyno, ...]) -> None:
+    """Raise `WrongArtifact` when somebody released other code over it: that is what serves then.
+
+    Asked only when the first look hints at it: the release is not current, or dynos run a later
+    one (which may be a config change, with the same code).
+    """
+    is_later = any((dyno.release_version or 0) > release.version for dyno in dynos)
+    if release.current and not is_later:
+        return
+    page = run.heroku.releases.fetch_newest(release.app_name, 20)
+    current = next((each for each in page if each.current), None)
+    if current is None or current.version <= release.version:
+        return
+    if current.artifact != release.artifact:
+        found = f"artifact {current.artifact.id}" if current.artifact else "no code"
+        wanted = f"artifact {release.artifact.id}" if release.artifact else "no code"
+        raise WrongArtifact(release.app_name, wanted, f"{found} since v{current.version}")
 
 
 def _flaw_of_dynos(run: Run, release: Release, first: tuple[Dyno, ...]) -> str | None:
