@@ -85,10 +85,11 @@ class Facts:
 
     def serves(self, target: TargetState) -> str | None:
         """Say which commit a target runs: the one it was shipped for, also with an equal tree."""
-        current = target.current
-        if current is None:
-            return None
-        return find_alias(current.description) or self.commit_of(current.artifact)
+        return self.served_by(target.current) if target.current else None
+
+    def served_by(self, release: Release) -> str | None:
+        """Say which commit a release was made for."""
+        return find_alias(release.description) or self.commit_of(release.artifact)
 
     def holds(self, ref: ArtifactRef, commit: Commit) -> bool:
         """Say whether an artifact is of the commit, or of an equal tree where that counts."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from accelerator.errors import AcceleratorError, LockUnavailable, OutcomeUnknown
+from accelerator.errors import AcceleratorError, LockUnavailable
 from accelerator.steps.lock import Held, Refs, take
 from accelerator.steps.notes import PREFIX, LockNote
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from accelerator.steps.run import Run
+
+FRESH_SECONDS = 15.0  # what was read of the remote so long ago may have changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +36,20 @@ class LockPolicy:
 
 @dataclass
 class Locking:
-    """The lock remote during one deploy. Reading it starts at once, beside the first API reads."""
+    """The lock remote during one deploy. Reading it starts at once, beside the first API reads.
+
+    ``at_stake`` are the targets on which something was begun whose end is not known: the notes of
+    their locks stay when the locks are let go, for the next one to look into.
+    """
 
     run: Run
     policy: LockPolicy
     refs: Refs | None = None
     marks: Mapping[str, str] = field(default_factory=dict)
+    at_stake: set[str] = field(default_factory=set)
+    _opened: Refs | None = None
     _reader: Thread | None = None
+    _read_at: float = 0.0
     _trouble: AcceleratorError | None = None
 
     def start(self) -> None:
@@ -53,41 +62,38 @@ class Locking:
     def read(self) -> Mapping[str, str]:
         """Give the refs of ours with their shas; none where there is no lock remote to ask.
 
-        Raises `LockUnavailable` under ``required`` only; ``auto`` says so and goes on.
+        What was read a while ago is read again. Raises `LockUnavailable` under ``required`` only;
+        ``auto`` says so and goes on.
         """
         if self._reader is not None:
             self._reader.join()
             self._reader = None
-            if self._trouble is not None:
-                self._forgive(self._trouble)
+        elif self.refs is not None and self._now() - self._read_at >= FRESH_SECONDS:
+            self._read()
+        if self._trouble is not None:
+            self._forgive(self._trouble)
         return self.marks
 
     @contextmanager
     def holding(self, notes: tuple[LockNote, ...]) -> Iterator[tuple[Held, ...]]:
         """Hold the targets of all notes, in one order for everybody, so that nobody deadlocks.
 
-        When the block ends with its outcome open (a lost reply, an interrupt), the locks are let go
-        but their notes stay, for the next one to look into.
+        However the block ends, the locks are let go; the notes of those `at_stake` stay.
         """
         held: list[Held] = []
         try:
             for note in sorted(notes, key=lambda note: note.app):
                 held += self._take(note)
             yield tuple(held)
-        except (OutcomeUnknown, KeyboardInterrupt):
-            self._let_go(held, Held.leave_open)
-            raise
-        except BaseException:
-            self._let_go(held, Held.give_back)
-            raise
-        else:
-            self._let_go(held, Held.give_back)
+        finally:
+            for lock in held:
+                self._let_go(lock)
 
     def close(self) -> None:
         """Let go of the lock remote."""
         if self._reader is not None:
             self._reader.join(5.0)
-        close = getattr(self.refs, "close", None)
+        close = getattr(self._opened, "close", None)
         if close is not None:
             close()
 
@@ -101,29 +107,40 @@ class Locking:
 
         try:
             with self.run.events.step("lock", f"Lock {note.app}"):
-                return [take(self.refs, note, self.run.heroku.moment, deadline, on_wait)]
+                held = take(self.refs, note, self.run.heroku.moment, deadline, on_wait)
         except LockUnavailable as trouble:
             self._forgive(trouble)
             return []
+        if held.before is not None:
+            # Until somebody has looked at what was cut short there, the next one has to.
+            self.at_stake.add(note.app)
+        return [held]
 
-    def _let_go(self, held: list[Held], how: Callable[[Held], None]) -> None:
-        for lock in held:
-            try:
-                how(lock)
-            except AcceleratorError as trouble:
-                self.run.events.note(
-                    f"the lock of {lock.note.app} could not be given back ({trouble.message}); "
-                    "it ends by itself within minutes",
-                    "warning",
-                )
+    def _let_go(self, lock: Held) -> None:
+        app = lock.note.app
+        try:
+            if app in self.at_stake:
+                lock.leave_open()
+            else:
+                lock.give_back()
+        except AcceleratorError as trouble:
+            self.run.events.note(
+                f"the lock of {app} could not be given back ({trouble.message}); "
+                "it ends by itself within minutes",
+                "warning",
+            )
 
     def _read(self) -> None:
         try:
-            assert self.policy.open_refs is not None  # noqa: S101  # see start
-            self.refs = self.policy.open_refs()
-            self.marks = self.refs.find(PREFIX)
+            if self._opened is None and self.policy.open_refs is not None:
+                self.refs = self._opened = self.policy.open_refs()
+            if self.refs is not None:
+                self.marks, self._read_at = self.refs.find(PREFIX), self._now()
         except AcceleratorError as trouble:
             self._trouble = trouble
+
+    def _now(self) -> float:
+        return self.run.deadline.clock.now()
 
     def _forgive(self, trouble: AcceleratorError) -> None:
         if self.policy.mode == "required":

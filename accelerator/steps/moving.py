@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from accelerator.errors import AcceleratorError, OutcomeUnknown, PromotionFailed
+from accelerator.errors import (
+    AcceleratorError,
+    BuildFailed,
+    NotFound,
+    OutcomeUnknown,
+    PromotionFailed,
+    ReleaseFailed,
+    RequestInvalid,
+    UsageProblem,
+    WrongArtifact,
+)
 from accelerator.models import ArtifactRef, Route
 from accelerator.steps.build import build
 from accelerator.steps.follow import demand_success
@@ -13,6 +24,8 @@ from accelerator.steps.promote import promote
 from accelerator.steps.release import release
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from accelerator.steps.compare import Decision
     from accelerator.steps.known import Facts, TargetState
     from accelerator.steps.order import DeployOrder
@@ -63,7 +76,13 @@ def _promote(
     names = ", ".join(target.app for target in targets)
     ends: Ends = {}
     with run.events.step("promote", f"Promote {candidate.name} to {names}") as step:
-        for app, end in promote(run, candidate, targets).items():
+        try:
+            with _telling(report, *targets):
+                states = promote(run, candidate, targets)
+        except (RequestInvalid, NotFound, WrongArtifact) as error:  # whatever waits, this is over
+            step.outcome = "failed"
+            return {target.app: error for target in targets}
+        for app, end in states.items():
             if end.status == "succeeded" and end.release_id:
                 ends[app] = candidate.artifact
                 report.target(app).release_id = end.release_id
@@ -83,7 +102,10 @@ def _release(
     ends: Ends = {}
     for target in targets:
         try:
-            with run.events.step("release", f"Release {artifact.id[:8]} on {target.app}"):
+            with (
+                _telling(report, target),
+                run.events.step("release", f"Release {artifact.id[:8]} on {target.app}"),
+            ):
                 made = release(run, target, artifact, description)
             report.target(target.app).release_id = made.id
             ends[target.app] = artifact
@@ -97,17 +119,29 @@ def _release(
 def _build(run: Run, order: DeployOrder, targets: list[TargetState], report: Report) -> Ends:
     """Build on the first target, and release that very artifact on the others: built once."""
     first, *others = targets
-    source, commit = order.tree()
-    report.commit = commit
-    built, released = build(run, first.app, source, commit)
+    try:
+        source, commit = order.tree()
+        report.commit = commit
+        with _telling(report, first):
+            built, released = build(run, first.app, source, commit)
+        report.target(first.app).release_id = released.id
+        demand_success(released)
+    except (BuildFailed, ReleaseFailed, RequestInvalid, NotFound, UsageProblem) as error:
+        return {first.app: error}  # nothing is under way: what other waves did is still told
     if built.artifact is None:
         return {first.app: PromotionFailed(first.app, "the build left no artifact")}
     for other in others:
         report.target(other.app).route = Route.RELEASE
-    report.target(first.app).release_id = released.id
-    try:
-        demand_success(released)
-    except AcceleratorError as error:
-        return {first.app: error}
     said = describe_release(commit, commit.sha)
     return {first.app: built.artifact, **_release(run, said, built.artifact, others, report)}
+
+
+@contextmanager
+def _telling(report: Report, *targets: TargetState) -> Iterator[None]:
+    """Write into the report of which targets the outcome is unknown."""
+    try:
+        yield
+    except OutcomeUnknown as unknown:
+        for target in targets:
+            report.target(target.app).error = unknown.message
+        raise

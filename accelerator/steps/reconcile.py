@@ -6,10 +6,13 @@ promotions, so the traces a write leaves (releases, builds) are watched for inst
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
+from accelerator.errors import BuildFailed
+from accelerator.steps.follow import find_release_of_build, follow_build
 from accelerator.waiting import StillPending, wait_for
 
 if TYPE_CHECKING:
@@ -75,20 +78,35 @@ def wait_out(run: Run, note: LockNote) -> None:
 
     Called with the lock in hand, before the target is read again: what was begun by a job that was
     killed or cut off must be visible before anything is decided. It may have been begun in the
-    holder's last moment; a lock by hand began nothing.
+    holder's last moment.
     """
-    if not note.commit:
-        return
     left = run.waits.traces - (run.heroku.moment() - note.last_seen_at).total_seconds()
     run.events.note(f"the deploy before this one was cut short: {note.describe()}", "warning")
     if left > 0:
         run.deadline.clock.sleep(min(left, run.deadline.remaining))
 
 
+def let_builds_end(run: Run, app: str) -> None:
+    """Follow what still builds on a target after a deploy there was cut short.
+
+    It releases when it is done, over whatever was released meanwhile: so nothing is, until then.
+    """
+    for build in run.heroku.builds.fetch_newest(app, 20):
+        if build.status != "pending":
+            continue
+        with run.events.step("reconcile", f"Let the build that runs on {app} end") as step:
+            step.detail = (build.commit or "")[:8]
+            with suppress(BuildFailed):
+                find_release_of_build(run, follow_build(run, build))
+
+
 def _watch(run: Run, look: Callable[[], Trail | None]) -> Trail | None:
     try:
         return wait_for(
-            look, lambda seen: seen is not None, run.deadline.within(run.waits.traces), run.heroku.pace
+            look,
+            lambda seen: seen is not None,
+            run.deadline.within(run.waits.traces),
+            run.heroku.pace,
         )
     except StillPending:
         return None

@@ -34,7 +34,10 @@ class SourceReport:
 
 @dataclass
 class TargetReport:
-    """What became of one target. ``status``: pending, succeeded, failed or unchanged."""
+    """What became of one target. ``status``: pending, succeeded, failed, unchanged or compensated.
+
+    ``is_adopted``: its release was made by a deploy that was cut short, and is ours to take back.
+    """
 
     app: str
     route: Route | None = None
@@ -47,6 +50,7 @@ class TargetReport:
     rolled_back_to: int | None = None
     rollback_release: int | None = None
     error: str | None = None
+    is_adopted: bool = False
 
 
 @dataclass

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 from accelerator.errors import (
     AcceleratorError,
     Inconclusive,
+    KeyRefused,
     OutcomeUnknown,
     PartlyDone,
     Unreachable,
     VerificationFailed,
 )
 from accelerator.models import Commit, Route
-from accelerator.steps.rollback import roll_back
+from accelerator.steps.overtaken import demand_no_stranger
+from accelerator.steps.rollback import Way, roll_back
 from accelerator.steps.verify import verify
 
 if TYPE_CHECKING:
@@ -29,6 +31,11 @@ Errors = dict[str, AcceleratorError]
 DONE = frozenset({"succeeded", "unchanged"})
 
 
+def is_open(error: AcceleratorError | None) -> bool:
+    """Say whether an error leaves open what becomes of its target: we were cut off from it."""
+    return isinstance(error, OutcomeUnknown | Unreachable | KeyRefused)
+
+
 def settle(run: Run, order: DeployOrder, facts: Facts, ends: Ends, report: Report) -> Errors:
     """Verify every target and write its end into the report; gives the errors by target."""
     errors: Errors = {}
@@ -38,21 +45,22 @@ def settle(run: Run, order: DeployOrder, facts: Facts, ends: Ends, report: Repor
             _settle_one(run, order, facts, entry, end)
         except AcceleratorError as error:
             entry.error, errors[app] = error.message, error
-            entry.status = (
-                "pending" if isinstance(error, (OutcomeUnknown, Unreachable)) else "failed"
-            )
+            entry.status = "pending" if is_open(error) else "failed"
     return errors
 
 
-def compensate(run: Run, order: DeployOrder, facts: Facts, report: Report) -> None:
-    """Return every finished target to its own recorded release: all of them, or none."""
-    for target in facts.targets:
-        entry = report.target(target.app)
+def compensate(run: Run, order: DeployOrder, facts: Facts, report: Report, errors: Errors) -> None:
+    """Return every finished target to its own recorded release: all of them, or none.
+
+    Not while the outcome of another one is unknown: it may yet succeed.
+    """
+    if any(is_open(error) for error in errors.values()):
+        run.events.note("nothing was returned: the outcome of a target is not known", "warning")
+        return
+    for entry in report.targets:
         if entry.status != "succeeded" or entry.previous_release is None:
             continue
-        served = facts.serves(target)
-        old = Commit(served) if served else None
-        made, why = roll_back(run, target, old, order.smoke(_stage_of(facts, entry.app)))
+        made, why = roll_back(run, _way_back(order, facts, entry))
         if made is None:
             entry.error = f"could not be returned to v{entry.previous_release.version}{why}"
             continue
@@ -86,32 +94,38 @@ def _settle_one(
     entry.release = verdict.release
     entry.artifact = facts.artifacts.get(end.id) or end
     entry.verified = verdict.outcome
-    if verdict.outcome == "passed":
-        entry.status = "unchanged" if entry.route is Route.LIVE else "succeeded"
-        return
     if verdict.outcome == "inconclusive":
         raise Inconclusive(
             f"{entry.app} could not be verified: {verdict.flaw}",
             f"nothing was rolled back; `accelerator verify -a {entry.app}` looks again",
         )
-    _go_back(run, order, facts, entry, verdict.flaw or "")
+    if verdict.outcome != "passed":
+        _go_back(run, order, facts, entry, verdict.flaw or "")
+    if entry.route is not Route.LIVE:
+        demand_no_stranger(run, order, facts, verdict.release)
+    entry.status = "unchanged" if entry.route is Route.LIVE else "succeeded"
 
 
 def _go_back(run: Run, order: DeployOrder, facts: Facts, entry: TargetReport, flaw: str) -> None:
     if not order.rollback:
         raise VerificationFailed(entry.app, flaw, None, ", as --no-rollback asks")
-    if entry.route is Route.LIVE:
+    if entry.route is Route.LIVE and not entry.is_adopted:
         raise VerificationFailed(entry.app, flaw, None, ", as this run released nothing there")
-    target = next(target for target in facts.targets if target.app == entry.app)
-    previous, served = entry.previous_release, facts.serves(target)
-    old = Commit(served) if served else None
-    checks = order.smoke(_stage_of(facts, entry.app))
-    made, why = roll_back(run, target, old, checks)
+    previous = entry.previous_release
+    made, why = roll_back(run, _way_back(order, facts, entry))
     if made is None or previous is None:
         raise VerificationFailed(entry.app, flaw, None, why)
     entry.rolled_back_to, entry.rollback_release = previous.version, made.version
     order.reject(entry.app, order.commit, flaw)
     raise VerificationFailed(entry.app, flaw, previous.version)
+
+
+def _way_back(order: DeployOrder, facts: Facts, entry: TargetReport) -> Way:
+    """Say from which release to which one a target goes back, and how that is checked."""
+    previous = entry.previous_release
+    served = facts.served_by(previous) if previous else None
+    checks = order.smoke(_stage_of(facts, entry.app))
+    return Way(entry.app, entry.release, previous, Commit(served) if served else None, checks)
 
 
 def _stage_of(facts: Facts, app: str) -> str | None:
