@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from accelerator.models import Secret
+    from accelerator.repository.commands import Answer
 
 _TEXT_LIMIT = 20_000
+ANSWER_SECONDS = 30.0
+HURRY_SECONDS = 2.0
 _IDENTITY = {
     "GIT_AUTHOR_NAME": "accelerator",
     "GIT_AUTHOR_EMAIL": "accelerator@localhost",
@@ -72,6 +75,7 @@ class RefStore:
             raise git_missing() from missing
         self._git = Git(self._repo, {**environment, **self._own, **_IDENTITY})
         self._fetching = Lock()  # FETCH_HEAD is one file
+        self._seconds = ANSWER_SECONDS
 
     def __enter__(self) -> RefStore:
         return self
@@ -86,14 +90,16 @@ class RefStore:
         self._repo.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def hurry(self) -> None:
+        """Wait for the remote a moment only, from now on: the run is being stopped."""
+        self._seconds = HURRY_SECONDS
+
     def find(self, prefix: str) -> dict[str, str]:
         """List the refs that begin with `prefix`, with the sha of each: one git request.
 
         Raises `LockUnavailable` when the remote cannot be read.
         """
-        answer = self._git.ask(
-            "-c", "protocol.version=0", "ls-remote", "--heads", "--quiet", self.url
-        )
+        answer = self._ask("-c", "protocol.version=0", "ls-remote", "--heads", "--quiet", self.url)
         if answer.status != 0:
             raise LockUnavailable(self._redact(answer.complaint))
         pairs = (line.split("\t", 1) for line in answer.text.splitlines() if "\t" in line)
@@ -102,7 +108,7 @@ class RefStore:
     def read(self, ref: str) -> tuple[str, str] | None:
         """Read a note's sha and text, or None when there is none."""
         with self._fetching:
-            fetched = self._git.ask("fetch", "--quiet", "--no-tags", "--depth", "1", self.url, ref)
+            fetched = self._ask("fetch", "--quiet", "--no-tags", "--depth", "1", self.url, ref)
             if fetched.status != 0:
                 if "couldn't find remote ref" in fetched.error:
                     return None
@@ -127,7 +133,7 @@ class RefStore:
         """
         spec = f"{new or ''}:{ref}"
         lease = f"--force-with-lease={ref}:{old or ''}"
-        answer = self._git.ask(
+        answer = self._ask(
             "push", "--porcelain", "--no-verify", "--no-signed", lease, "--", self.url, spec
         )
         report = answer.out.decode("utf-8", "replace")
@@ -140,6 +146,10 @@ class RefStore:
         if "rejected]" in report or self._is_certain(answer.error):
             raise LockUnavailable(self._redact(_reason(report, answer.error)))
         return Swap.UNKNOWN
+
+    def _ask(self, *arguments: str) -> Answer:
+        """Run a command that talks to the remote, which may never answer."""
+        return self._git.ask(*arguments, seconds=self._seconds)
 
     @staticmethod
     def _is_certain(said: str) -> bool:

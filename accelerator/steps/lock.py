@@ -6,6 +6,7 @@ There is no server of ours and nothing in config vars, where each write would ma
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from threading import Event, Lock, Thread
@@ -170,6 +171,9 @@ def take(
         end = wait_for(attempts.make, lambda end: isinstance(end, Held), deadline, lambda: 10.0)
     except StillPending as pending:
         raise _refusal(note.app, pending.seen) from None
+    except KeyboardInterrupt:
+        attempts.give_up()
+        raise
     if not isinstance(end, Held):
         raise LockUnavailable("no lock was taken")
     return end
@@ -188,6 +192,18 @@ class _Attempts:
     on_wait: Callable[[str], None]
     made: dict[str, LockNote] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
+    before: Found | None = None
+
+    def give_up(self) -> None:
+        """Let go of a lock that landed while we were interrupted, as far as that can be told."""
+        ref = lock_ref(self.note.app)
+        with suppress(AcceleratorError):
+            standing = self.refs.find(ref).get(ref)
+            if standing not in self.made:
+                return
+            old = self.before.note if self.before else None
+            kept = replace(old, state="interrupted") if old else None
+            self.refs.swap(ref, standing, self.refs.write(render_note(kept)) if kept else None)
 
     def make(self) -> Held | Found | None:
         """Try once; gives the lock, or what stands in the way (None: somebody was faster)."""
@@ -198,6 +214,7 @@ class _Attempts:
         standing = look(self.refs, self.note.app)
         if standing is not None and standing.sha in self.made:
             return Held(self.refs, standing.sha, self.made[standing.sha], self.now, None)
+        self.before = standing
         is_free = standing is not None and standing.note and standing.note.is_free(moment)
         if standing is not None and is_free and _settle(self.refs, ref, standing.sha, sha):
             return Held(self.refs, sha, fresh, self.now, standing)

@@ -85,6 +85,9 @@ class Locking:
             for note in sorted(notes, key=lambda note: note.app):
                 held += self._take(note)
             yield tuple(held)
+        except KeyboardInterrupt:
+            self._hurry()
+            raise
         finally:
             for lock in held:
                 self._let_go(lock)
@@ -116,13 +119,21 @@ class Locking:
             self.at_stake.add(note.app)
         return [held]
 
+    def _hurry(self) -> None:
+        hurry = getattr(self._opened, "hurry", None)
+        if hurry is not None:
+            hurry()
+
     def _let_go(self, lock: Held) -> None:
         app = lock.note.app
+        way = lock.leave_open if app in self.at_stake else lock.give_back
         try:
-            if app in self.at_stake:
-                lock.leave_open()
-            else:
-                lock.give_back()
+            try:
+                way()
+            except KeyboardInterrupt:
+                self._hurry()
+                way()
+                raise
         except AcceleratorError as trouble:
             self.run.events.note(
                 f"the lock of {app} could not be given back ({trouble.message}); "
