@@ -86,7 +86,9 @@ class Application:
             return
         request_id = str(uuid.uuid4())
         entry = self.journal.start(scope, short_time(self._engine.clock.now()), request_id)
-        await self._disturbed(scope, _counting(receive, entry), Watched(send, entry, self._engine.clock))
+        await self._disturbed(
+            scope, _counting(receive, entry), Watched(send, entry, self._engine.clock)
+        )
 
     async def _disturbed(self, scope: Scope, receive: Receive, send: Watched) -> None:
         if self.latency_seconds > 0:
