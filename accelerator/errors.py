@@ -123,6 +123,23 @@ class Refused(AcceleratorError):
         self.reason = reason
 
 
+class Superseded(Refused):
+    """Every target that waits for the commit has left it behind: a late job has nothing to do."""
+
+
+class LockUnavailable(AcceleratorError):
+    """The lock's git remote cannot be used: unreachable, or it takes no such refs."""
+
+    exit_code = ExitCode.REFUSED
+    code = "lock_unavailable"
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"the lock's git remote cannot be used: {why}",
+            "--lock auto goes on without a lock, --lock-remote URL names another repository",
+        )
+
+
 class BuildFailed(AcceleratorError):
     """Heroku ran the build and the build did not succeed."""
 

@@ -135,6 +135,16 @@ class Build:
     release_id: str | None
     created_at: datetime
     output_stream_url: str | None = field(default=None, repr=False)
+    updated_at: datetime | None = None
+    stack: str | None = None
+    buildpacks: tuple[str, ...] = ()
+
+    @property
+    def seconds(self) -> float | None:
+        """Give how long it took, or None while it runs."""
+        if self.status == "pending" or self.updated_at is None:
+            return None
+        return (self.updated_at - self.created_at).total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +219,21 @@ class Route(StrEnum):
     RELEASE = "release"
     WAIT = "wait"
     BUILD = "build"
+
+
+class Refusal(StrEnum):
+    """Why a guard said no; stable words of the JSON, too."""
+
+    SUPERSEDED = "superseded"
+    DIVERGED = "diverged"
+    ANCESTRY_UNKNOWN = "ancestry_unknown"
+    LOCKED = "locked"
+    FROZEN = "frozen"
+    REJECTED = "rejected"
+    OUTSIDE_WINDOW = "outside_window"
+    SOAKING = "soaking"
+    NOT_CONFIRMED = "not_confirmed"
+    MISS_REFUSED = "miss_refused"
 
 
 class Reason(StrEnum):

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 @options.targets
 @options.commit
 @options.safety
+@options.waves
+@options.guards
+@click.option("--plan", is_flag=True, help="Only say what would be done; nothing is written.")
 @options.limits
 @options.common
 @click.pass_obj
@@ -52,8 +55,13 @@ def deploy(invocation: Invocation, /, **flags: Any) -> ExitCode:
         targets = demand_targets(flags["to"])
         order = make_deploy_order(session, targets)
         report.commit = order.commit
-        named = resolve_targets(session.run, order.places[0].app, targets)
-        step.deploy(session.run, replace(order, targets=named), report)
+        waves = tuple(
+            resolve_targets(session.run, order.places[0].app, wave)
+            for wave in (targets, *((each,) for each in flags["then"]))
+        )
+        named = tuple(dict.fromkeys(app for wave in waves for app in wave))
+        order = replace(order, targets=named, waves=waves, on_failure=flags["on_failure"])
+        step.deploy(session.run, order, report)
 
     return session.perform(
         work,

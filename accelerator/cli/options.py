@@ -72,8 +72,17 @@ def safety(command: Command) -> Command:
         command,
         click.option(
             "--on-miss",
-            type=click.Choice(["build", "fail"]),
-            help="What to do when the commit is not prepared.  [default: build]",
+            type=click.Choice(["build", "wait", "fail"]),
+            help="When the commit is not prepared: build it here, wait for its build to appear "
+            "(--wait), or fail.  [default: build]",
+        ),
+        click.option(
+            "--wait", metavar="DUR", help="How long --on-miss wait waits.  [default: 10m]"
+        ),
+        click.option(
+            "--same-tree/--no-same-tree",
+            default=None,
+            help="Also take what was built from another commit with the same tree.",
         ),
         click.option(
             "--smoke",
@@ -86,6 +95,88 @@ def safety(command: Command) -> Command:
             "--rollback/--no-rollback",
             default=None,
             help="Go back to the release before when verification fails.  [default: rollback]",
+        ),
+    )
+
+
+def lock_remote(command: Command) -> Command:
+    """Add where the locks are kept."""
+    return _add(
+        command,
+        click.option(
+            "--from",
+            "from_",
+            metavar="APP",
+            multiple=True,
+            help="The prepare app, whose git repository holds the locks.",
+        ),
+        click.option(
+            "--lock-remote",
+            metavar="URL",
+            help="Another git repository that holds the locks.",
+        ),
+    )
+
+
+def guards(command: Command) -> Command:
+    """Add what may be shipped over what, and who may ship at the same time."""
+    return _add(
+        command,
+        click.option(
+            "--allow-older", is_flag=True, help="Ship a commit the target has left behind already."
+        ),
+        click.option(
+            "--allow-diverged",
+            is_flag=True,
+            help="Ship a commit on another line of history.",
+        ),
+        click.option(
+            "--on-superseded",
+            type=click.Choice(["fail", "ok"]),
+            help="When the target runs a newer commit already: fail, or do nothing and succeed.  "
+            "[default: fail]",
+        ),
+        click.option(
+            "--strict/--no-strict",
+            default=None,
+            help="Refuse where this clone cannot tell which commit is newer.",
+        ),
+        click.option(
+            "--lock",
+            type=click.Choice(["auto", "required", "off"]),
+            help="One deploy per target at a time: auto goes on where the remote takes no lock.  "
+            "[default: auto]",
+        ),
+        click.option(
+            "--lock-wait",
+            metavar="DUR",
+            help="How long to wait for another deploy to end.  [default: 10m]",
+        ),
+        click.option(
+            "--lock-remote",
+            metavar="URL",
+            help="The git repository that holds the locks.  [default: the prepare app's]",
+        ),
+    )
+
+
+def waves(command: Command) -> Command:
+    """Add the order among several targets."""
+    return _add(
+        command,
+        click.option(
+            "--then",
+            metavar="TARGET",
+            multiple=True,
+            help="A further wave: only when all before it are verified. May be repeated.",
+        ),
+        click.option(
+            "--on-failure",
+            type=click.Choice(["stop", "continue", "compensate"]),
+            default="stop",
+            show_default=True,
+            help="When a target fails: start no further wave, go on, or return the finished "
+            "targets to the release each had.",
         ),
     )
 

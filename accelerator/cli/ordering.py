@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from accelerator.errors import UsageProblem
-from accelerator.steps.deploy import DeployOrder
+from accelerator.cli.locks import make_lock_policy, reject_quietly
+from accelerator.errors import RepositoryProblem, UsageProblem
+from accelerator.repository import Ancestry
 from accelerator.steps.facts import Place
+from accelerator.steps.guard import Direction
+from accelerator.steps.order import DeployOrder
 from accelerator.steps.smoke import parse_check
 
 if TYPE_CHECKING:
@@ -27,19 +31,60 @@ def make_deploy_order(session: Session, targets: tuple[str, ...]) -> DeployOrder
         return tuple(parse_check(check) for check in settings.smoke_of(stage))
 
     commit = session.find_commit()
+    if settings.same_tree and commit.tree is None:
+        commit = session.repository.resolve(commit.sha)
 
     def tree() -> tuple[Source, Commit]:
         return session.repository, session.repository.resolve(commit.sha)
 
+    lineage = Lineage(session)
     return DeployOrder(
         commit=commit,
         places=tuple(Place(app) for app in session.find_sources()),
         targets=targets,
         tree=tree,
         on_miss=settings.on_miss,
+        wait_seconds=settings.wait,
         smoke=smoke,
         rollback=settings.rollback,
+        ancestry=lineage.ancestry,
+        direction=Direction(
+            bool(session.flags.get("allow_older")),
+            bool(session.flags.get("allow_diverged")),
+            settings.strict,
+        ),
+        on_superseded=settings.on_superseded,
+        read_trees=lineage.read_trees if settings.same_tree else None,
+        build_config=settings.prepare.build_config,
+        lock=make_lock_policy(session),
+        plan=bool(session.flags.get("plan")),
+        reject=partial(reject_quietly, session),
     )
+
+
+class Lineage:
+    """What the local clone knows of commits; without a clone, nothing."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def ancestry(self, older: str, newer: str) -> Ancestry:
+        """Ask the clone, with more history where it is shallow and the answer is not in it."""
+        try:
+            repository = self._session.repository
+        except RepositoryProblem:
+            return Ancestry.UNKNOWN
+        told = repository.ancestry(older, newer)
+        for everything in (False, True):
+            if told is not Ancestry.UNKNOWN:
+                break
+            if repository.deepen(older, newer, everything=everything):
+                told = repository.ancestry(older, newer)
+        return told
+
+    def read_trees(self, shas: frozenset[str]) -> dict[str, str]:
+        """Read the trees of the commits that are in the clone."""
+        return self._session.repository.read_trees(shas)
 
 
 def demand_targets(targets: tuple[str, ...]) -> tuple[str, ...]:

@@ -9,9 +9,12 @@ import click
 
 from accelerator.cli import options
 from accelerator.cli.session import Session
+from accelerator.errors import UsageProblem
 from accelerator.output.document import prepare_document
 from accelerator.output.summary import render_prepare
+from accelerator.repository import Ancestry
 from accelerator.steps import prepare as step
+from accelerator.steps.build import Subtree
 from accelerator.steps.report import PrepareReport
 
 if TYPE_CHECKING:
@@ -41,6 +44,10 @@ if TYPE_CHECKING:
     type=click.Choice(["source", "git"]),
     help="Upload an archive of the commit, or push it with git.  [default: source]",
 )
+@click.option(
+    "--cancel-superseded", is_flag=True, help="Stop running builds of commits this one contains."
+)
+@click.option("--subdir", metavar="DIR", help="Build only this folder of the commit (monorepo).")
 @options.limits
 @options.common
 @click.pass_obj
@@ -49,6 +56,9 @@ def prepare(invocation: Invocation, /, **flags: Any) -> ExitCode:
 
     The source strategy uploads an archive of exactly the commit's tree and works from a shallow
     clone. The git strategy pushes the commit, as `git push heroku` does.
+
+    Nothing is built twice: an artifact of the commit that exists is found, a build of it that runs
+    is joined. Of several apps (a pool) the one with the fewest running builds is taken.
 
     \b
       accelerator prepare --app foo-prepare
@@ -71,13 +81,35 @@ def prepare(invocation: Invocation, /, **flags: Any) -> ExitCode:
 
 
 def make_preparation(session: Session) -> Callable[[Run, Commit, PrepareReport], PrepareReport]:
-    """Choose the strategy; shared with `ship`."""
-    if session.settings.prepare.strategy == "source":
-        return lambda run, commit, report: step.prepare(run, session.repository, commit, report)
-    session.repository.demand_history()
-    return lambda run, commit, report: step.prepare_by_push(
-        run, partial(_push, session), commit, report
-    )
+    """Choose strategy, pool and rules; shared with `ship`."""
+    settings, flags = session.settings, session.flags
+    if settings.prepare.strategy == "source":
+        start = step.from_source(Subtree(session.repository, flags.get("subdir")))
+    else:
+        session.repository.demand_history()
+        if flags.get("subdir"):
+            raise UsageProblem(
+                "--subdir needs the source strategy: a push carries the whole commit",
+                "leave out --strategy git",
+            )
+        start = step.by_push(partial(_push, session))
+
+    def perform(run: Run, commit: Commit, report: PrepareReport) -> PrepareReport:
+        def is_older(sha: str) -> bool:
+            return (
+                sha != commit.sha and session.repository.ancestry(sha, commit.sha) is Ancestry.YES
+            )
+
+        order = step.PrepareOrder(
+            commit,
+            session.find_sources(),
+            start,
+            settings.prepare.strategy,
+            is_older if flags.get("cancel_superseded") else None,
+        )
+        return step.prepare(run, order, report)
+
+    return perform
 
 
 def _push(

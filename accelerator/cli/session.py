@@ -98,8 +98,16 @@ class Session:
             limits.release_phase,
             limits.dynos,
             limits.smoke_deadline,
+            limits.traces,
         )
-        return Run(self._heroku, self.events, deadline, waits)
+        return Run(self._heroku, self.events, deadline, waits, environment=self.harmless)
+
+    @cached_property
+    def harmless(self) -> dict[str, str]:
+        """Give the environment without any API key: by its name, and by its value anywhere."""
+        key = self.key.reveal()
+        names = {"HEROKU_API_KEY", self.settings.key_env}
+        return {k: v for k, v in self.environment.items() if k not in names and key not in v}
 
     @cached_property
     def repository(self) -> Repository:

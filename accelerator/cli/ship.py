@@ -13,9 +13,9 @@ from accelerator.cli.session import Session
 from accelerator.output.document import ship_document
 from accelerator.output.summary import render_ship
 from accelerator.steps import ship as step
+from accelerator.steps.child import ChildCommand
 from accelerator.steps.facts import resolve_targets
 from accelerator.steps.report import PrepareReport, ShipReport
-from accelerator.steps.testing import TestCommand
 
 if TYPE_CHECKING:
     from accelerator.cli.invocation import Invocation
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     help="How the prepare app gets the commit.  [default: source]",
 )
 @options.safety
+@options.guards
 @options.limits
 @options.common
 @click.pass_obj
@@ -66,17 +67,12 @@ def _make_order(session: Session, report: ShipReport, flags: dict[str, Any]) -> 
     run, prepare_app = session.run, deploy.places[0].app
     stages = tuple((name, resolve_targets(run, prepare_app, (name,))) for name in targets)
 
-    def start_tests() -> TestCommand:
-        environment = _without_keys(session)
-        return TestCommand(flags["test"], session.invocation.directory, environment, session.events)
+    def start_tests() -> ChildCommand:
+        return ChildCommand(
+            flags["test"], session.invocation.directory, session.harmless, session.events
+        )
 
     def prepare(prepared: PrepareReport) -> PrepareReport:
         return preparation(run, commit, prepared)
 
     return step.ShipOrder(stages, deploy, start_tests if flags["test"] else None, prepare)
-
-
-def _without_keys(session: Session) -> dict[str, str]:
-    """Give the environment without any API key: by its name, and by its value under any name."""
-    key, names = session.key.reveal(), {"HEROKU_API_KEY", session.settings.key_env}
-    return {k: v for k, v in session.environment.items() if k not in names and key not in v}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelerator.demo.report import DemoReport, Lap
 from accelerator.errors import AcceleratorError
-from accelerator.steps.smoke import check_smoke, parse_check
+from accelerator.steps.smoke import Site, check_smoke, parse_check
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -206,6 +206,6 @@ def _push(stage: Stage, app: str, sha: str) -> None:
     )
     checks = tuple(parse_check(check) for check in stage.smoke)
     web_url = stage.run.heroku.apps.fetch(app).web_url
-    flaw = check_smoke(stage.run, checks, web_url, None)
+    flaw = check_smoke(stage.run, checks, Site(web_url, None, 0)).flaw
     if flaw is not None:
         raise DemoFailed(f"{app}: {flaw}")

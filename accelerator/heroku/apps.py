@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from accelerator.heroku.connection import Ask
-from accelerator.heroku.parsing import parse_app
+from accelerator.heroku.parsing import parse_app, parse_buildpack_installations
 from accelerator.models import Dyno, Formation
 
 if TYPE_CHECKING:
@@ -53,6 +53,18 @@ class ConfigVars:
     def update(self, app: str, changes: Mapping[str, str | None]) -> None:
         """Set some config vars, in one release; None removes one."""
         self._connection.app(app).update_config(dict(changes))
+
+
+@dataclass(frozen=True, repr=False)
+class Buildpacks:
+    """`/apps/{app}/buildpack-installations`."""
+
+    _connection: Connection
+
+    def fetch(self, app: str) -> tuple[str, ...]:
+        """Read the app's own list, in order; empty where Heroku is to detect the language."""
+        resource = ("apps", app, "buildpack-installations")
+        return self._connection.fetch(resource, parse_buildpack_installations)
 
 
 @dataclass(frozen=True, repr=False)

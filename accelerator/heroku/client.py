@@ -5,18 +5,27 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from accelerator.heroku.apps import Account, Apps, ConfigVars, Dynos, Features, Formations
+from accelerator.heroku.apps import (
+    Account,
+    Apps,
+    Buildpacks,
+    ConfigVars,
+    Dynos,
+    Features,
+    Formations,
+)
 from accelerator.heroku.builds import Builds, Sources
 from accelerator.heroku.connection import Connection
 from accelerator.heroku.exchange import Exchange
 from accelerator.heroku.pipelines import Couplings, Pipelines, Promotions
-from accelerator.heroku.releases import Releases, Slugs
+from accelerator.heroku.releases import OciImages, Releases, Slugs
 from accelerator.heroku.storage import Storage
 from accelerator.heroku.streams import Streams
 from accelerator.heroku.usage import pace_at, run_together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
     from types import TracebackType
 
     from accelerator.events import Listener
@@ -56,12 +65,14 @@ class Heroku:
         self._storage = Storage(self._exchange)
         self.account = Account(connection)
         self.apps = Apps(connection)
+        self.buildpacks = Buildpacks(connection)
         self.builds = Builds(connection)
         self.config_vars = ConfigVars(connection)
         self.couplings = Couplings(connection)
         self.dynos = Dynos(connection)
         self.features = Features(connection)
         self.formation = Formations(connection)
+        self.oci_images = OciImages(connection)
         self.pipelines = Pipelines(connection)
         self.promotions = Promotions(connection)
         self.releases = Releases(connection)
@@ -101,6 +112,10 @@ class Heroku:
     def pace(self) -> float:
         """Give the factor for polling pauses: 1, and up to 8 as the rate limit's tokens go."""
         return pace_at(self.usage.rate_limit_remaining)
+
+    def moment(self) -> datetime:
+        """Give the moment by the platform's clock: a runner's own may be off by minutes."""
+        return self._exchange.deadline.clock.moment() + self._exchange.meter.skew
 
     def close(self) -> None:
         """Close all connections."""

@@ -108,6 +108,7 @@ class Exchange:
         if call.path != SIGNED:
             self.meter.count_request()
             self.meter.see_remaining(headers.get("RateLimit-Remaining"))
+            self.meter.see_date(headers.get("Date"), self.deadline.clock.moment())
         status = None if answer is None else answer.status_code
         request_id = headers.get("Request-Id") if call.path != SIGNED else None
         self.listener(Requested(call.method, call.path, status, seconds, request_id))

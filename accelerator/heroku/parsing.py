@@ -99,6 +99,33 @@ def parse_build(item: Json, app: str) -> Build:
         release_id=_id(item.get("release")),
         created_at=parse_moment(item["created_at"]),
         output_stream_url=item.get("output_stream_url"),
+        updated_at=parse_moment(item["updated_at"]) if item.get("updated_at") else None,
+        stack=_name(item.get("stack")),
+        buildpacks=tuple(_buildpack(pack) for pack in item.get("buildpacks") or ()),
+    )
+
+
+def parse_buildpack_installations(items: Json) -> tuple[str, ...]:
+    """Read an app's own list of buildpacks, in order; empty where Heroku is to detect them."""
+    ordered = sorted(items, key=lambda item: item["ordinal"])
+    return tuple(_buildpack(item["buildpack"]) for item in ordered)
+
+
+def parse_oci_image(items: Json) -> Artifact:
+    """Read an OCI image: asked for by id, Heroku answers with a list of one."""
+    item = items[0] if isinstance(items, list) else items
+    deleted_at = item.get("deleted_at")
+    return Artifact(
+        kind=ArtifactKind.OCI_IMAGE,
+        id=item["id"],
+        checksum=item.get("digest"),
+        commit=item.get("commit") or None,
+        stack=_name(item.get("stack")),
+        process_types={
+            name: str(each.get("command") or "") if isinstance(each, dict) else str(each)
+            for name, each in (item.get("process_types") or {}).items()
+        },
+        deleted_at=parse_moment(deleted_at) if deleted_at else None,
     )
 
 
@@ -144,6 +171,10 @@ def parse_promotion_target(item: Json) -> PromotionTarget:
 
 def _id(item: Mapping[str, str] | None) -> str | None:
     return item["id"] if item else None
+
+
+def _buildpack(item: Mapping[str, str]) -> str:
+    return item.get("name") or item.get("url") or ""
 
 
 def _name(item: Mapping[str, str] | str | None) -> str | None:

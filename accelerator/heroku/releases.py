@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from accelerator.heroku.parsing import parse_release, parse_slug
+from accelerator.heroku.parsing import parse_oci_image, parse_release, parse_slug
 from accelerator.models import ArtifactKind
 
 if TYPE_CHECKING:
@@ -35,6 +35,17 @@ class Releases:
         """Release an artifact that exists already, also one of another app."""
         body = {_PARAMETERS[artifact.kind]: artifact.id, "description": description}
         return self._connection.write("POST", ("apps", app, "releases"), body, parse_release)
+
+
+@dataclass(frozen=True, repr=False)
+class OciImages:
+    """`/apps/{app}/oci-images`, what apps of generation fir have instead of slugs."""
+
+    _connection: Connection
+
+    def fetch(self, app: str, image_id: str) -> Artifact:
+        """Read an image: above all its commit and digest."""
+        return self._connection.fetch(("apps", app, "oci-images", image_id), parse_oci_image)
 
 
 @dataclass(frozen=True, repr=False)

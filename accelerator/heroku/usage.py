@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
 Answer = TypeVar("Answer")
 
@@ -36,6 +39,7 @@ class Meter:
         self._chain = threading.local()
         self._requests = self._retries = self._longest = 0
         self._remaining: int | None = None
+        self._skew = timedelta()
 
     @property
     def usage(self) -> Usage:
@@ -71,6 +75,23 @@ class Meter:
         if text is not None and text.isdecimal():
             with self._lock:
                 self._remaining = int(text)
+
+    def see_date(self, text: str | None, here: datetime) -> None:
+        """Note how far this machine's clock is from the platform's, by its `Date` header."""
+        if text is None:
+            return
+        try:
+            there = parsedate_to_datetime(text)
+        except ValueError:
+            return
+        with self._lock:
+            self._skew = there - here
+
+    @property
+    def skew(self) -> timedelta:
+        """Give what to add to this machine's clock to have the platform's, to about a second."""
+        with self._lock:
+            return self._skew
 
 
 def pace_at(remaining: int | None) -> float:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 import uuid
+from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
@@ -28,24 +29,31 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import Message, Receive, Scope, Send
 
+    from accelerator.localheroku.clock import Clock
     from accelerator.localheroku.engine import Engine
 
 
 class Watched:
-    """A `send` that writes into the journal and puts the request id on the answer."""
+    """A `send` that writes into the journal and puts request id and date on the answer.
 
-    def __init__(self, raw: Send, entry: Entry) -> None:
+    The date is the platform's, so that clients see its clock move.
+    """
+
+    def __init__(self, raw: Send, entry: Entry, clock: Clock) -> None:
         self.raw = raw
         self._entry = entry
+        self._clock = clock
 
     async def __call__(self, message: Message) -> None:
         """Pass a message on."""
         if message["type"] == "http.response.start":
             self._entry.status = message["status"]
-            names = {name.lower() for name, _ in message.get("headers", ())}
+            given = message.get("headers", ())
+            names = {name.lower() for name, _ in given}
+            headers = [*given, (b"date", format_datetime(self._clock.now(), usegmt=True).encode())]
             if b"request-id" not in names:
-                request_id = (b"request-id", self._entry.request_id.encode())
-                message = {**message, "headers": [*message.get("headers", ()), request_id]}
+                headers.append((b"request-id", self._entry.request_id.encode()))
+            message = {**message, "headers": headers}
         else:
             self._entry.response_bytes += len(message.get("body", b""))
             if not message.get("more_body"):
@@ -78,7 +86,9 @@ class Application:
             return
         request_id = str(uuid.uuid4())
         entry = self.journal.start(scope, short_time(self._engine.clock.now()), request_id)
-        await self._disturbed(scope, _counting(receive, entry), Watched(send, entry))
+        await self._disturbed(
+            scope, _counting(receive, entry), Watched(send, entry, self._engine.clock)
+        )
 
     async def _disturbed(self, scope: Scope, receive: Receive, send: Watched) -> None:
         if self.latency_seconds > 0:

@@ -126,7 +126,7 @@ def clock(desk: Desk, _: Params, __: Body) -> Any:
 
 
 def advance(desk: Desk, params: Params, body: Body) -> Any:
-    """Move the platform's time forward; what expires until then is gone at once."""
+    """Move the platform's time forward, also in the `Date` of answers; what expires is gone."""
     if body["advance_seconds"] > _FURTHEST:
         raise BadField("field advance_seconds: is too far away")
     desk.engine.clock.advance(body["advance_seconds"])

@@ -194,6 +194,7 @@ def _server(application: Application, certificate: Path | None = None) -> uvicor
         loop="asyncio",
         proxy_headers=False,
         server_header=False,
+        date_header=False,  # ours is the platform's, see Watched
         timeout_keep_alive=75,
         timeout_graceful_shutdown=1,
         ssl_certfile=certificate,

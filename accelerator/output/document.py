@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from accelerator.events import StepFinished
     from accelerator.models import ArtifactRef, Build, Commit
     from accelerator.settings import Row
+    from accelerator.steps.marks import MarkReport
     from accelerator.steps.report import SourceReport, TargetReport
 
 Document = dict[str, Any]
@@ -56,6 +57,23 @@ def config_document(rows: tuple[Row, ...], outcome: Outcome) -> Document:
         "ok": outcome.error is None,
         "exit_code": int(outcome.exit_code),
         "settings": [{"name": row.name, "value": row.value, "source": row.source} for row in rows],
+        "error": render_error(outcome.error),
+    }
+
+
+def mark_document(report: MarkReport, outcome: Outcome) -> Document:
+    """Render what stands for a target, as ``accelerator.lock/1`` and its like."""
+    return {
+        "schema": f"accelerator.{report.kind}/1",
+        "ok": outcome.error is None,
+        "exit_code": int(outcome.exit_code),
+        "target": report.target,
+        "state": report.state if outcome.error is None else None,
+        "changed": report.changed,
+        "commit": report.commit,
+        "by": report.by,
+        "reason": report.reason,
+        "at": report.at,
         "error": render_error(outcome.error),
     }
 
@@ -158,6 +176,7 @@ def _prepared(report: PrepareReport) -> Document:
     return {
         "app": report.app,
         "strategy": report.strategy,
+        "reused": report.reused,
         "build": _build(report.build),
         "release": report.release.version if report.release else None,
         "release_id": report.release.id if report.release else None,

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from accelerator.events import StepFinished
     from accelerator.output.outcome import Outcome
     from accelerator.settings import Row
+    from accelerator.steps.marks import MarkReport
     from accelerator.steps.report import PrepareReport, Report, ShipReport, TargetReport
 
 BAR_WIDTH = 28
@@ -54,6 +55,14 @@ def render_config(rows: tuple[Row, ...], api_url: str) -> str:
         f"{name:<{widths[0]}}  {value:<{widths[1]}}  {source}" for name, value, source in table
     ]
     return "\n".join([*lines, "", f"The platform is {api_url}."])
+
+
+def render_mark(report: MarkReport) -> str:
+    """Render what stands for a target now."""
+    what = f"{report.commit[:8]} is {report.state} for" if report.commit else ""
+    said = f"{what} {report.target}" if what else f"{report.target} is {report.state}"
+    why = f" ({report.reason})" if report.reason else ""
+    return f"{said}{why}{'' if report.changed else ', as before'}."
 
 
 def render_timings(steps: tuple[StepFinished, ...]) -> str:

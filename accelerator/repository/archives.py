@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 18
 _BLOCK = 512
+# How every pointer file of Git LFS begins (git-lfs specification); they are short.
+_LFS_HEAD, _LFS_MOST = b"version https://git-lfs.github.com/spec/", 1024
 _SYMLINK, _EXECUTABLE, _GITLINK = "120000", "100755", "160000"
 
 # Memory must not grow with the repository: big blobs are streamed, packs mapped in small windows.
@@ -58,6 +60,22 @@ def list_tree(git: Git, commit_sha: str) -> list[Entry]:
         mode, _, object_id = head.decode("ascii").split(" ")
         entries.append(Entry(mode, object_id, path.decode("utf-8", "surrogateescape")))
     return entries
+
+
+def below(entries: Sequence[Entry], folder: str, commit: str) -> list[Entry]:
+    """Give the entries below a folder, with paths from there; raises when there are none."""
+    prefix = folder.strip("/").removeprefix("./") + "/"
+    found = [
+        Entry(entry.mode, entry.object_id, entry.path.removeprefix(prefix))
+        for entry in entries
+        if entry.path.startswith(prefix)
+    ]
+    if not found:
+        raise RepositoryProblem(
+            f"{commit} has no files in the folder {folder}",
+            "--subdir names a folder of the commit, from the root of the repository",
+        )
+    return found
 
 
 def write_archive(git: Git, entries: Sequence[Entry], mtime: int, to: BinaryIO) -> int:
@@ -101,9 +119,18 @@ def _write_entry(entry: Entry, mtime: int, source: IO[bytes], out: IO[bytes]) ->
         info.size, info.mode = size, 0o755 if entry.mode == _EXECUTABLE else 0o644
         out.write(_header(info))
         for chunk in _chunks(source, size):
+            if size < _LFS_MOST and chunk.startswith(_LFS_HEAD):
+                raise _kept_elsewhere(entry.path)
             out.write(chunk)
         out.write(bytes(-size % _BLOCK))
     source.read(1)  # the line end that `cat-file` puts after every object
+
+
+def _kept_elsewhere(path: str) -> RepositoryProblem:
+    return RepositoryProblem(
+        f"{path} is kept by Git LFS: the commit holds only a pointer to it",
+        "Heroku does not support Git LFS: commit the file itself, or fetch it in the build",
+    )
 
 
 def _read_size(entry: Entry, source: IO[bytes]) -> int:

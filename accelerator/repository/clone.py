@@ -94,18 +94,51 @@ class Repository:
             return Ancestry.NO
         return Ancestry.UNKNOWN
 
+    def deepen(self, *shas: str, everything: bool = False) -> bool:
+        """Fetch what this clone lacks to compare these commits; says whether it may know more now.
+
+        The commits that are missing (a late job's clone ends before them) and 200 commits of
+        history where it is shallow; or all of its history with `everything`.
+        """
+        is_shallow = self.is_shallow
+        if everything:
+            return is_shallow and self._fetch("--unshallow", "origin")
+        missing = [sha for sha in shas if _FULL_SHA.fullmatch(sha) and not self._has(sha)]
+        more = ("--deepen", "200") if is_shallow else ()
+        if not missing and not more:
+            return False
+        return self._fetch(*more, "origin", *missing) or self._fetch(*more, "origin")
+
+    def _fetch(self, *what: str) -> bool:
+        quietly = ("fetch", "--quiet", "--no-tags", "--no-recurse-submodules")
+        return self._git.ask(*quietly, *what).status == 0
+
+    def read_trees(self, shas: frozenset[str]) -> dict[str, str]:
+        """Give the tree of each of these commits that is here, in one git process."""
+        known = sorted(sha for sha in shas if _FULL_SHA.fullmatch(sha))
+        answer = (
+            self._git.ask("rev-parse", *(f"{sha}^{{tree}}" for sha in known)) if known else None
+        )
+        if answer is not None and answer.status == 0:
+            return dict(zip(known, answer.text.split(), strict=True))
+        found = ((sha, self._git.ask("rev-parse", "--verify", f"{sha}^{{tree}}")) for sha in known)
+        return {sha: answer.text for sha, answer in found if answer.status == 0}
+
     def submodules(self, commit: Commit) -> tuple[str, ...]:
         """List the paths where the commit points at other repositories."""
         entries = archives.list_tree(self._git, commit.sha)
         return tuple(entry.path for entry in entries if entry.is_submodule)
 
-    def archive(self, commit: Commit, to: BinaryIO) -> int:
+    def archive(self, commit: Commit, to: BinaryIO, folder: str | None = None) -> int:
         """Stream a ``.tar.gz`` of exactly the commit's tree to `to`; gives its size in bytes.
 
         No attribute of the tree changes or leaves out anything. Submodules are not in the tree:
-        a commit that has some is refused, rather than built without them.
+        a commit that has some is refused, rather than built without them; so is one with files
+        kept by Git LFS. With `folder` only what is below it goes in, with paths from there.
         """
         entries = archives.list_tree(self._git, commit.sha)
+        if folder is not None:
+            entries = archives.below(entries, folder, commit.short)
         if paths := [entry.path for entry in entries if entry.is_submodule]:
             raise RepositoryProblem(
                 f"{commit.short} has submodules ({', '.join(paths)}), "

@@ -6,6 +6,7 @@ import os
 import signal
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from subprocess import TimeoutExpired
 from typing import TYPE_CHECKING, Any
 
 from accelerator.errors import RepositoryProblem
@@ -17,10 +18,17 @@ if TYPE_CHECKING:
 
     from git import Repo
 
+OUT_OF_TIME = 124  # as `timeout` has it
+
 # GitPython starts from the process's own environment and can only add to it, so what must not
 # hold is overwritten. English, because outcomes are told apart by git's words; no replaced objects,
 # because what is shipped is the commit that was named.
-_ALWAYS = {"LC_ALL": "C", "LANGUAGE": "C", "GIT_NO_REPLACE_OBJECTS": "1"}
+_ALWAYS = {
+    "LC_ALL": "C",
+    "LANGUAGE": "C",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_TERMINAL_PROMPT": "0",  # nobody is there to answer
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +59,23 @@ class Git:
         self._git = repo.git
         self._environment = dict(environment)
 
-    def ask(self, *arguments: str) -> Answer:
-        """Run git to its end; the exit status is the caller's to judge."""
+    def ask(self, *arguments: str, seconds: float | None = None) -> Answer:
+        """Run git to its end, or for so long; the exit status is the caller's to judge.
+
+        When we are interrupted git is ended too: it would go on and finish behind our back.
+        """
         from git.exc import GitCommandNotFound  # noqa: PLC0415  # see open_repo
 
         try:
-            status, out, error = self._git.execute(
-                [self._git.GIT_PYTHON_GIT_EXECUTABLE, *arguments],
-                env={**self._environment, **_ALWAYS},
-                with_extended_output=True,
-                with_exceptions=False,
-                stdout_as_string=False,
-            )
+            with self.running(*arguments) as process:
+                try:
+                    out, error = process.communicate(timeout=seconds)
+                except TimeoutExpired:
+                    end(process)
+                    return Answer(OUT_OF_TIME, b"", f"fatal: git did not end within {seconds:g} s")
         except GitCommandNotFound as missing:
             raise git_missing() from missing
-        answer = Answer(int(status), bytes(out), str(error))
+        answer = Answer(process.returncode, out.strip(b"\n"), error.decode("utf-8", "replace"))
         if "dubious ownership" in answer.error:
             raise RepositoryProblem(
                 "git refuses to read this repository, because somebody else owns its folder",

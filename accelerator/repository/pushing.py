@@ -61,14 +61,14 @@ def run_push(
     on_line: Callable[[str], None],
 ) -> PushOutcome:
     """Push, and hand the server's lines to `on_line` as they come."""
-    redact = _Redactor(key)
+    redact = Redactor(key)
     arguments = (
         *("push", "--porcelain", "--no-verify", "--no-follow-tags", "--no-signed"),
         *("--recurse-submodules=no", *(("--force",) if push.force else ())),
         *("--", push.url, f"{push.sha}:refs/heads/{push.branch}"),
     )
     late = Event()
-    own = _child_environment(environment, push.url, key)
+    own = child_environment(environment, push.url, key)
     with git.running(*arguments, environment=own) as process:
         watch = _watch(process, push.timeout_seconds, late)
         try:
@@ -94,13 +94,15 @@ def _watch(process: subprocess.Popen[bytes], seconds: float | None, late: Event)
     return watch
 
 
-class _Redactor:
+class Redactor:
     """Takes the key, plain or encoded, out of whatever is to be shown."""
 
-    def __init__(self, key: Secret) -> None:
-        self._words = tuple(word for word in (key.reveal(), _basic(key)) if word)
+    def __init__(self, key: Secret | None) -> None:
+        words = (key.reveal(), _basic(key)) if key else ()
+        self._words = tuple(word for word in words if word)
 
     def __call__(self, text: str) -> str:
+        """Give the text without the key."""
         for word in self._words:
             text = text.replace(word, "***")
         return text
@@ -110,7 +112,7 @@ def _basic(key: Secret) -> str:
     return base64.b64encode(f":{key.reveal()}".encode()).decode("ascii")
 
 
-def _child_environment(environment: Mapping[str, str], url: str, key: Secret) -> dict[str, str]:
+def child_environment(environment: Mapping[str, str], url: str, key: Secret) -> dict[str, str]:
     """Add the key as a header for this server only, after whatever configuration is there already.
 
     No helper is asked (today's would take a second) or told to store the key, redirects are not

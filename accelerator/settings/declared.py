@@ -18,8 +18,7 @@ class Setting:
     """One setting. `name` is also its place in the file: ``prepare.apps`` is ``[prepare] apps``.
 
     `flags` are the spellings on the command line, if it has any there; `unless_set` says what
-    holds when there is no default. One that no code honours yet is not `is_supported`: giving
-    it is a problem, for a setting without effect would be relied upon.
+    holds when there is no default.
     """
 
     name: str
@@ -28,7 +27,6 @@ class Setting:
     default: Any = None
     flags: tuple[str, ...] = ()
     unless_set: str = ""
-    is_supported: bool = True
 
     @property
     def variable(self) -> str:
@@ -52,6 +50,7 @@ _DEADLINES = (
     ("release_phase", "a release command", 3600.0),
     ("dynos", "the dynos of a release to be up", 300.0),
     ("smoke_deadline", "the smoke checks of one app", 120.0),
+    ("traces", "the traces of a write whose reply was lost", 20.0),
 )
 
 _GLOBAL = (
@@ -80,12 +79,11 @@ _GLOBAL = (
         "config vars that shape the build, compared (by hash) before promoting",
         parsing.parse_strings,
         (),
-        is_supported=False,
     ),
     Setting(
         "on_miss",
         "what to do when the commit is not prepared",
-        parsing.one_of("build", "fail"),
+        parsing.one_of("build", "wait", "fail"),
         "build",
         ("--on-miss",),
     ),
@@ -95,7 +93,6 @@ _GLOBAL = (
         parsing.parse_duration,
         600.0,
         ("--wait",),
-        is_supported=False,
     ),
     Setting(
         "smoke",
@@ -117,7 +114,41 @@ _GLOBAL = (
         parsing.one_of("auto", "required", "off"),
         "auto",
         ("--lock",),
-        is_supported=False,
+    ),
+    Setting(
+        "lock_wait",
+        "how long to wait for another deploy to the same target",
+        parsing.parse_duration,
+        600.0,
+        ("--lock-wait",),
+    ),
+    Setting(
+        "lock_remote",
+        "the git repository that holds the locks",
+        parsing.parse_text,
+        flags=("--lock-remote",),
+        unless_set="the prepare app's own",
+    ),
+    Setting(
+        "same_tree",
+        "take what was built from another commit with the same tree",
+        parsing.parse_boolean,
+        default=False,
+        flags=("--same-tree", "--no-same-tree"),
+    ),
+    Setting(
+        "on_superseded",
+        "what a job is whose commit the target has left behind already: failed, or fine",
+        parsing.one_of("fail", "ok"),
+        "fail",
+        ("--on-superseded",),
+    ),
+    Setting(
+        "strict",
+        "refuse where the clone is too shallow to tell which commit is newer",
+        parsing.parse_boolean,
+        default=False,
+        flags=("--strict", "--no-strict"),
     ),
     Setting(
         "timeout",

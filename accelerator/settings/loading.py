@@ -38,9 +38,6 @@ def load_settings(
     origins: dict[str, str] = {}
     for setting in SETTINGS:
         raw, origins[setting.name], parse = sources.find(setting)
-        if parse and not setting.is_supported:
-            problems.append(f"{origins[setting.name]} is not supported by this version yet")
-            continue
         try:
             values[setting.name] = parse(raw) if parse else raw
         except ValueError as error:
@@ -121,6 +118,11 @@ def _build(values: Mapping[str, Any], origins: Mapping[str, str]) -> Settings:
         smoke=values["smoke"],
         rollback=values["rollback"],
         lock=values["lock"],
+        lock_wait=values["lock_wait"],
+        lock_remote=values["lock_remote"],
+        same_tree=values["same_tree"],
+        on_superseded=values["on_superseded"],
+        strict=values["strict"],
         timeout=values["timeout"],
         deadlines=Deadlines(**_table(values, "deadlines.")),
         stages={stage: Stage(**_table(values, f"stages.{stage}.")) for stage in STAGES},

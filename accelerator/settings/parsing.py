@@ -29,6 +29,13 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f'; did you mean "{close[0]}"?' if close else ""
 
 
+def parse_text(value: Any) -> str:
+    """Read a text that is not empty."""
+    if isinstance(value, str) and value.strip():
+        return value.strip()
+    raise ValueError("must be a text that is not empty")
+
+
 def parse_boolean(value: Any) -> bool:
     """Read true or false; in the environment also yes/no, on/off and 1/0."""
     if isinstance(value, bool):

@@ -34,6 +34,7 @@ class Deadlines:
     release_phase: float
     dynos: float
     smoke_deadline: float
+    traces: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,11 @@ class Settings:
     smoke: tuple[str, ...]
     rollback: bool
     lock: str
+    lock_wait: float
+    lock_remote: str | None
+    same_tree: bool
+    on_superseded: str
+    strict: bool
     timeout: float | None
     deadlines: Deadlines
     stages: Mapping[str, Stage]

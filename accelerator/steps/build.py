@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from accelerator.errors import Interrupted, OutcomeUnknown
 from accelerator.steps.follow import find_release_of_build, follow_build
+from accelerator.steps.reconcile import find_build
 
 if TYPE_CHECKING:
     from accelerator.models import Build, Commit, Release
     from accelerator.steps.run import Run
+
+
+class TreeSource(Protocol):
+    """The local repository."""
+
+    def archive(self, commit: Commit, to: BinaryIO, folder: str | None = None) -> int:
+        """Write a compressed tar of the commit's tree, or of one folder of it."""
 
 
 class Source(Protocol):
@@ -18,6 +27,18 @@ class Source(Protocol):
 
     def archive(self, commit: Commit, to: BinaryIO) -> int:
         """Write a compressed tar of exactly the commit's tree; gives its size in bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subtree:
+    """A folder of the commit as the source: the commit stays the one that is named."""
+
+    whole: TreeSource
+    folder: str | None = None
+
+    def archive(self, commit: Commit, to: BinaryIO) -> int:
+        """Write a compressed tar of the folder's files, with paths from the folder."""
+        return self.whole.archive(commit, to, self.folder)
 
 
 def start_build(run: Run, app: str, source: Source, commit: Commit) -> Build:
@@ -32,7 +53,14 @@ def start_build(run: Run, app: str, source: Source, commit: Commit) -> Build:
             run.heroku.sources.upload(blob, cast("BinaryIO", spool), size)
     if run.stop.is_set():
         raise Interrupted
-    return run.heroku.builds.create(app, blob, commit.sha, commit.subject or commit.short)
+    begun = run.heroku.moment()
+    try:
+        return run.heroku.builds.create(app, blob, commit.sha, commit.subject or commit.short)
+    except OutcomeUnknown:
+        found = find_build(run, app, commit.sha, begun)
+        if found is None:
+            raise
+        return found
 
 
 def build(run: Run, app: str, source: Source, commit: Commit) -> tuple[Build, Release]:
@@ -41,7 +69,7 @@ def build(run: Run, app: str, source: Source, commit: Commit) -> tuple[Build, Re
     The release's status is the caller's to judge: a failed release command on a prepare app does
     not spoil the artifact. Raises `BuildFailed`, or `OutcomeUnknown` when no release shows up.
     """
-    started = start_build(run, app, source, commit)
+    started = _find_running(run, app, commit) or start_build(run, app, source, commit)
     with run.events.step("build", f"Build {commit.short} on {app}"):
         finished = follow_build(run, started)
         released = find_release_of_build(run, finished)
@@ -51,3 +79,9 @@ def build(run: Run, app: str, source: Source, commit: Commit) -> tuple[Build, Re
             f"look with `heroku releases -a {app}`, then run this again",
         )
     return finished, released
+
+
+def _find_running(run: Run, app: str, commit: Commit) -> Build | None:
+    """Find a build of the commit that an earlier run started here: it is joined, not repeated."""
+    builds = run.heroku.builds.fetch_newest(app, 20)
+    return next((b for b in builds if b.status == "pending" and b.commit == commit.sha), None)

@@ -11,108 +11,29 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from accelerator.models import Reason, Route
+from accelerator.steps.checks import Verdict, judge, stack_of
+from accelerator.steps.known import Candidate, Facts, SourceState, TargetState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from accelerator.models import Artifact, ArtifactRef, Build, Commit, Coupling, Release
-
-
-@dataclass(frozen=True, slots=True)
-class SourceState:
-    """What was read of an app that may hold the commit; releases and builds newest first.
-
-    ``witness`` is HEROKU_BUILD_COMMIT or HEROKU_SLUG_COMMIT, which speaks of the current release
-    only and may be stale or absent; ``witness_readable`` says whether the key may read it.
-    """
-
-    app: str
-    releases: tuple[Release, ...] = ()
-    builds: tuple[Build, ...] = ()
-    coupling: Coupling | None = None
-    is_prepare: bool = True
-    witness: str | None = None
-    witness_readable: bool = True
-
-    @property
-    def current(self) -> Release | None:
-        """Give the release in effect: not always the newest one."""
-        return next((release for release in self.releases if release.current), None)
-
-
-@dataclass(frozen=True, slots=True)
-class TargetState:
-    """What was read of an app that is to get the commit."""
-
-    app: str
-    app_id: str
-    releases: tuple[Release, ...] = ()
-    coupling: Coupling | None = None
-
-    @property
-    def current(self) -> Release | None:
-        """Give the release in effect."""
-        return next((release for release in self.releases if release.current), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """All that is known when deciding.
-
-    ``artifacts`` holds what was read of single artifacts, by id; ``None``: could not be read.
-    """
-
-    sources: tuple[SourceState, ...]
-    targets: tuple[TargetState, ...]
-    artifacts: Mapping[str, Artifact | None] = field(default_factory=dict)
-
-    def commit_of(self, ref: ArtifactRef | None) -> str | None:
-        """Say which commit an artifact holds, or None when that is not known."""
-        if ref is None:
-            return None
-        if artifact := self.artifacts.get(ref.id):
-            return artifact.commit
-        builds = (build for source in self.sources for build in source.builds)
-        return next((b.commit for b in builds if b.artifact and b.artifact.id == ref.id), None)
-
-    def is_live(self, target: TargetState, commit: Commit) -> bool:
-        """Say whether a target already runs the commit, released successfully."""
-        current = target.current
-        if current is None or current.status != "succeeded":
-            return False
-        return self.commit_of(current.artifact) == commit.sha
-
-    def share_pipeline(self, source: SourceState, target: TargetState) -> bool:
-        """Say whether two apps are in one pipeline, which a promotion needs."""
-        if source.coupling is None or target.coupling is None:
-            return False
-        return source.coupling.pipeline_id == target.coupling.pipeline_id
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """An artifact of the wanted commit and the release that carries it, if one does."""
-
-    source: SourceState
-    artifact: ArtifactRef
-    release: Release | None
-
-    @property
-    def name(self) -> str:
-        """Name it for people."""
-        held = f"v{self.release.version}" if self.release else "a build without a release"
-        return f"{self.source.app} {held}"
+    from accelerator.models import ArtifactRef, Build, Commit
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The way to go, for all targets together and for each one, and why."""
+    """The way to go, for all targets together and for each one, and why.
+
+    ``building`` is the build to join for `Route.WAIT`. ``warnings`` do not stand in the way.
+    """
 
     route: Route
     reason: Reason
     candidate: Candidate | None = None
     routes: Mapping[str, Route] = field(default_factory=dict)
     passed_over: tuple[str, ...] = ()
+    building: Build | None = None
+    warnings: tuple[str, ...] = ()
 
 
 _ORDER = list(Route)
@@ -122,25 +43,36 @@ def compare(commit: Commit, facts: Facts) -> Decision:
     """Choose the best valid route for `commit`.
 
     A release without an artifact (a config change on a fresh app, say), a failed build and an
-    expired or unreadable artifact are never chosen.
+    expired, unreadable or unfitting artifact are never chosen.
     """
     waiting = [target for target in facts.targets if not facts.is_live(target, commit)]
     if not waiting:
         routes = {target.app: Route.LIVE for target in facts.targets}
         return Decision(Route.LIVE, Reason.ALREADY_LIVE, _holding(commit, facts), routes)
-    usable, passed_over = [], []
-    for candidate in _candidates(commit, facts):
-        if flaw := _flaw(candidate, facts):
-            passed_over.append((candidate, flaw))
-        else:
-            usable.append((candidate, *_way(candidate, waiting, facts)))
-    notes = tuple(f"{candidate.name}: {flaw}" for candidate, flaw in passed_over)
-    if not usable:
-        flaws = {flaw for _, flaw in passed_over}
-        return _routed(Decision(Route.BUILD, _miss(commit, facts, flaws)), facts, commit, notes)
-    candidate, route, reason = min(usable, key=_preference)
-    notes += tuple(f"{other[0].name}: not the best" for other in usable if other[0] != candidate)
-    return _routed(Decision(route, reason, candidate), facts, commit, notes)
+    ways, flawed = _sort_out(commit, facts, waiting)
+    notes = tuple(f"{candidate.name}: {flaw.detail or flaw.rebuild}" for candidate, flaw in flawed)
+    if ways:
+        best = min(ways, key=_preference)
+        notes += tuple(f"{way.candidate.name}: not the best" for way in ways if way is not best)
+        decision = Decision(best.route, best.reason, best.candidate, warnings=best.warnings)
+    elif building := find_building(commit, facts):
+        decision = Decision(Route.WAIT, Reason.JOINED_BUILD, building=building)
+    else:
+        reasons = {flaw.rebuild for _, flaw in flawed if flaw.rebuild}
+        decision = Decision(Route.BUILD, _miss(commit, facts, reasons))
+    return _routed(decision, facts, commit, notes)
+
+
+def find_building(commit: Commit, facts: Facts) -> Build | None:
+    """Find a running build of this very commit on a prepare app, the oldest one: it ends first."""
+    running = [
+        build
+        for source in facts.sources
+        if source.is_prepare
+        for build in source.builds
+        if build.status == "pending" and build.commit == commit.sha
+    ]
+    return min(running, key=lambda build: build.created_at, default=None)
 
 
 def find_unconfirmed(commit: Commit, facts: Facts) -> frozenset[tuple[str, ArtifactRef]]:
@@ -160,6 +92,27 @@ def find_unconfirmed(commit: Commit, facts: Facts) -> frozenset[tuple[str, Artif
     return frozenset(pair for pair in wanted if pair[1].id not in facts.artifacts)
 
 
+def find_unread_apps(commit: Commit, facts: Facts) -> frozenset[str]:
+    """Name the targets whose own stack must be read: it is not known, or seems to differ."""
+    unread = set()
+    for target in facts.targets:
+        if target.fit.stacks is not None or facts.is_live(target, commit):
+            continue
+        stacks = facts.fit_of(target).stacks
+        for candidate in _candidates(commit, facts):
+            ref = candidate.artifact
+            stack = stack_of(facts.artifacts.get(ref.id), facts.build_of(ref))
+            is_strange = stack is not None and stacks is not None and stack not in stacks
+            if stacks is None or is_strange or _differ_in_kind(ref, target):
+                unread.add(target.app)
+    return frozenset(unread)
+
+
+def _differ_in_kind(ref: ArtifactRef, target: TargetState) -> bool:
+    held = target.current.artifact if target.current else None
+    return held is not None and held.kind is not ref.kind
+
+
 def witness_of(decision: Decision, commit: Commit) -> str:
     """Say what the metadata variable has to add: the second witness for a current release.
 
@@ -176,53 +129,90 @@ def witness_of(decision: Decision, commit: Commit) -> str:
     return "agrees" if candidate.source.witness == commit.sha else "disagrees"
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    candidate: Candidate
+    route: Route
+    reason: Reason
+    warnings: tuple[str, ...]
+
+
+def _sort_out(
+    commit: Commit, facts: Facts, waiting: list[TargetState]
+) -> tuple[list[_Way], list[tuple[Candidate, Verdict]]]:
+    ways, flawed = [], []
+    for candidate in _candidates(commit, facts):
+        verdict = _flaw(candidate, facts)
+        verdicts = [verdict] if verdict else [_fit(candidate, facts, target) for target in waiting]
+        if bad := next((each for each in verdicts if each.rebuild), None):
+            flawed.append((candidate, bad))
+            continue
+        warnings = tuple(dict.fromkeys(line for each in verdicts for line in each.warnings))
+        ways.append(_Way(candidate, *_way(candidate, waiting, facts, commit), warnings))
+    return ways, flawed
+
+
 def _candidates(commit: Commit, facts: Facts) -> Iterator[Candidate]:
     """Give every artifact of the commit on any source, with and without a release."""
     for source in facts.sources:
         released = set()
         for release in source.releases:
-            if release.artifact is not None and facts.commit_of(release.artifact) == commit.sha:
+            if release.artifact is not None and facts.holds(release.artifact, commit):
                 released.add(release.artifact.id)
                 yield Candidate(source, release.artifact, release)
         for build in source.builds:
             if build.status != "succeeded" or build.artifact is None:
                 continue
-            if build.artifact.id not in released and facts.commit_of(build.artifact) == commit.sha:
+            if build.artifact.id not in released and facts.holds(build.artifact, commit):
                 released.add(build.artifact.id)
                 yield Candidate(source, build.artifact, None)
 
 
-def _flaw(candidate: Candidate, facts: Facts) -> Reason | None:
+def _flaw(candidate: Candidate, facts: Facts) -> Verdict | None:
     if candidate.release is not None and candidate.release.status == "expired":
-        return Reason.EXPIRED
+        return Verdict(Reason.EXPIRED, "expired")
     if candidate.artifact.id not in facts.artifacts:
         return None
     artifact = facts.artifacts[candidate.artifact.id]
     if artifact is None:
-        return Reason.UNREADABLE
-    return Reason.EXPIRED if artifact.deleted_at else None
+        return Verdict(Reason.UNREADABLE, "cannot be read")
+    return Verdict(Reason.EXPIRED, "expired") if artifact.deleted_at else None
 
 
-def _way(candidate: Candidate, waiting: list[TargetState], facts: Facts) -> tuple[Route, Reason]:
+def _fit(candidate: Candidate, facts: Facts, target: TargetState) -> Verdict:
+    return judge(
+        facts.artifacts.get(candidate.artifact.id),
+        facts.build_of(candidate.artifact),
+        candidate.source.build_config,
+        facts.fit_of(target),
+    )
+
+
+def _way(
+    candidate: Candidate, waiting: list[TargetState], facts: Facts, commit: Commit
+) -> tuple[Route, Reason]:
     """Say how a sound candidate can be shipped to the targets that wait for it."""
     source, release = candidate.source, candidate.release
-    if not source.is_prepare:
-        return Route.RELEASE, Reason.ON_OTHER_APP
-    if release is not None and release.status == "failed":
-        return Route.RELEASE, Reason.PREPARE_RELEASE_FAILED
-    if release is None or release.status != "succeeded":
+    hindrances = (
+        # Released by id, not promoted: only then can the description name this commit.
+        (facts.commit_of(candidate.artifact) != commit.sha, Reason.SAME_TREE),
+        (not source.is_prepare, Reason.ON_OTHER_APP),
+        (release is not None and release.status == "failed", Reason.PREPARE_RELEASE_FAILED),
         # Whether Heroku promotes a release whose release phase still runs is not documented.
-        return Route.RELEASE, Reason.PREPARED
-    if not all(facts.share_pipeline(source, target) for target in waiting):
-        return Route.RELEASE, Reason.NOT_IN_PIPELINE
-    return Route.PROMOTE, Reason.PREPARED if release.current else Reason.PREPARED_EARLIER
+        (release is None or release.status != "succeeded", Reason.PREPARED),
+        (not all(facts.share_pipeline(source, t) for t in waiting), Reason.NOT_IN_PIPELINE),
+    )
+    if reason := next((reason for holds, reason in hindrances if holds), None):
+        return Route.RELEASE, reason
+    is_current = release is not None and release.current
+    return Route.PROMOTE, Reason.PREPARED if is_current else Reason.PREPARED_EARLIER
 
 
-def _preference(way: tuple[Candidate, Route, Reason]) -> tuple[int, bool, int]:
-    candidate, route, _ = way
-    version = candidate.release.version if candidate.release else 0
-    current = bool(candidate.release and candidate.release.current)
-    return (_ORDER.index(route), not current, -version)
+def _preference(way: _Way) -> tuple[int, bool, bool, int]:
+    release = way.candidate.release
+    current = bool(release and release.current)
+    version = release.version if release else 0
+    return (_ORDER.index(way.route), way.reason is Reason.SAME_TREE, not current, -version)
 
 
 def _routed(decision: Decision, facts: Facts, commit: Commit, notes: tuple[str, ...]) -> Decision:
@@ -241,9 +231,16 @@ def _routed(decision: Decision, facts: Facts, commit: Commit, notes: tuple[str, 
 
 def _miss(commit: Commit, facts: Facts, flaws: set[Reason]) -> Reason:
     """Say why there is nothing to ship, the most telling reason first."""
-    for flaw in (Reason.EXPIRED, Reason.UNREADABLE):
-        if flaw in flaws:
-            return flaw
+    telling = (
+        Reason.STACK_DIFFERS,
+        Reason.GENERATION_DIFFERS,
+        Reason.BUILDPACKS_DIFFER,
+        Reason.BUILD_CONFIG_DIFFERS,
+        Reason.EXPIRED,
+        Reason.UNREADABLE,
+    )
+    if known := next((flaw for flaw in telling if flaw in flaws), None):
+        return known
     builds = [build for source in facts.sources for build in source.builds]
     if any(build.status == "failed" and build.commit == commit.sha for build in builds):
         return Reason.PREPARE_BUILD_FAILED

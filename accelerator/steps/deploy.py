@@ -1,57 +1,28 @@
-"""Deploy: compare, take the route, verify each target, go back where that fails."""
+"""Deploy: compare, guard, take the route, verify each target, go back where that fails."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from accelerator.errors import (
-    AcceleratorError,
-    OutcomeUnknown,
-    PartlyDone,
-    PromotionFailed,
-    Refused,
-    Unreachable,
-    VerificationFailed,
-)
-from accelerator.models import ArtifactRef, Route
-from accelerator.steps.build import Source, build
-from accelerator.steps.compare import Decision, Facts, TargetState, compare, witness_of
-from accelerator.steps.facts import Place, fetch_facts
-from accelerator.steps.follow import demand_success
-from accelerator.steps.promote import promote
-from accelerator.steps.release import release
-from accelerator.steps.report import Report, SourceReport, TargetReport
-from accelerator.steps.rollback import roll_back
-from accelerator.steps.verify import verify
+from accelerator.errors import Refused, Superseded
+from accelerator.models import ArtifactRef, Refusal, Route
+from accelerator.steps.deciding import Deciding
+from accelerator.steps.guard import check_directions, check_marks, demand, has_lock
+from accelerator.steps.known import Candidate, SourceState
+from accelerator.steps.locking import Locking
+from accelerator.steps.moving import Ends, move
+from accelerator.steps.notes import LockNote
+from accelerator.steps.reconcile import wait_out
+from accelerator.steps.settling import Errors, compensate, conclude, is_open, settle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from accelerator.models import Commit
+    from accelerator.steps.compare import Decision
+    from accelerator.steps.known import Facts
+    from accelerator.steps.lock import Held
+    from accelerator.steps.order import DeployOrder
+    from accelerator.steps.report import Report
     from accelerator.steps.run import Run
-    from accelerator.steps.smoke import SmokeCheck
-
-Ends = dict[str, ArtifactRef | AcceleratorError]
-DONE = frozenset({"succeeded", "unchanged"})
-
-
-@dataclass(frozen=True, slots=True)
-class DeployOrder:
-    """What to deploy from where to where.
-
-    ``places`` are the apps to look for the commit on, prepare apps first; ``tree`` opens the local
-    repository and is called only when the commit has to be built; ``smoke`` gives the checks for
-    a target's stage (None when it is in no pipeline).
-    """
-
-    commit: Commit
-    places: tuple[Place, ...]
-    targets: tuple[str, ...]
-    tree: Callable[[], tuple[Source, Commit]]
-    on_miss: str = "build"
-    smoke: Callable[[str | None], tuple[SmokeCheck, ...]] = lambda _: ()
-    rollback: bool = True
 
 
 def deploy(run: Run, order: DeployOrder, report: Report) -> Report:
@@ -61,199 +32,148 @@ def deploy(run: Run, order: DeployOrder, report: Report) -> Report:
     failed target, or `PartlyDone` when others succeeded; `report` tells about each either way.
     """
     report.commit = order.commit
-    facts, decision = decide(run, order, report)
-    if decision.route is Route.BUILD and order.on_miss == "fail":
-        raise Refused(
-            "miss_refused",
-            f"{order.commit.short} is not prepared ({decision.reason}), and --on-miss fail forbids "
-            "to build it",
-            f"run `accelerator prepare -a {order.places[0].app}` first, or use --on-miss build",
-        )
-    errors = {}
-    for target, end in _ship(run, order, facts, decision, report).items():
-        entry = report.target(target)
-        try:
-            _settle(run, order, facts, entry, end)
-        except AcceleratorError as error:
-            entry.error, errors[target] = error.message, error
-            entry.status = (
-                "pending" if isinstance(error, (OutcomeUnknown, Unreachable)) else "failed"
-            )
-    _conclude(report, errors)
+    locking = Locking(run, order.lock)
+    locking.start()
+    try:
+        _deploy(run, order, report, locking)
+    except Refused as refusal:
+        report.reason = Refusal(refusal.reason)
+        if not isinstance(refusal, Superseded) or order.on_superseded != "ok":
+            raise
+        run.events.note(f"{refusal.message}: nothing to do")
+        for entry in report.targets:
+            entry.status = "unchanged"
+    finally:
+        locking.close()
     return report
 
 
-def decide(run: Run, order: DeployOrder, report: Report) -> tuple[Facts, Decision]:
-    """Read, compare, and write into the report what was found and what it means."""
-    with run.events.step("compare", f"Compare {order.commit.short} with what is prepared") as step:
-        facts = fetch_facts(run, order.commit, order.places, order.targets)
-        decision = compare(order.commit, facts)
-        step.detail = explain(decision)
-    report.route, report.reason = decision.route, decision.reason
-    report.passed_over = list(decision.passed_over)
-    report.source = _source_report(facts, decision, order.commit)
-    for target in facts.targets:
-        entry = report.target(target.app)
-        entry.route, entry.previous_release = decision.routes[target.app], target.current
-    if report.source and report.source.metadata == "disagrees":
-        run.events.note(
-            f"HEROKU_SLUG_COMMIT of {report.source.app} names another commit than its release "
-            "holds; the release decides (the variable may be stale)",
-            "warning",
-        )
-    return facts, decision
+def _deploy(run: Run, order: DeployOrder, report: Report, locking: Locking) -> None:
+    deciding = Deciding(run, order, report)
+    facts, decision = deciding.decide()
+    _guard(run, order, facts, locking)
+    _refuse_misses(order, decision)
+    if order.plan:
+        return
+    locks: tuple[Held, ...] = ()
+    if decision.route is Route.LIVE and not _is_locked(facts, locking):
+        _go(run, order, facts, decision, report, (locking, locks))
+        return
+    with locking.holding(_notes(order, facts, decision)) as locks:
+        cut_short = _wait_out(run, locks)
+        facts, decision = deciding.look_again(facts, decision, cut_short)
+        _guard(run, order, facts, locking)
+        _refuse_misses(order, decision)
+        _adopt(order, facts, locks, report)
+        _go(run, order, facts, decision, report, (locking, locks))
 
 
-def explain(decision: Decision) -> str:
-    """Say a decision in words."""
-    held = f" ({decision.candidate.name})" if decision.candidate else ""
-    return f"{decision.route}: {decision.reason}{held}"
-
-
-def _ship(run: Run, order: DeployOrder, facts: Facts, decision: Decision, report: Report) -> Ends:
-    """Bring the artifact onto every target; gives what each should now carry, or its error."""
-    ends: Ends = {}
-    for target in facts.targets:
-        current = target.current
-        if decision.routes[target.app] is Route.LIVE and current and current.artifact:
-            ends[target.app] = current.artifact
-            report.target(target.app).release = current
-            report.target(target.app).status = "unchanged"
-    rest = [target for target in facts.targets if target.app not in ends]
-    if decision.candidate is not None:
-        promoted = tuple(t for t in rest if decision.routes[t.app] is Route.PROMOTE)
-        ends |= _promote(run, decision, promoted, report)
-        remaining = [target for target in rest if target.app not in ends]
-        ends |= _release(run, order, decision.candidate.artifact, remaining, report)
-    elif rest:
-        ends |= _build(run, order, rest, report)
-    return ends
-
-
-def _promote(
-    run: Run, decision: Decision, targets: tuple[TargetState, ...], report: Report
-) -> Ends:
-    candidate = decision.candidate
-    if candidate is None or not targets:
-        return {}
-    names = ", ".join(target.app for target in targets)
-    ends: Ends = {}
-    with run.events.step("promote", f"Promote {candidate.name} to {names}") as step:
-        for app, end in promote(run, candidate, targets).items():
-            if end.status == "succeeded" and end.release_id:
-                ends[app] = candidate.artifact
-                report.target(app).release_id = end.release_id
-            else:
-                ends[app] = PromotionFailed(app, end.error_message or end.status)
-                step.outcome = "failed"
-    return ends
-
-
-def _release(
-    run: Run,
-    order: DeployOrder,
-    artifact: ArtifactRef,
-    targets: list[TargetState],
-    report: Report,
-) -> Ends:
-    ends: Ends = {}
-    for target in targets:
-        try:
-            with run.events.step("release", f"Release {order.commit.short} on {target.app}"):
-                made = release(run, target.app, artifact, f"Deploy {order.commit.short}")
-            report.target(target.app).release_id = made.id
-            ends[target.app] = artifact
-        except AcceleratorError as error:
-            ends[target.app] = error
-    return ends
-
-
-def _build(run: Run, order: DeployOrder, targets: list[TargetState], report: Report) -> Ends:
-    """Build on the first target, and release that very artifact on the others: built once."""
-    first, *others = targets
-    source, commit = order.tree()
-    report.commit = commit
-    built, released = build(run, first.app, source, commit)
-    if built.artifact is None:
-        return {first.app: PromotionFailed(first.app, "the build left no artifact")}
-    for other in others:
-        report.target(other.app).route = Route.RELEASE
-    report.target(first.app).release_id = released.id
-    try:
-        demand_success(released)
-    except AcceleratorError as error:
-        return {first.app: error}
-    return {first.app: built.artifact, **_release(run, order, built.artifact, others, report)}
-
-
-def _settle(
+def _go(
     run: Run,
     order: DeployOrder,
     facts: Facts,
-    entry: TargetReport,
-    end: ArtifactRef | AcceleratorError,
+    decision: Decision,
+    report: Report,
+    held: tuple[Locking, tuple[Held, ...]],
 ) -> None:
-    """Verify one target and write its end into the report; goes back when it does not pass."""
-    if isinstance(end, AcceleratorError):
-        raise end
-    checks = order.smoke(_stage_of(facts, entry.app))
-    release_id = entry.release_id or (entry.release.id if entry.release else "")
-    verdict = verify(run, entry.app, release_id, end, order.commit, checks)
-    entry.release = verdict.release
-    entry.artifact = facts.artifacts.get(end.id) or end
-    entry.verified = verdict.outcome
-    if verdict.outcome == "passed":
-        entry.status = "unchanged" if entry.route is Route.LIVE else "succeeded"
+    """Move and settle, wave by wave; what was begun is at stake until its end is known."""
+    locking, locks = held
+    errors: Errors = {}
+    for wave in order.waves or (order.targets,):
+        part = replace(facts, targets=tuple(t for t in facts.targets if t.app in wave))
+        for lock in locks:
+            lock.demand()
+        locking.at_stake |= {a for a in wave if decision.routes[a] is not Route.LIVE}
+        ends = move(run, order, part, decision, report)
+        errors |= settle(run, order, part, ends, report)
+        locking.at_stake -= {app for app in wave if not is_open(errors.get(app))}
+        decision = _with_built(decision, ends)
+        if errors and (order.on_failure != "continue" or decision.candidate is None):
+            break
+    if errors and order.on_failure == "compensate":
+        compensate(run, order, facts, report, errors)
+    conclude(report, errors)
+
+
+def _with_built(decision: Decision, ends: Ends) -> Decision:
+    """After a build let the later waves have what it left."""
+    built = ((app, end) for app, end in ends.items() if decision.routes[app] is Route.BUILD)
+    app, artifact = next(built, ("", None))
+    if not isinstance(artifact, ArtifactRef):
+        return decision
+    routes = {a: Route.RELEASE if r is Route.BUILD else r for a, r in decision.routes.items()}
+    candidate = Candidate(SourceState(app, is_prepare=False), artifact, None)
+    return replace(decision, candidate=candidate, routes=routes)
+
+
+def _guard(run: Run, order: DeployOrder, facts: Facts, locking: Locking) -> None:
+    """Refuse what is frozen, rejected or not forward; asked again under the lock."""
+    marks = locking.read()
+    if locking.refs is not None:
+        demand(check_marks(order.commit, facts.targets, marks, locking.refs))
+    for said in demand(check_directions(order.commit, facts, order.ancestry, order.direction)):
+        run.events.note(said, "warning")
+
+
+def _refuse_misses(order: DeployOrder, decision: Decision) -> None:
+    if decision.route is not Route.BUILD or order.on_miss == "build":
         return
-    _go_back(run, order, facts, entry, verdict.flaw or "")
+    raise Refused(
+        Refusal.MISS_REFUSED,
+        f"{order.commit.short} is not prepared ({decision.reason}), and --on-miss {order.on_miss} "
+        "forbids to build it",
+        f"run `accelerator prepare -a {order.places[0].app}` first, or use --on-miss build",
+    )
 
 
-def _go_back(run: Run, order: DeployOrder, facts: Facts, entry: TargetReport, flaw: str) -> None:
-    if not order.rollback:
-        raise VerificationFailed(entry.app, flaw, None, ", as --no-rollback asks")
-    if entry.route is Route.LIVE:
-        raise VerificationFailed(entry.app, flaw, None, ", as this run released nothing there")
-    previous = entry.previous_release
-    old = _commit_before(facts, entry.app, order.commit)
-    checks = order.smoke(_stage_of(facts, entry.app))
-    made, why = roll_back(run, entry.app, previous, old, checks)
-    if made is None or previous is None:
-        raise VerificationFailed(entry.app, flaw, None, why)
-    entry.rolled_back_to, entry.rollback_release = previous.version, made.version
-    raise VerificationFailed(entry.app, flaw, previous.version)
+def _is_locked(facts: Facts, locking: Locking) -> bool:
+    """Say whether somebody is busy on a target that runs the commit: it may yet be rolled back."""
+    return any(has_lock(target.app, locking.marks) for target in facts.targets)
 
 
-def _stage_of(facts: Facts, app: str) -> str | None:
-    target = next(target for target in facts.targets if target.app == app)
-    return target.coupling.stage if target.coupling else None
+def _wait_out(run: Run, locks: tuple[Held, ...]) -> tuple[str, ...]:
+    """Let what earlier deploys left unfinished show itself; gives the targets it was on."""
+    cut_short = []
+    for lock in locks:
+        note = lock.before.note if lock.before else None
+        if note is not None and note.commit:  # locked by hand it was no deploy
+            wait_out(run, note)
+            cut_short.append(lock.note.app)
+    return tuple(cut_short)
 
 
-def _commit_before(facts: Facts, app: str, commit: Commit) -> Commit | None:
-    target = next(target for target in facts.targets if target.app == app)
-    sha = facts.commit_of(target.current.artifact) if target.current else None
-    return type(commit)(sha) if sha else None
+def _adopt(order: DeployOrder, facts: Facts, locks: tuple[Held, ...], report: Report) -> None:
+    """Take a release of this commit that a deploy cut short had made for our own.
+
+    The way back then leads to the release that deploy had recorded.
+    """
+    found = {lock.note.app: lock.before.note for lock in locks if lock.before}
+    for target in facts.targets:
+        note, current = found.get(target.app), target.current
+        if note is None or current is None or note.commit != order.commit.sha:
+            continue
+        recorded = (r for r in target.releases if r.version == note.previous_release)
+        previous = next(recorded, None)
+        if previous is not None and facts.is_live(target, order.commit) and previous != current:
+            entry = report.target(target.app)
+            entry.previous_release, entry.is_adopted = previous, True
 
 
-def _conclude(report: Report, errors: dict[str, AcceleratorError]) -> None:
-    if not errors:
-        return
-    done = tuple(entry.app for entry in report.targets if entry.status in DONE)
-    missing = tuple(entry.app for entry in report.targets if entry.app not in done)
-    first = next(iter(errors.values()))
-    if done:
-        raise PartlyDone(done, missing, first.message)
-    raise first
-
-
-def _source_report(facts: Facts, decision: Decision, commit: Commit) -> SourceReport | None:
-    candidate = decision.candidate
-    if candidate is None:
-        return None
-    artifact = facts.artifacts.get(candidate.artifact.id) or candidate.artifact
-    return SourceReport(
-        candidate.source.app,
-        candidate.release,
-        artifact,
-        facts.commit_of(candidate.artifact),
-        witness_of(decision, commit),
+def _notes(order: DeployOrder, facts: Facts, decision: Decision) -> tuple[LockNote, ...]:
+    """Write down what is about to be done; targets that run the commit are locked as well."""
+    artifact = decision.candidate.artifact.id if decision.candidate else None
+    return tuple(
+        LockNote(
+            app=target.app,
+            holder=order.lock.holder,
+            commit=order.commit.sha,
+            route=decision.routes[target.app],
+            expires_at="",
+            nonce="",
+            link=order.lock.link,
+            artifact=artifact,
+            previous_release=target.current.version if target.current else None,
+            extra={"from": [place.app for place in order.places if place.is_prepare]},
+        )
+        for target in facts.targets
     )

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from accelerator.errors import KeyRefused, NotFound, UsageProblem
 from accelerator.models import ArtifactKind
-from accelerator.steps.compare import Facts, SourceState, TargetState, find_unconfirmed
+from accelerator.steps.checks import Fit, fingerprint
+from accelerator.steps.compare import find_unconfirmed, find_unread_apps
+from accelerator.steps.known import Facts, SourceState, TargetState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from accelerator.heroku import Heroku
-    from accelerator.models import Artifact, ArtifactRef, Commit, Coupling, Release
+    from accelerator.models import App, Artifact, ArtifactRef, Commit, Coupling, Release
     from accelerator.steps.run import Run
+
+Found = TypeVar("Found")
 
 STAGES = ("review", "development", "staging", "production")
 WITNESSES = ("HEROKU_BUILD_COMMIT", "HEROKU_SLUG_COMMIT")
@@ -29,37 +34,72 @@ class Place:
     is_prepare: bool = True
 
 
-def fetch_facts(
-    run: Run, commit: Commit, places: tuple[Place, ...], targets: tuple[str, ...]
-) -> Facts:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to read: where the commit may lie, where it is to go, and what to compare.
+
+    ``build_config`` names config vars that shape the build; ``read_trees`` gives the trees of
+    commits from the local clone, when equal trees count (``--same-tree``).
+    """
+
+    commit: Commit
+    places: tuple[Place, ...]
+    targets: tuple[str, ...]
+    build_config: tuple[str, ...] = ()
+    read_trees: Callable[[frozenset[str]], Mapping[str, str]] | None = None
+
+
+def fetch_facts(run: Run, wanted: Wanted) -> Facts:
     """Read sources and targets in one round of parallel requests, single artifacts in a second.
 
     Raises `NotFound` when an app does not exist.
     """
-    heroku = run.heroku
-    reads = [read for place in places for read in _source_reads(heroku, place)]
-    reads += [read for target in targets for read in _target_reads(heroku, target)]
+    heroku, reader = run.heroku, _Reader(run.heroku, wanted.build_config, os.urandom(16))
+    reads = [read for place in wanted.places for read in reader.of_source(place)]
+    reads += [read for target in wanted.targets for read in reader.of_target(target)]
     answers = iter(heroku.together(*reads))
     facts = Facts(
-        tuple(_source_state(place, answers) for place in places),
-        tuple(_target_state(heroku, target, answers) for target in targets),
+        tuple(reader.source(place, answers) for place in wanted.places),
+        tuple(reader.target(target, answers) for target in wanted.targets),
     )
-    return confirm(run, commit, facts)
+    if wanted.read_trees is not None:
+        built = {build.commit for source in facts.sources for build in source.builds}
+        trees = wanted.read_trees(frozenset(sha for sha in built if sha))
+        facts = replace(facts, trees=trees)
+    return confirm(run, wanted.commit, facts)
+
+
+def refresh_targets(run: Run, commit: Commit, facts: Facts) -> Facts:
+    """Read the targets' releases again: the last look before a write."""
+    reads = [partial(run.heroku.releases.fetch_newest, target.app) for target in facts.targets]
+    pages = run.heroku.together(*reads)
+    targets = tuple(
+        replace(target, releases=page) for target, page in zip(facts.targets, pages, strict=True)
+    )
+    return confirm(run, commit, replace(facts, targets=targets))
 
 
 def confirm(run: Run, commit: Commit, facts: Facts) -> Facts:
-    """Read the artifacts the decision rests on: one round, and one more for each unusable one.
+    """Read what the decision rests on: one round, and one more for each artifact that is no use.
 
     What the decision names at the end has been read itself; a build's word is not enough.
     """
-    while missing := sorted(find_unconfirmed(commit, facts), key=lambda pair: pair[1].id):
-        reads = [partial(_find_artifact, run.heroku, app, ref) for app, ref in missing]
+    while True:
+        missing = sorted(find_unconfirmed(commit, facts), key=lambda pair: pair[1].id)
+        apps = sorted(find_unread_apps(commit, facts))
+        if not missing and not apps:
+            return facts
+        answers: tuple[Any, ...] = run.heroku.together(
+            *(partial(find_artifact, run.heroku, app, ref) for app, ref in missing),
+            *(partial(run.heroku.apps.fetch, app) for app in apps),
+        )
         found: dict[str, Artifact | None] = {}
-        for (_, ref), artifact in zip(missing, run.heroku.together(*reads), strict=True):
+        for (_, ref), artifact in zip(missing, answers, strict=False):
             # Two apps may hold one artifact, and the key may read only one of them.
             found[ref.id] = artifact or found.get(ref.id)
-        facts = replace(facts, artifacts={**facts.artifacts, **found})
-    return facts
+        infos = {app: answers[len(missing) + at] for at, app in enumerate(apps)}
+        targets = tuple(_with_app(target, infos.get(target.app)) for target in facts.targets)
+        facts = replace(facts, artifacts={**facts.artifacts, **found}, targets=targets)
 
 
 def resolve_targets(run: Run, source: str, targets: tuple[str, ...]) -> tuple[str, ...]:
@@ -88,6 +128,17 @@ def resolve_targets(run: Run, source: str, targets: tuple[str, ...]) -> tuple[st
     return tuple(dict.fromkeys(names))
 
 
+def fetch_artifact(heroku: Heroku, app: str, ref: ArtifactRef) -> Artifact:
+    """Read an artifact of either kind."""
+    fetch = heroku.slugs.fetch if ref.kind is ArtifactKind.SLUG else heroku.oci_images.fetch
+    return fetch(app, ref.id)
+
+
+def find_artifact(heroku: Heroku, app: str, ref: ArtifactRef) -> Artifact | None:
+    """Read an artifact that may be gone, or withheld from this key."""
+    return _find(lambda: fetch_artifact(heroku, app, ref))
+
+
 def _fetch_stages(heroku: Heroku, source: str) -> dict[str, list[str]]:
     coupling = heroku.couplings.find_of_app(source)
     if coupling is None:
@@ -104,52 +155,83 @@ def _fetch_stages(heroku: Heroku, source: str) -> dict[str, list[str]]:
     return {stage: sorted(apps) for stage, apps in stages.items()}
 
 
-def _source_reads(heroku: Heroku, place: Place) -> tuple[Callable[[], Any], ...]:
-    app = place.app
-    return (
-        lambda: heroku.releases.fetch_newest(app),
-        lambda: heroku.builds.fetch_newest(app),
-        lambda: heroku.couplings.find_of_app(app),
-        *([lambda: _find_witness(heroku, app)] if place.is_prepare else []),
-    )
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Makes the reads of one round, and values of their answers, in the same order."""
+
+    heroku: Heroku
+    build_config: tuple[str, ...]
+    salt: bytes
+
+    def of_source(self, place: Place) -> tuple[Callable[[], Any], ...]:
+        heroku, app = self.heroku, place.app
+        return (
+            lambda: heroku.releases.fetch_newest(app),
+            lambda: heroku.builds.fetch_newest(app),
+            lambda: heroku.couplings.find_of_app(app),
+            *([lambda: _find_config(heroku, app)] if place.is_prepare else []),
+        )
+
+    def source(self, place: Place, answers: Iterator[Any]) -> SourceState:
+        releases, builds, coupling = next(answers), next(answers), next(answers)
+        config: Mapping[str, str] | None = next(answers) if place.is_prepare else None
+        known = config or {}
+        witness = next((known[name] for name in WITNESSES if known.get(name)), None)
+        return SourceState(
+            place.app,
+            releases,
+            builds,
+            coupling,
+            place.is_prepare,
+            witness,
+            config is not None,
+            self._fingerprints(config),
+        )
+
+    def of_target(self, target: str) -> tuple[Callable[[], Any], ...]:
+        heroku = self.heroku
+        return (
+            lambda: heroku.releases.fetch_newest(target),
+            lambda: heroku.couplings.find_of_app(target),
+            lambda: _find(lambda: heroku.buildpacks.fetch(target)),
+            lambda: _find(lambda: heroku.formation.fetch(target)),
+            *([lambda: _find_config(heroku, target)] if self.build_config else []),
+        )
+
+    def target(self, target: str, answers: Iterator[Any]) -> TargetState:
+        releases: tuple[Release, ...] = next(answers)
+        coupling: Coupling | None = next(answers)
+        buildpacks, formation = next(answers), next(answers)
+        config = self._fingerprints(next(answers)) if self.build_config else {}
+        fit = Fit(buildpacks=buildpacks, formation=formation, build_config=config)
+        if coupling is not None:
+            app_id = coupling.app_id
+        else:
+            app_id = releases[0].app_id if releases else self.heroku.apps.fetch(target).id
+        return TargetState(target, app_id, releases, coupling, fit)
+
+    def _fingerprints(self, config: Mapping[str, str] | None) -> Mapping[str, str]:
+        """Keep of the config vars what can be compared, and nothing else."""
+        if config is None:
+            return {}
+        return {name: fingerprint(config.get(name), self.salt) for name in self.build_config}
 
 
-def _source_state(place: Place, answers: Iterator[Any]) -> SourceState:
-    releases, builds, coupling = next(answers), next(answers), next(answers)
-    witness, readable = next(answers) if place.is_prepare else (None, False)
-    return SourceState(place.app, releases, builds, coupling, place.is_prepare, witness, readable)
+def _with_app(target: TargetState, app: App | None) -> TargetState:
+    if app is None:
+        return target
+    stacks = frozenset({app.stack, app.build_stack})
+    return replace(target, fit=replace(target.fit, stacks=stacks, generation=app.generation))
 
 
-def _target_reads(heroku: Heroku, target: str) -> tuple[Callable[[], Any], ...]:
-    return (
-        lambda: heroku.releases.fetch_newest(target),
-        lambda: heroku.couplings.find_of_app(target),
-    )
+def _find_config(heroku: Heroku, app: str) -> Mapping[str, str] | None:
+    """Read config vars if the key may; nobody keeps the secrets among them."""
+    return _find(lambda: heroku.config_vars.fetch(app))
 
 
-def _target_state(heroku: Heroku, target: str, answers: Iterator[Any]) -> TargetState:
-    releases: tuple[Release, ...] = next(answers)
-    coupling: Coupling | None = next(answers)
-    if coupling is not None:
-        app_id = coupling.app_id
-    else:
-        app_id = releases[0].app_id if releases else heroku.apps.fetch(target).id
-    return TargetState(target, app_id, releases, coupling)
-
-
-def _find_witness(heroku: Heroku, app: str) -> tuple[str | None, bool]:
-    """Read the metadata variable if the key may; of the secrets beside it nothing is kept."""
+def _find(read: Callable[[], Found]) -> Found | None:
+    """Read what may be withheld from this key."""
     try:
-        values = heroku.config_vars.fetch(app)
+        return read()
     except (KeyRefused, NotFound):
-        return None, False
-    return next((values[name] for name in WITNESSES if values.get(name)), None), True
-
-
-def _find_artifact(heroku: Heroku, app: str, ref: ArtifactRef) -> Artifact | None:
-    if ref.kind is not ArtifactKind.SLUG:
-        return None
-    try:
-        return heroku.slugs.fetch(app, ref.id)
-    except (NotFound, KeyRefused):
         return None

@@ -47,9 +47,9 @@ class Logs:
         self.wake.set()
 
 
-def follow_build(run: Run, build: Build) -> Build:
+def follow_build(run: Run, build: Build, seconds: float | None = None) -> Build:
     """Wait until a build succeeded; raises `BuildFailed`, or `OutcomeUnknown` at the deadline."""
-    deadline = run.deadline.within(run.waits.build)
+    deadline = run.deadline.within(seconds or run.waits.build)
     app, logs = build.app_name, Logs(run, deadline)
     logs.follow(build.output_stream_url, f"build {app}")
     try:
@@ -93,12 +93,18 @@ def find_release_of_build(run: Run, build: Build) -> Release | None:
 
 
 def follow_release(run: Run, release: Release) -> Release:
-    """Wait until a release is no longer pending, showing its release command's output."""
-    if release.status != "pending":
+    """Wait until a release is no longer pending, showing its release command's output.
+
+    Also that of one that had failed before the first look: that is the output somebody needs.
+    """
+    if release.status == "succeeded":
         return release
     deadline = run.deadline.within(run.waits.release_phase)
     app, logs = release.app_name, Logs(run, deadline)
     logs.follow(release.output_stream_url, f"release {app}")
+    if release.status != "pending":
+        logs.drain()
+        return release
     try:
         ended = wait_for(
             lambda: run.heroku.releases.fetch(app, release.id),

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from accelerator.errors import OutcomeUnknown, WrongArtifact
-from accelerator.steps.follow import Logs
+from accelerator.models import PromotionTarget
+from accelerator.steps.follow import Logs, follow_release
+from accelerator.steps.reconcile import find_release, trace_of
 from accelerator.waiting import StillPending, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from accelerator.models import Promotion, PromotionTarget
-    from accelerator.steps.compare import Candidate, TargetState
+    from accelerator.models import Promotion
+    from accelerator.steps.known import Candidate, TargetState
     from accelerator.steps.run import Run
 
 
@@ -28,9 +30,12 @@ def promote(
     release, coupling = candidate.release, candidate.source.coupling
     if release is None or coupling is None:
         raise ValueError("only a release in a pipeline can be promoted")
-    promotion = run.heroku.promotions.create(
-        coupling.pipeline_id, coupling.app_id, release.id, [target.app_id for target in targets]
-    )
+    try:
+        promotion = run.heroku.promotions.create(
+            coupling.pipeline_id, coupling.app_id, release.id, [t.app_id for t in targets]
+        )
+    except OutcomeUnknown as lost:
+        return _find_ends(run, candidate, targets, lost)
     if promotion.source_release_id != release.id:
         raise WrongArtifact(
             ", ".join(target.app for target in targets),
@@ -39,6 +44,26 @@ def promote(
         )
     names = {target.app_id: target.app for target in targets}
     return {names[end.app_id]: end for end in _follow(run, promotion, names)}
+
+
+def _find_ends(
+    run: Run, candidate: Candidate, targets: tuple[TargetState, ...], lost: OutcomeUnknown
+) -> dict[str, PromotionTarget]:
+    """Settle a lost reply by the releases it made; raises it again where nobody can tell.
+
+    Heroku lists no promotions, so a target without a new release may still get one: then it is not
+    asked again, and the outcome stays unknown.
+    """
+    ends = {}
+    for target in targets:
+        found = find_release(run, trace_of(target, candidate.artifact))
+        if found is None:
+            raise lost
+        ended = follow_release(run, found)
+        failed = None if ended.status == "succeeded" else "release command failed"
+        status = "failed" if failed else "succeeded"
+        ends[target.app] = PromotionTarget(target.app_id, status, ended.id, failed)
+    return ends
 
 
 def _follow(run: Run, promotion: Promotion, names: dict[str, str]) -> tuple[PromotionTarget, ...]:

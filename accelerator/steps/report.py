@@ -9,7 +9,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from accelerator.models import Artifact, ArtifactRef, Build, Commit, Reason, Release, Route
+    from accelerator.models import (
+        Artifact,
+        ArtifactRef,
+        Build,
+        Commit,
+        Reason,
+        Refusal,
+        Release,
+        Route,
+    )
 
 
 @dataclass
@@ -25,7 +34,10 @@ class SourceReport:
 
 @dataclass
 class TargetReport:
-    """What became of one target. ``status``: pending, succeeded, failed or unchanged."""
+    """What became of one target. ``status``: pending, succeeded, failed, unchanged or compensated.
+
+    ``is_adopted``: its release was made by a deploy that was cut short, and is ours to take back.
+    """
 
     app: str
     route: Route | None = None
@@ -38,6 +50,7 @@ class TargetReport:
     rolled_back_to: int | None = None
     rollback_release: int | None = None
     error: str | None = None
+    is_adopted: bool = False
 
 
 @dataclass
@@ -46,7 +59,7 @@ class Report:
 
     commit: Commit | None = None
     route: Route | None = None
-    reason: Reason | None = None
+    reason: Reason | Refusal | None = None
     source: SourceReport | None = None
     targets: list[TargetReport] = field(default_factory=list)
     passed_over: list[str] = field(default_factory=list)
@@ -70,6 +83,7 @@ class PrepareReport:
     build: Build | None = None
     release: Release | None = None
     artifact: Artifact | None = None
+    reused: bool = False
 
 
 @dataclass

@@ -7,6 +7,8 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from accelerator.events import Recorder
     from accelerator.heroku import Heroku
     from accelerator.waiting import Deadline
@@ -21,6 +23,7 @@ class Waits:
     release_phase: float = 60 * 60
     dynos: float = 5 * 60
     smoke: float = 2 * 60
+    traces: float = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Run:
     """The platform, the listeners and the limits of this run.
 
     ``stop`` is set when the run is being given up, so that work under way beside the main thread
-    starts nothing new.
+    starts nothing new. ``environment`` is for commands of the user's, without any API key.
     """
 
     heroku: Heroku
@@ -36,3 +39,4 @@ class Run:
     deadline: Deadline
     waits: Waits
     stop: Event = field(default_factory=Event)
+    environment: Mapping[str, str] = field(default_factory=dict)

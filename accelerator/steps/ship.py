@@ -9,7 +9,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from accelerator.errors import AcceleratorError, TestsFailed
-from accelerator.steps.deploy import DeployOrder, deploy
+from accelerator.steps.deploy import deploy
 from accelerator.steps.facts import Place
 from accelerator.steps.report import PrepareReport, Report, ShipReport
 
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from accelerator.models import Build
+    from accelerator.steps.child import ChildCommand
+    from accelerator.steps.order import DeployOrder
     from accelerator.steps.run import Run
-    from accelerator.steps.testing import TestCommand
 
 Value = TypeVar("Value")
 
@@ -37,7 +38,7 @@ class ShipOrder:
 
     stages: tuple[tuple[str, tuple[str, ...]], ...]
     deploy: DeployOrder
-    start_tests: Callable[[], TestCommand] | None
+    start_tests: Callable[[], ChildCommand] | None
     prepare: Callable[[PrepareReport], PrepareReport] | None
 
 
@@ -94,9 +95,9 @@ def _beside(call: Callable[..., Value], *arguments: Any) -> Future[Value]:
     return future
 
 
-def _test(run: Run, tests: TestCommand) -> None:
+def _test(run: Run, tests: ChildCommand) -> None:
     with run.events.step("test", f"Test: {tests.command}"):
-        status = tests.wait()
+        status = tests.wait() or 0
         if status != 0:
             raise TestsFailed(tests.command, status)
 
@@ -121,7 +122,7 @@ def _describe(testing: Future[None] | None) -> str:
 
 def _stop(
     run: Run,
-    tests: TestCommand | None,
+    tests: ChildCommand | None,
     preparing: Future[PrepareReport] | None,
     prepared: PrepareReport | None,
 ) -> None:

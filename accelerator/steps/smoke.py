@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 import requests
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, NameResolutionError
 
 from accelerator.errors import UsageProblem
+from accelerator.steps.child import ChildCommand
 from accelerator.waiting import StillPending, wait_for
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from accelerator.models import Commit
     from accelerator.steps.run import Run
     from accelerator.waiting import Deadline
@@ -23,6 +25,7 @@ CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 10.0
 BODY_BYTES = 1 << 20
 BLOCK_BYTES = 1 << 16
+NOT_RUN = frozenset({126, 127})  # the shell: not executable, not found
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,59 +34,114 @@ class SmokeCheck:
 
     ``url`` is a path on the app's `web_url` or a full URL; ``text``, if any, must be in the first
     MiB of the body, where ``{commit}`` stands for the full sha: the proof that this commit serves.
-    ``status`` is the expected HTTP status; None takes any of 200 to 399.
+    ``status`` is the expected HTTP status; None takes any of 200 to 399. ``times`` is how often in
+    a row it must be so. With ``command`` a shell command is run instead, with APP_URL, COMMIT and
+    RELEASE in its environment; it must exit 0.
     """
 
     url: str
     status: int | None = None
     text: str | None = None
+    times: int = 1
+    command: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one try saw; ``flaw`` is None when it was as expected."""
+    """What one try saw; ``flaw`` is None when it was as expected.
+
+    It is not ``conclusive`` when this machine could not ask at all: that says nothing of the app.
+    """
 
     flaw: str | None
+    conclusive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The app that is asked: where it is, and what should serve there."""
+
+    web_url: str | None
+    commit: Commit | None
+    release: int
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def parse_check(text: str) -> SmokeCheck:
-    """Read a check as written in flags and files: URL, then maybe a status, then maybe a text.
+    """Read a check as written in flags and files.
 
-    ``/health``, ``/up 204``, ``/health {commit}``, ``https://foo.example/ 200 Welcome home``.
+    A path or URL, then maybe a status, then maybe a text: ``/health``, ``/up 204``, ``/health
+    {commit}``, ``https://foo.example/ 200 Welcome home``. Anything else is a command, as
+    ``./smoke.sh``. ``3x`` before it asks for three successes in a row.
     """
-    url, _, rest = text.strip().partition(" ")
-    if not re.match(r"/|https?://", url):
+    found = re.fullmatch(r"(?:(?P<times>[1-9]\d?)x\s+)?(?P<rest>\S.*)", text.strip(), re.DOTALL)
+    if found is None:
         raise UsageProblem(
-            f"the smoke check {text!r} is neither a path on the app nor a URL",
-            "write it as /health, or https://…, with the expected status and text behind it",
+            f"the smoke check {text!r} is empty", "write it as /health, https://… or a command"
         )
-    found = re.fullmatch(r"(?:(\d{3})(?: |$))?(.*)", rest.strip())
-    status, expected = found.groups() if found else (None, rest)
-    return SmokeCheck(url, int(status) if status else None, expected or None)
+    times, rest = int(found["times"] or 1), found["rest"]
+    url, _, expected = rest.partition(" ")
+    if not re.match(r"/|https?://", url):
+        return SmokeCheck("", times=times, command=rest)
+    parts = re.fullmatch(r"(?:(\d{3})(?: |$))?(.*)", expected.strip())
+    status, words = parts.groups() if parts else (None, expected)
+    return SmokeCheck(url, int(status) if status else None, words or None, times)
 
 
-def check_smoke(
-    run: Run, checks: tuple[SmokeCheck, ...], web_url: str | None, commit: Commit | None
-) -> str | None:
-    """Ask each address until it answers as expected; gives the first flaw left at the deadline.
+def check_smoke(run: Run, checks: tuple[SmokeCheck, ...], site: Site) -> Answer:
+    """Try each check until it is as expected; gives the first flaw left at the deadline.
 
     A text with ``{commit}`` is not asked for when the commit is not known (after a rollback, say).
     No credential is ever sent: these are the app's own addresses.
     """
     deadline = run.deadline.within(run.waits.smoke)
     for check in checks:
-        url = resolve(check, web_url)
-        text = expected_text(check, commit)
-        try:
-            wait_for(
-                partial(ask, url, check.status, text, deadline),
-                lambda answer: answer.flaw is None,
-                deadline,
-            )
-        except StillPending as pending:
-            flaw = pending.seen.flaw if isinstance(pending.seen, Answer) else "no answer"
-            return f"{url} {flaw}"
-    return None
+        answer = _try(run, check, site, deadline)
+        if answer.flaw is not None:
+            return answer
+    return Answer(None)
+
+
+def _try(run: Run, check: SmokeCheck, site: Site, deadline: Deadline) -> Answer:
+    url = "" if check.command else resolve(check, site.web_url)
+    what = check.command or url
+    row = [0]  # successes in a row
+
+    def look() -> Answer:
+        if check.command:
+            answer = run_command(run, check.command, site, deadline)
+        else:
+            answer = ask(url, check.status, expected_text(check, site.commit), deadline)
+        row[0] = 0 if answer.flaw else row[0] + 1
+        return answer
+
+    try:
+        return wait_for(look, lambda _: row[0] >= check.times, deadline)
+    except StillPending as pending:
+        seen = pending.seen if isinstance(pending.seen, Answer) else Answer("no answer")
+        flaw = seen.flaw or f"did not succeed {check.times} times in a row"
+        return Answer(f"{what} {flaw}", seen.conclusive)
+
+
+def run_command(run: Run, command: str, site: Site, deadline: Deadline) -> Answer:
+    """Run a smoke command once; its output is a log like any other."""
+    known = {
+        "APP_URL": site.web_url or "",
+        "COMMIT": site.commit.sha if site.commit else "",
+        "RELEASE": f"v{site.release}",
+    }
+    child = ChildCommand(command, None, {**site.environment, **known}, run.events, "smoke")
+    try:
+        status = child.wait(deadline.remaining)
+    except BaseException:
+        child.stop()
+        raise
+    if status is None:
+        child.stop()
+        return Answer("did not end in time")
+    if status in NOT_RUN:
+        return Answer(f"could not be run (exit status {status})", conclusive=False)
+    return Answer(f"exited {status}" if status else None)
 
 
 def resolve(check: SmokeCheck, web_url: str | None) -> str:
@@ -117,7 +175,7 @@ def ask(url: str, status: int | None, text: str | None, deadline: Deadline) -> A
             with answer:
                 return Answer(_flaw(answer, status, text, deadline))
     except (requests.RequestException, HTTPError, OSError) as error:
-        return Answer(f"did not answer ({type(error).__name__})")
+        return Answer(f"did not answer ({type(error).__name__})", not _is_our_trouble(error))
 
 
 def _flaw(
@@ -143,3 +201,11 @@ def _has_text(answer: requests.Response, text: bytes, deadline: Deadline) -> boo
         if not block or deadline.remaining <= 0:
             break
     return False
+
+
+def _is_our_trouble(error: Exception) -> bool:
+    """Say whether this machine could not even ask: no name service, no way through a proxy."""
+    if isinstance(error, requests.exceptions.ProxyError):
+        return True
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    return isinstance(reason, NameResolutionError)

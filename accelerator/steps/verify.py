@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from accelerator.errors import ReleaseFailed, WrongArtifact
-from accelerator.steps.smoke import SmokeCheck, check_smoke
+from accelerator.steps.smoke import Answer, Site, SmokeCheck, check_smoke
 from accelerator.waiting import StillPending, wait_for
 
 if TYPE_CHECKING:
@@ -15,12 +15,16 @@ if TYPE_CHECKING:
     from accelerator.models import App, ArtifactRef, Commit, Dyno, Release
     from accelerator.steps.run import Run
 
+CRASH_SECONDS = 20.0  # crashed dynos that do not come back in this time are taken for lost
 ONE_OFF = frozenset({"release", "run"})
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """``passed``, or ``failed`` with the flaw in words, and the release that was looked at."""
+    """``passed``, or ``failed`` with the flaw in words, and the release that was looked at.
+
+    ``inconclusive`` when this machine could not ask: that is no reason to go back.
+    """
 
     outcome: str
     release: Release
@@ -44,13 +48,38 @@ def verify(
         release, dynos, web_url = _look(run, app, release_id, checks)
         step.detail = f"v{release.version}"
         _demand(release, artifact)
-        flaw = _flaw_of_dynos(run, release, dynos)
-        if flaw is None and checks:
-            flaw = check_smoke(run, checks, web_url, commit)
-        if flaw is not None:
-            step.outcome, step.detail = "failed", flaw
-            return Verdict("failed", release, flaw)
-        return Verdict("passed", release)
+        answer = Answer(_flaw_of_dynos(run, release, dynos))
+        if answer.flaw is None and checks:
+            site = Site(web_url, commit, release.version, run.environment)
+            answer = check_smoke(run, checks, site)
+        if answer.flaw is None:
+            _demand_current(run, release, dynos)
+            return Verdict("passed", release)
+        step.outcome, step.detail = "failed", answer.flaw
+        return Verdict("failed" if answer.conclusive else "inconclusive", release, answer.flaw)
+
+
+class CrashLoops:
+    """Tells a crash loop from a slow start: a dyno that stays crashed, or crashes again and again.
+
+    Heroku restarts a crashed dyno at once, later with growing pauses; a start that works out is
+    up within seconds.
+    """
+
+    def __init__(self, release: Release) -> None:
+        self.found: list[str] = []
+        self._release = release
+        self._since: dict[str, float] = {}
+
+    def see(self, dynos: tuple[Dyno, ...], now: float) -> None:
+        """Take one look at the dynos into account; `now` in monotonic seconds."""
+        for dyno in dynos:
+            if dyno.state == "up":
+                self._since.pop(dyno.name, None)
+            elif dyno.state == "crashed" and (dyno.release_version or 0) >= self._release.version:
+                begun = self._since.setdefault(dyno.name, now)
+                if now - begun >= CRASH_SECONDS and dyno.name not in self.found:
+                    self.found.append(dyno.name)
 
 
 def is_serving(dyno: Dyno, release: Release) -> bool:
@@ -84,14 +113,40 @@ def _demand(release: Release, artifact: ArtifactRef) -> None:
         raise WrongArtifact(release.app_name, f"artifact {artifact.id}", found)
 
 
+def _demand_current(run: Run, release: Release, dynos: tuple[Dyno, ...]) -> None:
+    """Raise `WrongArtifact` when somebody released other code over it: that is what serves then.
+
+    Asked only when the first look hints at it: the release is not current, or dynos run a later
+    one (which may be a config change, with the same code).
+    """
+    is_later = any((dyno.release_version or 0) > release.version for dyno in dynos)
+    if release.current and not is_later:
+        return
+    page = run.heroku.releases.fetch_newest(release.app_name, 20)
+    current = next((each for each in page if each.current), None)
+    if current is None or current.version <= release.version:
+        return
+    if current.artifact != release.artifact:
+        found = f"artifact {current.artifact.id}" if current.artifact else "no code"
+        wanted = f"artifact {release.artifact.id}" if release.artifact else "no code"
+        raise WrongArtifact(release.app_name, wanted, f"{found} since v{current.version}")
+
+
 def _flaw_of_dynos(run: Run, release: Release, first: tuple[Dyno, ...]) -> str | None:
     """Wait until every dyno runs the release; no dynos at all is said aloud, and fine."""
     app = release.app_name
     looks = [first]  # the first look was part of a parallel read; later ones ask again
+    loops = CrashLoops(release)
+
+    def look() -> tuple[Dyno, ...]:
+        seen = _relevant(looks.pop() if looks else run.heroku.dynos.fetch(app))
+        loops.see(seen, run.events.clock.now())
+        return seen
+
     try:
         dynos = wait_for(
-            lambda: _relevant(looks.pop() if looks else run.heroku.dynos.fetch(app)),
-            lambda seen: all(is_serving(dyno, release) for dyno in seen),
+            look,
+            lambda seen: bool(loops.found) or all(is_serving(dyno, release) for dyno in seen),
             run.deadline.within(run.waits.dynos),
             run.heroku.pace,
         )
@@ -99,6 +154,8 @@ def _flaw_of_dynos(run: Run, release: Release, first: tuple[Dyno, ...]) -> str |
         late = pending.seen if isinstance(pending.seen, tuple) else ()
         names = ", ".join(f"{d.name} {d.state}" for d in late if not is_serving(d, release))
         return f"not every dyno is up on v{release.version}: {names}"
+    if loops.found:
+        return f"{', '.join(loops.found)} crashed again and again on v{release.version}"
     if not dynos:
         run.events.note(f"{app} runs no dynos: nothing serves there", "warning")
     return None

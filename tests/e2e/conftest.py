@@ -53,8 +53,10 @@ def environment(heroku: Platform, tmp_path: Path) -> dict[str, str]:
     home = tmp_path / "home"
     home.mkdir()
     given = {"HEROKU_HOST": heroku.url, "HEROKU_API_KEY": heroku.key}
-    # A failing check is asked again until its deadline: no story has to wait two minutes for that.
-    return {**base_environment(home), **given, "ACCELERATOR_DEADLINES_SMOKE_DEADLINE": "1s"}
+    # A failing check is asked again until its deadline, the traces of a lost write are watched for:
+    # no story has to wait minutes for either.
+    short = {"ACCELERATOR_DEADLINES_SMOKE_DEADLINE": "1s", "ACCELERATOR_DEADLINES_TRACES": "2s"}
+    return {**base_environment(home), **given, **short}
 
 
 @pytest.fixture

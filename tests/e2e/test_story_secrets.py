@@ -56,7 +56,7 @@ def test_the_loudest_run_shows_no_secret_anywhere(
     deployed.check(0)
     assert "GET /apps/" in deployed.stderr
     pushed = any(f"/{pipeline.prepare.name}.git" in line for line in processes.seen)
-    assert pushed is (strategy == "git")
+    assert pushed  # a lock at least, whichever way the source goes
     assert_clean(processes.seen, run.secrets - {SIGNED_PATH})
     files = [path for path in repo.directory.rglob("*") if path.is_file()]
     assert repo.directory / ".git" / "config" in files

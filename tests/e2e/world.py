@@ -51,9 +51,16 @@ class Entry:
         return self.path.startswith(SIGNED_PATH)
 
     @property
+    def is_git(self) -> bool:
+        """Say whether git was speaking: locks are kept there, and pushes go there."""
+        return ".git/" in self.path
+
+    @property
     def is_write(self) -> bool:
-        """Say whether the request may have changed something."""
-        return self.method != "GET" and not self.is_signed and self.path != "/filters/apps"
+        """Say whether the request may have changed something on the platform."""
+        if self.is_signed or self.is_git:
+            return False
+        return self.method != "GET" and self.path != "/filters/apps"
 
 
 class Journal(tuple[Entry, ...]):
@@ -65,13 +72,23 @@ class Journal(tuple[Entry, ...]):
 
     @property
     def writes(self) -> list[str]:
-        """Return what may have changed something."""
+        """Return what may have changed something; git, and so the locks, is counted apart."""
         return [f"{entry.method} {entry.path}" for entry in self if entry.is_write]
+
+    @property
+    def pushes(self) -> list[str]:
+        """Return the addresses git has pushed to: taking a lock is one, giving it back another."""
+        return [entry.path for entry in self if entry.path.endswith("/git-receive-pack")]
 
     @property
     def api(self) -> list[Entry]:
         """Return the requests to the API."""
-        return [entry for entry in self if not entry.is_signed]
+        return [entry for entry in self if not (entry.is_signed or entry.is_git)]
+
+    def until(self, method: str, path: str) -> Journal:
+        """Return what was begun before such a request ended, and that request."""
+        [end] = [one.ended or 0.0 for one in self if (one.method, one.path) == (method, path)]
+        return Journal(one for one in self if one.began < end)
 
     @property
     def chain(self) -> int:

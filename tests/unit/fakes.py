@@ -22,11 +22,13 @@ from accelerator.models import (
     Commit,
     Coupling,
     Dyno,
+    Formation,
     Promotion,
     PromotionTarget,
     Release,
     SourceBlob,
 )
+from accelerator.repository import Ancestry
 from accelerator.steps.run import Run, Waits
 from accelerator.waiting import Deadline
 
@@ -59,6 +61,18 @@ class FakeClock:
 
     def pass_seconds(self, seconds: float) -> None:
         self.seconds += seconds
+
+
+def relate(*line: Commit) -> Callable[[str, str], Ancestry]:
+    """Answer for a line of history, oldest first; commits that are not on it are unrelated."""
+    shas = [commit.sha for commit in line]
+
+    def ancestry(older: str, newer: str) -> Ancestry:
+        if older not in shas or newer not in shas:
+            return Ancestry.NO
+        return Ancestry.YES if shas.index(older) <= shas.index(newer) else Ancestry.NO
+
+    return ancestry
 
 
 def slug(name: str) -> ArtifactRef:
@@ -114,6 +128,9 @@ class FakeApp:
     dyno_types: tuple[str, ...] = ("web",)
     config: dict[str, str] | Exception = field(default_factory=dict)
     web_url: str | None = None
+    stack: str = "heroku-24"
+    generation: str = "cedar"
+    buildpacks: tuple[str, ...] = ()
     crashing: set[str] = field(default_factory=set)
     """Artifacts whose dynos crash."""
     failing: set[str] = field(default_factory=set)
@@ -162,6 +179,8 @@ class FakeHeroku:
         self.couplings, self.promotions = _Couplings(self), _Promotions(self)
         self.builds, self.releases, self.slugs = _Builds(self), _Releases(self), _Slugs(self)
         self.sources, self.streams = _Sources(self), _Streams(self)
+        self.buildpacks, self.formation = _Buildpacks(self), _Formations(self)
+        self.oci_images = _OciImages(self)
 
     def app(self, name: str) -> FakeApp:
         for app in self.apps_by_name.values():
@@ -190,6 +209,9 @@ class FakeHeroku:
     def pace(self) -> float:
         return 1.0
 
+    def moment(self) -> datetime:
+        return self.clock.moment()
+
 
 @dataclass
 class _Noun:
@@ -200,8 +222,9 @@ class _Apps(_Noun):
     def fetch(self, name: str) -> App:
         self.heroku.told(f"apps.fetch {name}")
         app = self.heroku.app(name)
-        stack = "heroku-24"
-        return App(f"id-of-{app.name}", app.name, app.web_url, stack, stack, "cedar", False)
+        generation = app.generation
+        app_id = f"id-of-{app.name}"
+        return App(app_id, app.name, app.web_url, app.stack, app.stack, generation, False)
 
 
 class _ConfigVars(_Noun):
@@ -211,6 +234,18 @@ class _ConfigVars(_Noun):
         if isinstance(config, Exception):
             raise config
         return config
+
+
+class _Buildpacks(_Noun):
+    def fetch(self, app: str) -> tuple[str, ...]:
+        self.heroku.told(f"buildpacks.fetch {app}")
+        return self.heroku.app(app).buildpacks
+
+
+class _Formations(_Noun):
+    def fetch(self, app: str) -> tuple[Formation, ...]:
+        self.heroku.told(f"formation.fetch {app}")
+        return tuple(Formation(t, 1, "Basic") for t in self.heroku.app(app).dyno_types)
 
 
 class _Couplings(_Noun):
@@ -241,10 +276,18 @@ class _Slugs(_Noun):
         return self.heroku.artifacts[slug_id]
 
 
+class _OciImages(_Noun):
+    def fetch(self, app: str, image_id: str) -> Artifact:
+        self.heroku.told(f"oci_images.fetch {app} {image_id}")
+        if image_id not in self.heroku.artifacts:
+            raise NotFound(f"no image {image_id}", None, "image")
+        return self.heroku.artifacts[image_id]
+
+
 class _Releases(_Noun):
-    def fetch_newest(self, app: str) -> tuple[Release, ...]:
+    def fetch_newest(self, app: str, limit: int = 50) -> tuple[Release, ...]:
         self.heroku.told(f"releases.fetch_newest {app}")
-        return tuple(self.heroku.app(app).releases)
+        return tuple(self.heroku.app(app).releases)[:limit]
 
     def fetch(self, app: str, release_id: str) -> Release:
         self.heroku.told(f"releases.fetch {app} {release_id}")
@@ -303,9 +346,9 @@ class _Sources(_Noun):
 
 
 class _Builds(_Noun):
-    def fetch_newest(self, app: str) -> tuple[Build, ...]:
+    def fetch_newest(self, app: str, limit: int = 50) -> tuple[Build, ...]:
         self.heroku.told(f"builds.fetch_newest {app}")
-        return tuple(self.heroku.app(app).builds)
+        return tuple(self.heroku.app(app).builds)[:limit]
 
     def create(self, app: str, blob: SourceBlob, version: str, description: str) -> Build:
         self.heroku.told(f"builds.create {app} {version[:8]}")

@@ -19,8 +19,9 @@ from accelerator.errors import (
     WrongArtifact,
 )
 from accelerator.models import Commit, Reason, Route
-from accelerator.steps.deploy import DeployOrder, deploy
+from accelerator.steps.deploy import deploy
 from accelerator.steps.facts import Place
+from accelerator.steps.order import DeployOrder
 from accelerator.steps.report import Report, TargetReport
 from accelerator.steps.smoke import SmokeCheck
 from tests.unit.fakes import (
@@ -34,6 +35,7 @@ from tests.unit.fakes import (
     make_coupling,
     make_stage,
     refuse,
+    relate,
 )
 
 if TYPE_CHECKING:
@@ -88,7 +90,10 @@ def scene(prepared: str | None = "good", *targets: FakeApp) -> Scene:
     stage.heroku.hold("good", COMMIT)
     stage.heroku.hold("old", OTHER)
     names = tuple(shop.name for shop in shops)
-    return Scene(stage, DeployOrder(COMMIT, (Place("shop-prepare"),), names, opened))
+    order = DeployOrder(
+        COMMIT, (Place("shop-prepare"),), names, opened, ancestry=relate(OTHER, COMMIT)
+    )
+    return Scene(stage, order)
 
 
 PROMOTION = "promotions.create shop-prepare-v1 to shop shop-eu"

@@ -1,4 +1,4 @@
-"""Run the project's own tests as a child process, beside the build."""
+"""Run the user's own commands as child processes: tests beside the build, smoke checks."""
 
 from __future__ import annotations
 
@@ -20,17 +20,21 @@ if TYPE_CHECKING:
 GRACE_SECONDS = 5.0
 
 
-class TestCommand:
+class ChildCommand:
     """A shell command in a process group of its own, its output handed to the listeners.
 
     The group is what is stopped: a test runner's own children must not stay behind. The caller
-    leaves the API key out of ``environment``: the tests have no need of it.
+    leaves the API key out of ``environment``: such commands have no need of it. ``source`` names
+    the lines of its output in the log.
     """
 
-    __test__ = False  # pytest: this is no test class
-
     def __init__(
-        self, command: str, directory: Path, environment: Mapping[str, str], events: Recorder
+        self,
+        command: str,
+        directory: Path | None,
+        environment: Mapping[str, str],
+        events: Recorder,
+        source: str = "tests",
     ) -> None:
         self.command = command
         self._process = subprocess.Popen(  # noqa: S602  # see shell=True
@@ -43,15 +47,19 @@ class TestCommand:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        self._reader = Thread(target=self._read, args=(events,), daemon=True)
+        self._reader = Thread(target=self._read, args=(events, source), daemon=True)
         self._reader.start()
 
-    def wait(self) -> int:
+    def wait(self, seconds: float | None = None) -> int | None:
         """Wait for the end; gives the exit status (negative: the signal that ended it).
 
-        What the command left running is ended too: nobody else would, and it may hold its output.
+        None when it has not ended after so many seconds: it goes on then. What the command left
+        running is ended too: nobody else would, and it may hold its output.
         """
-        status = self._process.wait()
+        try:
+            status = self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
         self._signal(signal.SIGTERM)
         self._reader.join(GRACE_SECONDS)
         self._signal(signal.SIGKILL)
@@ -70,8 +78,8 @@ class TestCommand:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
 
-    def _read(self, events: Recorder) -> None:
+    def _read(self, events: Recorder, source: str) -> None:
         assert self._process.stdout is not None  # noqa: S101  # stdout=PIPE above
         with self._process.stdout as output:
             for line in output:
-                events.emit(LogLine("tests", line.decode(errors="replace").rstrip("\r\n")))
+                events.emit(LogLine(source, line.decode(errors="replace").rstrip("\r\n")))

@@ -1,0 +1,73 @@
+"""`accelerator resume`: finish or report a deploy that was cut short."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from accelerator.cli import options
+from accelerator.cli.locks import open_refs
+from accelerator.cli.ordering import make_deploy_order
+from accelerator.cli.session import Session
+from accelerator.errors import NotFound, Refused
+from accelerator.models import Commit, Refusal
+from accelerator.output.document import deploy_document
+from accelerator.output.summary import render_deploy
+from accelerator.steps import deploy as step
+from accelerator.steps.lock import look
+from accelerator.steps.report import Report
+
+if TYPE_CHECKING:
+    from accelerator.cli.invocation import Invocation
+    from accelerator.errors import ExitCode
+    from accelerator.steps.notes import LockNote
+
+
+@click.command()
+@click.argument("target")
+@options.lock_remote
+@options.safety
+@options.limits
+@options.common
+@click.pass_obj
+def resume(invocation: Invocation, /, **flags: Any) -> ExitCode:
+    """Finish the deploy to TARGET that was interrupted, killed or ended with an unknown outcome.
+
+    Reads the note the deploy left in the lock remote, looks at what the platform did, and goes on
+    from there: what happened already is not done again.
+    """
+    session = Session("resume", invocation, flags)
+    report = Report()
+
+    def work() -> None:
+        note = _find_note(session, flags["target"])
+        session.flags = {**session.flags, "commit": note.commit}
+        session.events.note(f"resuming: {note.describe()}")
+        order = make_deploy_order(session, (flags["target"],))
+        report.commit = Commit(note.commit)
+        step.deploy(session.run, replace(order, commit=order.commit), report)
+
+    return session.perform(
+        work,
+        lambda outcome: {**deploy_document(report, outcome), "schema": "accelerator.resume/1"},
+        lambda outcome: render_deploy(report, outcome),
+    )
+
+
+def _find_note(session: Session, target: str) -> LockNote:
+    with open_refs(session) as refs:
+        found = look(refs, target)
+    if found is None or found.note is None or not found.note.commit:
+        raise NotFound(
+            f"no deploy to {target} was cut short: the lock remote has no note of one",
+            "run `accelerator deploy` again with the commit: it is safe to repeat",
+        )
+    if not found.note.is_free(session.clock.moment()):
+        raise Refused(
+            Refusal.LOCKED,
+            f"the deploy to {target} seems to be running: {found.note.describe()}",
+            "a dead one's lock ends by itself within minutes; then run this again",
+        )
+    return found.note

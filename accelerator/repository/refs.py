@@ -1,0 +1,166 @@
+"""Small notes kept as refs of a remote repository, each created, replaced and removed atomically.
+
+A note is a commit of the empty tree whose message is the note's text. Git's own compare-and-swap
+makes it safe: a push names the value the ref has to have, and the server refuses when it has
+another. Pushed from a throwaway bare repository, so a shallow clone does not matter, and nothing is
+written into anybody's checkout. The refs are branches, because those are what Heroku's git is known
+to store without building them (platform facts, section 7).
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from enum import StrEnum
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from accelerator.errors import LockUnavailable
+from accelerator.repository.commands import Git, git_missing
+from accelerator.repository.pushing import Redactor, child_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import TracebackType
+
+    from accelerator.models import Secret
+    from accelerator.repository.commands import Answer
+
+_TEXT_LIMIT = 20_000
+ANSWER_SECONDS = 30.0
+HURRY_SECONDS = 2.0
+_IDENTITY = {
+    "GIT_AUTHOR_NAME": "accelerator",
+    "GIT_AUTHOR_EMAIL": "accelerator@localhost",
+    "GIT_COMMITTER_NAME": "accelerator",
+    "GIT_COMMITTER_EMAIL": "accelerator@localhost",
+}
+_LOST = re.compile(
+    r"^!\t[^\t]*\t\[(?:remote )?rejected\] \((?:stale info|fetch first|non-fast-forward|"
+    r"cannot lock ref|failed to update ref|incorrect old value|reference already exists)",
+    re.MULTILINE,
+)
+_TAKEN = re.compile(r"^[ +*=-]\t", re.MULTILINE)
+_CHATTER = ("remote:", "To ", "error: failed to push")
+
+
+class Swap(StrEnum):
+    """What became of a change: done, lost to somebody else, or not known (look again)."""
+
+    DONE = "done"
+    LOST = "lost"
+    UNKNOWN = "unknown"
+
+
+class RefStore:
+    """The notes of one remote repository; usable from several threads.
+
+    `key` is sent to that remote only, and None where the remote needs none of ours.
+    """
+
+    def __init__(self, url: str, key: Secret | None, environment: Mapping[str, str]) -> None:
+        from git import Repo  # noqa: PLC0415  # costs 30 ms
+        from git.exc import GitCommandNotFound  # noqa: PLC0415  # same
+
+        self.url = url
+        self._redact = Redactor(key)
+        self._own = child_environment(environment, url, key) if key else {}
+        self._folder = Path(tempfile.mkdtemp(prefix="accelerator-refs-"))
+        try:
+            self._repo = Repo.init(self._folder, bare=True)
+        except GitCommandNotFound as missing:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise git_missing() from missing
+        self._git = Git(self._repo, {**environment, **self._own, **_IDENTITY})
+        self._fetching = Lock()  # FETCH_HEAD is one file
+        self._seconds = ANSWER_SECONDS
+
+    def __enter__(self) -> RefStore:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: object, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove the throwaway repository."""
+        self._repo.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def hurry(self) -> None:
+        """Wait for the remote a moment only, from now on: the run is being stopped."""
+        self._seconds = HURRY_SECONDS
+
+    def find(self, prefix: str) -> dict[str, str]:
+        """List the refs that begin with `prefix`, with the sha of each: one git request.
+
+        Raises `LockUnavailable` when the remote cannot be read.
+        """
+        answer = self._ask("-c", "protocol.version=0", "ls-remote", "--heads", "--quiet", self.url)
+        if answer.status != 0:
+            raise LockUnavailable(self._redact(answer.complaint))
+        pairs = (line.split("\t", 1) for line in answer.text.splitlines() if "\t" in line)
+        return {ref: sha for sha, ref in pairs if ref.startswith(prefix)}
+
+    def read(self, ref: str) -> tuple[str, str] | None:
+        """Read a note's sha and text, or None when there is none."""
+        with self._fetching:
+            fetched = self._ask("fetch", "--quiet", "--no-tags", "--depth", "1", self.url, ref)
+            if fetched.status != 0:
+                if "couldn't find remote ref" in fetched.error:
+                    return None
+                raise LockUnavailable(self._redact(fetched.complaint))
+            sha = self._git.ask("rev-parse", "FETCH_HEAD").text
+        shown = self._git.ask("rev-list", "-1", "--format=%B", "--encoding=UTF-8", sha)
+        return sha, shown.out.decode("utf-8", "replace").partition("\n")[2].strip()
+
+    def write(self, text: str) -> str:
+        """Make a note's commit in the throwaway repository; gives its sha."""
+        tree = self._git.ask("hash-object", "-t", "tree", "-w", "/dev/null").text
+        made = self._git.ask("commit-tree", tree, "-m", text[:_TEXT_LIMIT])
+        if made.status != 0:
+            raise LockUnavailable(made.complaint)
+        return made.text
+
+    def swap(self, ref: str, old: str | None, new: str | None) -> Swap:
+        """Change a ref from `old` to `new` where it still is `old`; None stands for no ref.
+
+        After `Swap.UNKNOWN` (the reply was lost) `find` tells which it was. Raises
+        `LockUnavailable` when the remote refuses such refs altogether.
+        """
+        spec = f"{new or ''}:{ref}"
+        lease = f"--force-with-lease={ref}:{old or ''}"
+        answer = self._ask(
+            "push", "--porcelain", "--no-verify", "--no-signed", lease, "--", self.url, spec
+        )
+        report = answer.out.decode("utf-8", "replace")
+        if _LOST.search(report):
+            return Swap.LOST
+        if answer.status == 0 and _TAKEN.search(report):
+            return Swap.DONE
+        if new is None and "remote ref does not exist" in answer.error:
+            return Swap.LOST
+        if "rejected]" in report or self._is_certain(answer.error):
+            raise LockUnavailable(self._redact(_reason(report, answer.error)))
+        return Swap.UNKNOWN
+
+    def _ask(self, *arguments: str) -> Answer:
+        """Run a command that talks to the remote, which may never answer."""
+        return self._git.ask(*arguments, seconds=self._seconds)
+
+    @staticmethod
+    def _is_certain(said: str) -> bool:
+        """Say whether the push provably changed nothing."""
+        words = ("Authentication failed", "not found", "unable to access", "could not read")
+        return any(word in said for word in words)
+
+
+def _reason(report: str, said: str) -> str:
+    refused = re.search(r"\[(?:remote )?rejected\] \((?P<why>.*)\)", report)
+    if refused:
+        return refused["why"]
+    lines = [line for line in said.splitlines() if line and not line.startswith(_CHATTER)]
+    return lines[-1] if lines else "no reason given"

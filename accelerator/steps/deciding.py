@@ -1,0 +1,146 @@
+"""Decide with what the platform says now: read, compare, join what is being built, look again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from accelerator.models import Reason, Route
+from accelerator.steps.compare import Decision, compare, witness_of
+from accelerator.steps.facts import Wanted, fetch_facts, refresh_targets
+from accelerator.steps.follow import follow_release
+from accelerator.steps.join import join, wait_for_build
+from accelerator.steps.reconcile import let_builds_end
+from accelerator.steps.report import SourceReport
+
+if TYPE_CHECKING:
+    from accelerator.models import Build, Commit
+    from accelerator.steps.known import Facts
+    from accelerator.steps.order import DeployOrder
+    from accelerator.steps.report import Report
+    from accelerator.steps.run import Run
+
+
+@dataclass
+class Deciding:
+    """The decision of one deploy, and what is remembered from one look to the next.
+
+    ``joined`` are builds that were followed to their end, as they ended: a list that is read right
+    after that may still be the old one. A build that took for ever counts as failed.
+    """
+
+    run: Run
+    order: DeployOrder
+    report: Report
+    joined: dict[str, Build] = field(default_factory=dict)
+
+    def decide(self) -> tuple[Facts, Decision]:
+        """Read, compare, and join the build that runs, if one does, until there is a way to go."""
+        order = self.order
+        facts, decision = self._read()
+        if decision.route is Route.BUILD and order.on_miss == "wait" and not order.plan:
+            prepare_apps = tuple(place.app for place in order.places if place.is_prepare)
+            if wait_for_build(self.run, order.commit, prepare_apps, order.wait_seconds):
+                facts, decision = self._read()
+        while decision.building is not None and not order.plan:
+            ended = join(self.run, decision.building, facts)
+            self.joined[ended.id] = ended
+            facts, decision = self._read()
+        return facts, decision
+
+    def look_again(
+        self, facts: Facts, decision: Decision, cut_short: tuple[str, ...]
+    ) -> tuple[Facts, Decision]:
+        """Read the targets once more, just before the write, and let what is pending there end.
+
+        Somebody without a lock may have been quicker, or a deploy that was cut short (there) may
+        get through after all. Where a build would follow everything is read: it costs minutes.
+        """
+        for app in cut_short:
+            let_builds_end(self.run, app)
+        facts = self._settled(refresh_targets(self.run, self.order.commit, facts))
+        again = self._named(compare(self.order.commit, facts))
+        if again.route in {Route.BUILD, Route.WAIT} or decision.route is Route.BUILD:
+            facts, again = self.decide()
+        elif (again.route, again.routes) != (decision.route, decision.routes):
+            _tell(self.run, self.order.commit, facts, again, self.report)
+        for target in facts.targets:
+            self.report.target(target.app).previous_release = target.current
+        return facts, again
+
+    def _read(self) -> tuple[Facts, Decision]:
+        run, order = self.run, self.order
+        wanted = Wanted(
+            order.commit, order.places, order.targets, order.build_config, order.read_trees
+        )
+        title = f"Compare {order.commit.short} with what is prepared"
+        with run.events.step("compare", title) as step:
+            facts = self._remembering(fetch_facts(run, wanted))
+            decision = self._named(compare(order.commit, facts))
+            step.detail = explain(decision)
+        _tell(run, order.commit, facts, decision, self.report)
+        return facts, decision
+
+    def _remembering(self, facts: Facts) -> Facts:
+        """Put the builds that were followed in the place of what the lists say of them."""
+        sources = tuple(
+            replace(source, builds=tuple(self.joined.get(b.id, b) for b in source.builds))
+            for source in facts.sources
+        )
+        return replace(facts, sources=sources)
+
+    def _named(self, decision: Decision) -> Decision:
+        """Say where the artifact comes from when it was waited for."""
+        left = [build.artifact for build in self.joined.values() if build.status == "succeeded"]
+        if decision.candidate is None or decision.route is Route.LIVE:
+            return decision
+        is_joined = decision.candidate.artifact in left
+        return replace(decision, reason=Reason.JOINED_BUILD) if is_joined else decision
+
+    def _settled(self, facts: Facts) -> Facts:
+        """Follow releases that are pending on top of a target, and read it again after that."""
+        tops = [target.releases[0] for target in facts.targets if target.releases]
+        pending = [release for release in tops if release.status == "pending"]
+        for release in pending:
+            self.run.events.note(f"{release.app_name} v{release.version} is still being released")
+            follow_release(self.run, release)
+        return refresh_targets(self.run, self.order.commit, facts) if pending else facts
+
+
+def explain(decision: Decision) -> str:
+    """Say a decision in words."""
+    held = f" ({decision.candidate.name})" if decision.candidate else ""
+    return f"{decision.route}: {decision.reason}{held}"
+
+
+def _tell(run: Run, commit: Commit, facts: Facts, decision: Decision, report: Report) -> None:
+    report.route, report.reason = decision.route, decision.reason
+    report.passed_over = list(decision.passed_over)
+    report.source = _source_report(facts, decision, commit)
+    for target in facts.targets:
+        entry = report.target(target.app)
+        entry.route, entry.previous_release = decision.routes[target.app], target.current
+    for line in decision.passed_over:
+        run.events.note(f"passed over: {line}", "detail")
+    for warning in decision.warnings:
+        run.events.note(warning, "warning")
+    if report.source and report.source.metadata == "disagrees":
+        run.events.note(
+            f"HEROKU_SLUG_COMMIT of {report.source.app} names another commit than its release "
+            "holds; the release decides (the variable may be stale)",
+            "warning",
+        )
+
+
+def _source_report(facts: Facts, decision: Decision, commit: Commit) -> SourceReport | None:
+    candidate = decision.candidate
+    if candidate is None:
+        return None
+    artifact = facts.artifacts.get(candidate.artifact.id) or candidate.artifact
+    return SourceReport(
+        candidate.source.app,
+        candidate.release,
+        artifact,
+        facts.commit_of(candidate.artifact),
+        witness_of(decision, commit),
+    )

@@ -1,0 +1,75 @@
+"""Wait for the build of this very commit: join the one that runs, or wait for it to appear."""
+
+from __future__ import annotations
+
+import statistics
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from accelerator.errors import BuildFailed, OutcomeUnknown
+from accelerator.steps.follow import find_release_of_build, follow_build
+from accelerator.waiting import StillPending, wait_for
+
+if TYPE_CHECKING:
+    from accelerator.models import Build, Commit
+    from accelerator.steps.known import Facts
+    from accelerator.steps.run import Run
+
+LEAST_SECONDS = 30.0
+SHORT_BUILD_SECONDS = 120.0
+PATIENCE = 3.0
+
+
+def join(run: Run, building: Build, facts: Facts) -> Build:
+    """Follow a running build and its release to the end; gives the build as it ended.
+
+    One that takes three times as long as those before it did is taken for stuck and given as
+    failed: the caller decides again, without it. Raises `OutcomeUnknown` at the run's own deadline.
+    """
+    limit = max(LEAST_SECONDS, patience(facts) - age(run, building))
+    hurried = replace(run, deadline=run.deadline.within(limit))
+    with run.events.step("wait", f"Join the build that runs on {building.app_name}") as step:
+        try:
+            finished = follow_build(hurried, building)
+        except BuildFailed:
+            step.outcome, step.detail = "failed", "the build failed"
+            return replace(building, status="failed")
+        except OutcomeUnknown:
+            if run.deadline.remaining <= 0:
+                raise
+            step.outcome, step.detail = "failed", f"not done after {limit:.0f} s"
+            return replace(building, status="failed")
+        with suppress(OutcomeUnknown):  # its release command hangs: the artifact is sound
+            find_release_of_build(hurried, finished)
+    return finished
+
+
+def age(run: Run, build: Build) -> float:
+    """Give how long a build has been running, by the platform's clock, in seconds."""
+    return max(0.0, (run.heroku.moment() - build.created_at).total_seconds())
+
+
+def patience(facts: Facts) -> float:
+    """Give how long a build may take, judged by what earlier ones took, in seconds."""
+    took = [b.seconds for s in facts.sources for b in s.builds if b.status == "succeeded"]
+    known = [seconds for seconds in took if seconds is not None]
+    if not known:
+        return 30 * 60.0
+    return max(SHORT_BUILD_SECONDS, PATIENCE * statistics.median(known))
+
+
+def wait_for_build(run: Run, commit: Commit, apps: tuple[str, ...], seconds: float) -> bool:
+    """Wait until a build of the commit appears on one of the apps, whatever its state."""
+
+    def look() -> bool:
+        reads = [lambda app=app: run.heroku.builds.fetch_newest(app) for app in apps]
+        pages = run.heroku.together(*reads)
+        return any(build.commit == commit.sha for page in pages for build in page)
+
+    with run.events.step("wait", f"Wait for a build of {commit.short} to appear") as step:
+        try:
+            return wait_for(look, bool, run.deadline.within(seconds), run.heroku.pace)
+        except StillPending:
+            step.outcome, step.detail = "failed", "none appeared"
+            return False

@@ -1,0 +1,153 @@
+"""What is known when deciding: values read from the platform, and plain questions about them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from accelerator.steps.checks import Fit, stack_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from accelerator.models import Artifact, ArtifactRef, Build, Commit, Coupling, Release
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """What was read of an app that may hold the commit; releases and builds newest first.
+
+    ``witness`` is HEROKU_BUILD_COMMIT or HEROKU_SLUG_COMMIT, which speaks of the current release
+    only and may be stale or absent; ``witness_readable`` says whether the key may read it.
+    """
+
+    app: str
+    releases: tuple[Release, ...] = ()
+    builds: tuple[Build, ...] = ()
+    coupling: Coupling | None = None
+    is_prepare: bool = True
+    witness: str | None = None
+    witness_readable: bool = True
+    build_config: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def current(self) -> Release | None:
+        """Give the release in effect: not always the newest one."""
+        return next((release for release in self.releases if release.current), None)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetState:
+    """What was read of an app that is to get the commit."""
+
+    app: str
+    app_id: str
+    releases: tuple[Release, ...] = ()
+    coupling: Coupling | None = None
+    fit: Fit = field(default_factory=Fit)
+
+    @property
+    def current(self) -> Release | None:
+        """Give the release in effect."""
+        return next((release for release in self.releases if release.current), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that is known when deciding.
+
+    ``artifacts`` holds what was read of single artifacts, by id; ``None``: could not be read.
+    ``trees`` gives the tree of commits as the local clone knows them; None unless equal trees are
+    asked for (``--same-tree``).
+    """
+
+    sources: tuple[SourceState, ...]
+    targets: tuple[TargetState, ...]
+    artifacts: Mapping[str, Artifact | None] = field(default_factory=dict)
+    trees: Mapping[str, str] | None = None
+
+    def commit_of(self, ref: ArtifactRef | None) -> str | None:
+        """Say which commit an artifact holds, or None when that is not known."""
+        if ref is None:
+            return None
+        if artifact := self.artifacts.get(ref.id):
+            return artifact.commit
+        builds = (build for source in self.sources for build in source.builds)
+        return next((b.commit for b in builds if b.artifact and b.artifact.id == ref.id), None)
+
+    def is_live(self, target: TargetState, commit: Commit) -> bool:
+        """Say whether a target already runs the commit, released successfully."""
+        current = target.current
+        if current is None or current.status != "succeeded":
+            return False
+        return commit.sha in {self.commit_of(current.artifact), find_alias(current.description)}
+
+    def serves(self, target: TargetState) -> str | None:
+        """Say which commit a target runs: the one it was shipped for, also with an equal tree."""
+        return self.served_by(target.current) if target.current else None
+
+    def served_by(self, release: Release) -> str | None:
+        """Say which commit a release was made for."""
+        return find_alias(release.description) or self.commit_of(release.artifact)
+
+    def holds(self, ref: ArtifactRef, commit: Commit) -> bool:
+        """Say whether an artifact is of the commit, or of an equal tree where that counts."""
+        sha = self.commit_of(ref)
+        if sha == commit.sha:
+            return True
+        if self.trees is None or sha is None or commit.tree is None:
+            return False
+        return self.trees.get(sha) == commit.tree
+
+    def build_of(self, ref: ArtifactRef) -> Build | None:
+        """Find the build that left an artifact."""
+        builds = (build for source in self.sources for build in source.builds)
+        return next((b for b in builds if b.artifact and b.artifact.id == ref.id), None)
+
+    def fit_of(self, target: TargetState) -> Fit:
+        """Say what an artifact has to fit; what runs there now tells the stack as well."""
+        if target.fit.stacks is not None or target.current is None:
+            return target.fit
+        ref = target.current.artifact
+        if ref is None:
+            return target.fit
+        stack = stack_of(self.artifacts.get(ref.id), self.build_of(ref))
+        return replace(target.fit, stacks=frozenset({stack})) if stack else target.fit
+
+    def share_pipeline(self, source: SourceState, target: TargetState) -> bool:
+        """Say whether two apps are in one pipeline, which a promotion needs."""
+        if source.coupling is None or target.coupling is None:
+            return False
+        return source.coupling.pipeline_id == target.coupling.pipeline_id
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An artifact of the wanted commit and the release that carries it, if one does."""
+
+    source: SourceState
+    artifact: ArtifactRef
+    release: Release | None
+
+    @property
+    def name(self) -> str:
+        """Name it for people."""
+        held = f"v{self.release.version}" if self.release else "a build without a release"
+        return f"{self.source.app} {held}"
+
+
+def find_alias(description: str) -> str | None:
+    """Read the commit a release was made for when its artifact was built from an equal tree."""
+    found = _ALIAS.fullmatch(description)
+    return found["sha"] if found else None
+
+
+def describe_release(commit: Commit, built_from: str | None) -> str:
+    """Write a release's description; an equal tree's alias is kept there, where it lasts."""
+    if built_from is None or built_from == commit.sha:
+        return f"Deploy {commit.short}"
+    return f"Deploy {commit.sha} (same tree as {built_from})"
+
+
+_ALIAS = re.compile(r"Deploy (?P<sha>[0-9a-f]{40}) \(same tree as [0-9a-f]{40}\)")
