@@ -32,11 +32,9 @@ BEGIN = "<!-- {}: written by scripts/docs-reference -->"
 END = "<!-- {}: end -->"
 
 REMARKS = {
-    "prepare.apps": "for now `prepare` takes the first; `deploy` looks at all",
+    "prepare.apps": "`prepare` takes a free one; `deploy` looks at all",
 }
 WITH_SETTINGS = ("prepare", "deploy", "ship")
-
-NOT_YET = frozenset(setting.name for setting in SETTINGS if not setting.is_supported)
 
 COMMANDS_HEAD = f"""\
 {NOTICE}
@@ -68,8 +66,6 @@ with exit code 2. An unknown key is an error that names the nearest known one. A
 A duration is `90` (seconds), `30s`, `10m`, `1h30m` or `1d`. A list in a variable or a flag is
 separated at its line ends, or else at its commas; a flag may also be repeated. In the file a list
 is a TOML array, and a single text is one item.
-
-A setting marked **not yet** has no effect in this version; to give it is an error.
 """
 
 SETTINGS_TAIL = """\
@@ -98,13 +94,20 @@ The commit comes from `--commit`, else from the CI system (`CI_COMMIT_SHA`, `GIT
 
 ```toml
 on_miss = "build"
+wait = "10m"
+same_tree = false
 smoke = ["/health {commit}"]
 rollback = true
+lock = "auto"
+lock_wait = "10m"
+on_superseded = "ok"
+strict = false
 timeout = "45m"
 
 [prepare]
 apps = ["foo-prepare"]
 strategy = "source"
+build_config = ["NODE_ENV"]
 
 [deadlines]
 build = "30m"
@@ -221,7 +224,7 @@ def _table(settings: Iterable[Setting]) -> list[str]:
 
 
 def _setting(setting: Setting) -> str:
-    meaning = f"**not yet**: {setting.help}" if setting.name in NOT_YET else setting.help
+    meaning = setting.help
     if remark := REMARKS.get(setting.name):
         meaning += f" ({remark})"
     known = _flags()

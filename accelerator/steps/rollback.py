@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from accelerator.errors import AcceleratorError, NotFound
+from accelerator.errors import AcceleratorError, KeyRefused, NotFound
 from accelerator.steps.facts import fetch_artifact
 from accelerator.steps.known import TargetState
 from accelerator.steps.release import release
@@ -73,4 +73,6 @@ def _find_hindrance(
         is_gone = fetch_artifact(run.heroku, way.app, artifact).deleted_at is not None
     except NotFound:
         is_gone = True
+    except KeyRefused:  # Heroku knows whether it is still there
+        is_gone = False
     return ", as the code of the release before has expired" if is_gone else None

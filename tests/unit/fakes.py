@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from threading import RLock
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from accelerator.errors import NotFound, RequestInvalid
+from accelerator.errors import NotFound, OutcomeUnknown, RequestInvalid
 from accelerator.events import Event, LogLine, Note, Recorder, StepFinished
 from accelerator.models import (
     App,
@@ -28,7 +29,8 @@ from accelerator.models import (
     Release,
     SourceBlob,
 )
-from accelerator.repository import Ancestry
+from accelerator.repository import Ancestry, Swap
+from accelerator.steps.notes import LockNote, expiry
 from accelerator.steps.run import Run, Waits
 from accelerator.waiting import Deadline
 
@@ -171,6 +173,8 @@ class FakeHeroku:
         self.call_seconds = 0.0
         self.failures: dict[str, Exception] = {}
         self.before: dict[str, Callable[[], object]] = {}
+        self.always: dict[str, Callable[[], object]] = {}
+        self.lost_replies: set[str] = set()
         self.promotion_names: str | None = None
         self.promotion_looks: list[dict[str, str]] = []
         self.log_lines: tuple[str, ...] = ()
@@ -197,8 +201,19 @@ class FakeHeroku:
         self.clock.pass_seconds(self.call_seconds)
         if call in self.before:
             self.before.pop(call)()
+        if call in self.always:
+            self.always[call]()
         if call in self.failures:
             raise self.failures[call]
+
+    def lose_reply(self, call: str) -> None:
+        """Let the platform do what it is asked, and its answer get lost."""
+        self.lost_replies.add(call)
+
+    def answered(self, call: str) -> None:
+        """Lose the reply of a write that has been done, as arranged."""
+        if call in self.lost_replies:
+            raise OutcomeUnknown(f"{call}: no answer", "look at it")
 
     def writes(self) -> list[str]:
         return [call for call in self.calls if ".create" in call or ".cancel" in call]
@@ -295,10 +310,13 @@ class _Releases(_Noun):
         return next(found)
 
     def create(self, app: str, held: ArtifactRef, description: str) -> Release:
-        self.heroku.told(f"releases.create {app} {held.id}")
+        call = f"releases.create {app} {held.id}"
+        self.heroku.told(call)
         target = self.heroku.app(app)
         status = "failed" if held.id in target.failing else "succeeded"
-        return target.land(target.arriving or held.id, description, status)
+        made = target.land(target.arriving or held.id, description, status)
+        self.heroku.answered(call)
+        return made
 
 
 class _Promotions(_Noun):
@@ -306,7 +324,8 @@ class _Promotions(_Noun):
         self, pipeline_id: str, source_app_id: str, release_id: str, target_app_ids: list[str]
     ) -> Promotion:
         names = [self.heroku.app(app_id).name for app_id in target_app_ids]
-        self.heroku.told(f"promotions.create {release_id} to {' '.join(names)}")
+        call = f"promotions.create {release_id} to {' '.join(names)}"
+        self.heroku.told(call)
         source = self.heroku.app(source_app_id)
         held = next(r.artifact for r in source.releases if r.id == release_id)
         self._pending = {}
@@ -316,6 +335,7 @@ class _Promotions(_Noun):
             landed = target.land(target.arriving or carried, f"Promote {release_id}", status)
             self._pending[name] = landed
         assert pipeline_id
+        self.heroku.answered(call)
         return Promotion("promotion-1", "pending", self.heroku.promotion_names or release_id)
 
     def fetch_targets(self, promotion_id: str) -> tuple[PromotionTarget, ...]:
@@ -351,13 +371,16 @@ class _Builds(_Noun):
         return tuple(self.heroku.app(app).builds)[:limit]
 
     def create(self, app: str, blob: SourceBlob, version: str, description: str) -> Build:
-        self.heroku.told(f"builds.create {app} {version[:8]}")
+        call = f"builds.create {app} {version[:8]}"
+        self.heroku.told(call)
         owner, held = self.heroku.app(app), f"slug-of-{version[:8]}"
         assert blob.get_url
         assert description
         build = make_build(app, None, Commit(version), id=f"{app}-build", status="pending")
-        owner.builds.insert(0, replace(build, output_stream_url=owner.log_url))
+        begun = self.heroku.moment()
+        owner.builds.insert(0, replace(build, output_stream_url=owner.log_url, created_at=begun))
         self.heroku.hold(held, Commit(version))
+        self.heroku.answered(call)
         return owner.builds[0]
 
     def fetch(self, app: str, build_id: str) -> Build:
@@ -395,6 +418,94 @@ class _Streams(_Noun):
         assert url
         assert deadline.clock is self.heroku.clock
         yield from self.heroku.log_lines
+
+
+class MemoryRefs:
+    """A lock remote in memory: compare-and-swap, as git's own, and the troubles of a network.
+
+    `trouble` fails every request. `lose` names what becomes of the next changes: "before" is lost
+    on the way there, "after" is done and its reply lost, "late" is done only at the next look.
+    """
+
+    def __init__(self) -> None:
+        self.refs: dict[str, str] = {}
+        self.texts: dict[str, str] = {}
+        self.trouble: Exception | None = None
+        self.lose: list[str] = []
+        self.swaps: list[tuple[str, str | None, str | None]] = []
+        self.looks = 0
+        self.closed = False
+        self._late: list[tuple[str, str | None, str | None]] = []
+        self._guard = RLock()
+
+    def find(self, prefix: str) -> dict[str, str]:
+        with self._guard:
+            self._answer()
+            found = {ref: sha for ref, sha in self.refs.items() if ref.startswith(prefix)}
+            self._arrive()
+            return found
+
+    def read(self, ref: str) -> tuple[str, str] | None:
+        with self._guard:
+            self._answer()
+            sha = self.refs.get(ref)
+            self._arrive()
+            return (sha, self.texts[sha]) if sha else None
+
+    def write(self, text: str) -> str:
+        with self._guard:
+            sha = f"{len(self.texts):040x}"
+            self.texts[sha] = text.strip()
+            return sha
+
+    def swap(self, ref: str, old: str | None, new: str | None) -> Swap:
+        with self._guard:
+            self._answer()
+            self.swaps.append((ref, old, new))
+            fate = self.lose.pop(0) if self.lose else ""
+            if fate == "late":
+                self._late.append((ref, old, new))
+            elif fate != "before":
+                done = self._change(ref, old, new)
+            return Swap.UNKNOWN if fate else (Swap.DONE if done else Swap.LOST)
+
+    def put(self, ref: str, text: str) -> None:
+        """Place a note as somebody else would."""
+        self.refs[ref] = self.write(text)
+
+    def close(self) -> None:
+        self.closed = True
+
+    def _answer(self) -> None:
+        self.looks += 1
+        if self.trouble is not None:
+            raise self.trouble
+
+    def _arrive(self) -> None:
+        while self._late:
+            self._change(*self._late.pop())
+
+    def _change(self, ref: str, old: str | None, new: str | None) -> bool:
+        if self.refs.get(ref) != old:
+            return False
+        if new is None:
+            self.refs.pop(ref, None)
+        else:
+            self.refs[ref] = new
+        return True
+
+
+def make_note(**changes: Any) -> LockNote:
+    plain = LockNote(
+        app="shop",
+        holder="ann@laptop",
+        commit=COMMIT.sha,
+        route="promote",
+        expires_at=expiry(BEGIN),
+        nonce="n1",
+        acquired_at=BEGIN.isoformat(timespec="seconds"),
+    )
+    return replace(plain, **changes)
 
 
 class Source:

@@ -11,16 +11,8 @@ from accelerator.models import (
     Release,
     Route,
 )
-from accelerator.steps.compare import (
-    Candidate,
-    Decision,
-    Facts,
-    SourceState,
-    TargetState,
-    compare,
-    find_unconfirmed,
-    witness_of,
-)
+from accelerator.steps.compare import Decision, compare, find_unconfirmed, witness_of
+from accelerator.steps.known import Candidate, Facts, SourceState, TargetState
 from tests.unit.fakes import (
     BEGIN,
     COMMIT,
@@ -226,8 +218,8 @@ TABLE = [
     ),
     pytest.param(
         facts(prepare((), (built(None, status="pending"),))),
-        (Route.BUILD, Reason.NOTHING_PREPARED, None),
-        id="the build still runs",
+        (Route.WAIT, Reason.JOINED_BUILD, None),
+        id="the build still runs: joined, not built beside",
     ),
     pytest.param(
         facts(prepare((holds("good", status="expired", current=False),), (built("good"),))),

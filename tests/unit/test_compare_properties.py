@@ -18,7 +18,8 @@ from accelerator.models import (
     Release,
     Route,
 )
-from accelerator.steps.compare import Facts, SourceState, TargetState, compare, find_unconfirmed
+from accelerator.steps.compare import compare, find_unconfirmed
+from accelerator.steps.known import Facts, SourceState, TargetState
 from tests.unit.fakes import (
     BEGIN,
     COMMIT,

@@ -18,7 +18,7 @@ from accelerator.cli import COMMANDS
 from accelerator.cli import main as root_command
 from accelerator.demo.report import Lap
 from accelerator.errors import AcceleratorError, ExitCode
-from accelerator.models import Reason, Route
+from accelerator.models import Reason, Refusal, Route
 from accelerator.settings import SETTINGS, load_settings
 from tests.contract.localheroku.audit import TOLERATED, UNKNOWN
 
@@ -134,10 +134,17 @@ def test_every_reason_of_a_refusal_is_explained() -> None:
         for path in (ROOT / "accelerator").rglob("*.py")
         if "localheroku" not in path.parts
     ]
-    reasons = {word for text in sources for word in re.findall(r'Refused\(\s*"(\w+)"', text)}
+    named = {name for text in sources for name in re.findall(r"\bRefusal\.([A-Z_]+)", text)}
+    reasons = {str(Refusal[name]) for name in named}
 
     assert reasons
     assert {f"`{reason}`" for reason in reasons} <= rows(read("reasons.md"))
+
+
+def test_a_refusal_is_named_by_its_word_of_the_enum_and_no_other() -> None:
+    sources = (path.read_text("utf-8") for path in (ROOT / "accelerator" / "steps").glob("*.py"))
+
+    assert not [text for text in sources if re.search(r'Refused\(\s*"', text)]
 
 
 @pytest.mark.parametrize(
@@ -210,7 +217,7 @@ def test_the_laps_of_the_demo_are_explained() -> None:
 
 
 def test_settings_named_by_the_generator_exist() -> None:
-    named = {*GENERATOR.NOT_YET, *GENERATOR.REMARKS}
+    named = {*GENERATOR.REMARKS}
 
     assert named <= {setting.name for setting in SETTINGS}
 

@@ -161,6 +161,7 @@ def test_a_preparation_tells_build_release_and_artifact() -> None:
     assert prepared == {
         "app": "foo-prepare",
         "strategy": "git",
+        "reused": False,
         "build": {"id": "b1", "status": "succeeded"},
         "release": 12,
         "release_id": "foo-prepare-v12",

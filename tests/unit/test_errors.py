@@ -15,6 +15,7 @@ from accelerator.errors import (
     Interrupted,
     KeyMissing,
     KeyRefused,
+    LockUnavailable,
     NotFound,
     NotThePlatform,
     OutcomeUnknown,
@@ -26,6 +27,7 @@ from accelerator.errors import (
     RepositoryProblem,
     RequestInvalid,
     ShallowClone,
+    Superseded,
     Terminated,
     TestsFailed,
     Unreachable,
@@ -78,6 +80,7 @@ WITH_FACTS = [
         "verification_failed",
         ["shop", "500", "not rolled back, as asked"],
     ),
+    (LockUnavailable("no way in"), 3, "lock_unavailable", ["no way in"]),
     (PartlyDone(("eu",), ("us",), "boom"), 8, "partly_done", ["done: eu", "not done: us", "boom"]),
     (TestsFailed("make test", 2), 13, "tests_failed", ["make test", "exited 2"]),
     (Interrupted(), 130, "interrupted", ["interrupted"]),
@@ -141,8 +144,9 @@ def test_a_failure_carries_the_message_and_hint_it_was_given(
     assert (error.exit_code, error.code) == (number, word)
 
 
-def test_a_refusal_names_its_reason() -> None:
-    error = Refused("superseded", "a newer commit is live", "use --allow-older")
+@pytest.mark.parametrize("kind", [Refused, Superseded])
+def test_a_refusal_names_its_reason(kind: type[Refused]) -> None:
+    error = kind("superseded", "a newer commit is live", "use --allow-older")
 
     assert (error.exit_code, error.code, error.reason) == (3, "refused", "superseded")
     assert error.hint == "use --allow-older"
@@ -156,7 +160,7 @@ def test_the_tables_above_leave_no_failure_out() -> None:
     tested: set[Any] = {type(row[0]) for row in WITH_FACTS} | {row[0] for row in WITH_MESSAGE}
     ours = {kind for kind in subclasses(AcceleratorError) if kind.__module__ == errors.__name__}
 
-    assert ours == tested - {AcceleratorError} | {Refused}
+    assert ours == tested - {AcceleratorError} | {Refused, Superseded}
 
 
 def test_every_failure_anywhere_has_an_exit_code_and_a_word_of_its_family() -> None:

@@ -1,11 +1,21 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from accelerator.errors import KeyRefused, NotFound, UsageProblem
-from accelerator.models import ArtifactKind, ArtifactRef
-from accelerator.steps.compare import Facts, SourceState, TargetState, compare
-from accelerator.steps.facts import Place, confirm, fetch_facts, resolve_targets
+from accelerator.models import ArtifactKind, ArtifactRef, Reason, Route
+from accelerator.steps.compare import compare
+from accelerator.steps.facts import (
+    Place,
+    Wanted,
+    confirm,
+    fetch_facts,
+    refresh_targets,
+    resolve_targets,
+)
+from accelerator.steps.known import Facts, SourceState, TargetState
 from tests.unit.fakes import (
     BEGIN,
     COMMIT,
@@ -19,7 +29,7 @@ from tests.unit.fakes import (
     slug,
 )
 
-PLACES = (Place("shop-prepare"),)
+WANTED = Wanted(COMMIT, (Place("shop-prepare"),), ("shop",))
 
 
 def test_one_round_reads_the_apps_and_one_more_the_chosen_artifact() -> None:
@@ -29,13 +39,14 @@ def test_one_round_reads_the_apps_and_one_more_the_chosen_artifact() -> None:
     stage.heroku.hold("good", COMMIT)
     stage.heroku.hold("old", OTHER)
 
-    facts = fetch_facts(stage.run, COMMIT, PLACES, ("shop",))
+    facts = fetch_facts(stage.run, WANTED)
 
     assert compare(COMMIT, facts).candidate is not None
     assert [call for call in stage.heroku.calls if "slugs" in call] == [
         "slugs.fetch shop-prepare good"
     ]
-    assert len(stage.heroku.calls) == 7
+    assert stage.heroku.calls[-2:] == ["slugs.fetch shop-prepare good", "apps.fetch shop"]
+    assert len(stage.heroku.calls) == 4 + 4 + 2
 
 
 @pytest.mark.parametrize(
@@ -58,7 +69,7 @@ def test_the_metadata_variable_is_read_where_the_key_may(
 ) -> None:
     stage = make_stage(make_app("shop-prepare", config=config), make_app("shop"))
 
-    source = fetch_facts(stage.run, COMMIT, PLACES, ("shop",)).sources[0]
+    source = fetch_facts(stage.run, WANTED).sources[0]
 
     assert (source.witness, source.witness_readable) == expected
 
@@ -66,7 +77,9 @@ def test_the_metadata_variable_is_read_where_the_key_may(
 def test_config_vars_of_other_places_are_not_touched() -> None:
     stage = make_stage(make_app("shop-staging"), make_app("shop"))
 
-    source = fetch_facts(stage.run, COMMIT, (Place("shop-staging", False),), ("shop",)).sources[0]
+    source = fetch_facts(
+        stage.run, replace(WANTED, places=(Place("shop-staging", False),))
+    ).sources[0]
 
     assert (source.witness, source.witness_readable, source.is_prepare) == (None, False, False)
     assert not [call for call in stage.heroku.calls if "config_vars" in call]
@@ -85,7 +98,7 @@ def test_the_id_of_a_target_is_known_without_a_request_where_it_can_be(
 ) -> None:
     stage = make_stage(make_app("shop-prepare"), target)
 
-    found = fetch_facts(stage.run, COMMIT, PLACES, ("shop",)).targets[0]
+    found = fetch_facts(stage.run, WANTED).targets[0]
 
     assert found.app_id == "id-of-shop"
     assert ("apps.fetch shop" in stage.heroku.calls) is asked
@@ -95,7 +108,7 @@ def test_an_unknown_app_is_not_found() -> None:
     stage = make_stage(make_app("shop-prepare"))
 
     with pytest.raises(NotFound):
-        fetch_facts(stage.run, COMMIT, PLACES, ("shop",))
+        fetch_facts(stage.run, WANTED)
 
 
 def test_every_unusable_artifact_gives_way_to_the_next_until_one_was_read_itself() -> None:
@@ -106,7 +119,7 @@ def test_every_unusable_artifact_gives_way_to_the_next_until_one_was_read_itself
         for version, name in reversed(list(enumerate(names, 1)))
     )
     source = SourceState("shop-prepare", releases, builds, make_coupling("shop-prepare"))
-    stage = make_stage()
+    stage = make_stage(make_app("shop"))
     stage.heroku.hold("sound", COMMIT)
     stage.heroku.hold("deleted", COMMIT, deleted_at=BEGIN)
     stage.heroku.hold("foreign", OTHER)
@@ -117,7 +130,8 @@ def test_every_unusable_artifact_gives_way_to_the_next_until_one_was_read_itself
     candidate = compare(COMMIT, facts).candidate
     assert candidate is not None
     assert candidate.artifact == slug("sound")
-    assert [call.split()[-1] for call in stage.heroku.calls] == names[::-1]
+    read = [call.split()[-1] for call in stage.heroku.calls if call.startswith("slugs")]
+    assert read == names[::-1]
 
 
 @pytest.mark.parametrize("hidden", ["shop-prepare", "shop"])
@@ -126,7 +140,7 @@ def test_an_artifact_on_two_apps_needs_to_be_readable_on_one(hidden: str) -> Non
     stage.heroku.hold("same", COMMIT)
     stage.heroku.failures[f"slugs.fetch {hidden} same"] = NotFound("hidden")
 
-    facts = fetch_facts(stage.run, COMMIT, PLACES, ("shop",))
+    facts = fetch_facts(stage.run, WANTED)
 
     assert facts.is_live(facts.targets[0], COMMIT)
 
@@ -135,20 +149,99 @@ def test_an_artifact_the_key_may_not_read_counts_as_unreadable() -> None:
     stage = make_stage(make_app("shop-prepare", "held"), make_app("shop"))
     stage.heroku.failures["slugs.fetch shop-prepare held"] = KeyRefused("no")
 
-    facts = fetch_facts(stage.run, COMMIT, PLACES, ("shop",))
+    facts = fetch_facts(stage.run, WANTED)
 
     assert facts.artifacts == {"held": None}
 
 
-def test_an_image_is_not_asked_for_as_a_slug() -> None:
+def test_an_image_is_read_as_an_image_and_not_as_a_slug() -> None:
     image = ArtifactRef(ArtifactKind.OCI_IMAGE, "image")
     release = make_release("shop-prepare", 1, None, artifact=image, current=True)
     stage = make_stage(make_app("shop-prepare", releases=[release]), make_app("shop"))
+    stage.heroku.hold("image", COMMIT, kind=ArtifactKind.OCI_IMAGE)
 
-    facts = fetch_facts(stage.run, COMMIT, PLACES, ("shop",))
+    facts = fetch_facts(stage.run, WANTED)
 
-    assert facts.artifacts == {"image": None}
+    assert facts.commit_of(image) == COMMIT.sha
     assert not [call for call in stage.heroku.calls if "slugs" in call]
+
+
+def test_the_generation_of_a_target_is_read_where_its_artifact_is_of_another_kind() -> None:
+    image = ArtifactRef(ArtifactKind.OCI_IMAGE, "image")
+    release = make_release("shop-prepare", 1, None, artifact=image, current=True)
+    stage = make_stage(make_app("shop-prepare", releases=[release]), make_app("shop", "old"))
+    stage.heroku.hold("image", COMMIT, kind=ArtifactKind.OCI_IMAGE)
+    stage.heroku.hold("old", OTHER, stack="heroku-24")
+
+    decision = compare(COMMIT, fetch_facts(stage.run, WANTED))
+
+    assert (decision.route, decision.reason) == (Route.BUILD, Reason.GENERATION_DIFFERS)
+
+
+def test_declared_config_vars_are_compared_without_keeping_any_value() -> None:
+    prepare = make_app("shop-prepare", "good", config={"LEVEL": "a", "SAME": "x", "KEY": "s3cret"})
+    stage = make_stage(prepare, make_app("shop", config={"LEVEL": "b", "SAME": "x"}))
+    stage.heroku.hold("good", COMMIT)
+
+    facts = fetch_facts(stage.run, replace(WANTED, build_config=("LEVEL", "SAME")))
+
+    source, target = facts.sources[0], facts.targets[0]
+    assert set(source.build_config) == {"LEVEL", "SAME"}
+    assert source.build_config["SAME"] == target.fit.build_config["SAME"]
+    assert source.build_config["LEVEL"] != target.fit.build_config["LEVEL"]
+    assert "s3cret" not in repr(facts)
+    assert not {"a", "b", "x"} & {*source.build_config.values(), *target.fit.build_config.values()}
+
+
+def test_config_vars_the_key_may_not_read_are_not_held_against_anybody() -> None:
+    prepare = make_app("shop-prepare", "good", config={"LEVEL": "a"})
+    stage = make_stage(prepare, make_app("shop", config=KeyRefused("no")))
+    stage.heroku.hold("good", COMMIT)
+
+    facts = fetch_facts(stage.run, replace(WANTED, build_config=("LEVEL",)))
+
+    assert compare(COMMIT, facts).route is Route.PROMOTE
+
+
+def test_trees_are_read_once_for_all_builds_and_only_when_asked_for() -> None:
+    twin = make_build("shop-prepare", "twin", OTHER)
+    stage = make_stage(make_app("shop-prepare", "twin", builds=[twin]), make_app("shop"))
+    stage.heroku.hold("twin", OTHER)
+    asked: list[frozenset[str]] = []
+
+    def read_trees(shas: frozenset[str]) -> dict[str, str]:
+        asked.append(shas)
+        return {OTHER.sha: "tree"}
+
+    same = replace(COMMIT, tree="tree")
+    plain = fetch_facts(stage.run, replace(WANTED, commit=same))
+    facts = fetch_facts(stage.run, replace(WANTED, commit=same, read_trees=read_trees))
+
+    assert compare(same, plain).route is Route.BUILD
+    assert (compare(same, facts).route, compare(same, facts).reason) == (
+        Route.RELEASE,
+        Reason.SAME_TREE,
+    )
+    assert asked == [frozenset({OTHER.sha})]
+
+
+def test_the_last_look_reads_the_targets_releases_and_what_is_new_there() -> None:
+    prepare = make_app("shop-prepare", "good", builds=[make_build("shop-prepare", "good", COMMIT)])
+    stage = make_stage(prepare, make_app("shop", "old"), make_app("shop-eu", "old"))
+    for held, commit in (("good", COMMIT), ("old", OTHER), ("theirs", OTHER)):
+        stage.heroku.hold(held, commit)
+    facts = fetch_facts(stage.run, replace(WANTED, targets=("shop", "shop-eu")))
+    stage.app("shop").land("theirs")
+    stage.heroku.calls.clear()
+
+    again = refresh_targets(stage.run, COMMIT, facts)
+
+    assert [target.current and target.current.version for target in again.targets] == [2, 1]
+    assert stage.heroku.calls == [
+        "releases.fetch_newest shop",
+        "releases.fetch_newest shop-eu",
+        "slugs.fetch shop theirs",
+    ]
 
 
 def pipeline() -> tuple[FakeApp, ...]:

@@ -1,22 +1,42 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from accelerator.errors import BuildFailed, NotFound, OutcomeUnknown
-from accelerator.models import ArtifactKind, ArtifactRef
+from accelerator.models import ArtifactKind, ArtifactRef, Commit
 from accelerator.repository import PushOutcome
-from accelerator.steps.prepare import prepare, prepare_by_push
+from accelerator.steps.prepare import (
+    PrepareOrder,
+    by_push,
+    choose_app,
+    find_known,
+    find_superseded,
+    from_source,
+    prepare,
+)
 from accelerator.steps.report import PrepareReport
-from tests.unit.fakes import COMMIT, OTHER, Source, Stage, make_app, make_build, make_stage
+from tests.unit.fakes import (
+    BEGIN,
+    COMMIT,
+    OTHER,
+    Source,
+    Stage,
+    make_app,
+    make_build,
+    make_stage,
+    refuse,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from accelerator.models import Build, Commit
+    from accelerator.models import Build
 
 HELD = f"slug-of-{COMMIT.short}"
+ORDER = PrepareOrder(COMMIT, ("shop-prepare",), from_source(Source()))
 
 
 @pytest.fixture
@@ -25,7 +45,7 @@ def stage() -> Stage:
 
 
 def test_a_prepared_commit_is_built_released_and_read_back(stage: Stage) -> None:
-    report = prepare(stage.run, Source(), COMMIT, PrepareReport("shop-prepare"))
+    report = prepare(stage.run, ORDER, PrepareReport(""))
 
     assert (report.commit, report.strategy) == (COMMIT, "source")
     assert report.build is not None
@@ -33,6 +53,7 @@ def test_a_prepared_commit_is_built_released_and_read_back(stage: Stage) -> None
     assert report.release == stage.app("shop-prepare").current
     assert report.artifact == stage.heroku.artifacts[HELD]
     assert [(step.name, step.detail) for step in stage.ear.finished()] == [
+        ("look", "not built yet"),
         ("archive", "0.0 MB"),
         ("upload", ""),
         ("build", "v1"),
@@ -42,7 +63,7 @@ def test_a_prepared_commit_is_built_released_and_read_back(stage: Stage) -> None
 def test_a_release_command_that_fails_does_not_spoil_the_artifact(stage: Stage) -> None:
     stage.app("shop-prepare").failing.add(HELD)
 
-    report = prepare(stage.run, Source(), COMMIT, PrepareReport("shop-prepare"))
+    report = prepare(stage.run, ORDER, PrepareReport(""))
 
     assert report.artifact is not None
     assert report.release is not None
@@ -53,7 +74,7 @@ def test_a_release_command_that_fails_does_not_spoil_the_artifact(stage: Stage) 
 def test_a_build_that_lost_its_race_is_prepared_without_a_release(stage: Stage) -> None:
     stage.app("shop-prepare").builds_release = False
 
-    report = prepare(stage.run, Source(), COMMIT, PrepareReport("shop-prepare"))
+    report = prepare(stage.run, ORDER, PrepareReport(""))
 
     assert report.release is None
     assert report.artifact is not None
@@ -65,7 +86,7 @@ def test_a_failed_build_is_raised_and_can_still_be_told(stage: Stage) -> None:
     report = PrepareReport("shop-prepare")
 
     with pytest.raises(BuildFailed):
-        prepare(stage.run, Source(), COMMIT, report)
+        prepare(stage.run, ORDER, report)
 
     assert report.build is not None
     assert (report.build.id, report.artifact) == ("shop-prepare-build", None)
@@ -74,17 +95,18 @@ def test_a_failed_build_is_raised_and_can_still_be_told(stage: Stage) -> None:
 def test_an_artifact_that_cannot_be_read_is_left_out(stage: Stage) -> None:
     stage.heroku.failures[f"slugs.fetch shop-prepare {HELD}"] = NotFound("gone")
 
-    assert prepare(stage.run, Source(), COMMIT, PrepareReport("shop-prepare")).artifact is None
+    assert prepare(stage.run, ORDER, PrepareReport("")).artifact is None
 
 
-def test_an_image_is_not_read_as_a_slug(stage: Stage) -> None:
+def test_an_image_is_read_as_an_image_and_not_as_a_slug(stage: Stage) -> None:
     image = ArtifactRef(ArtifactKind.OCI_IMAGE, "image")
     landed = stage.app("shop-prepare").land("image")
+    stage.heroku.hold("image", COMMIT, kind=ArtifactKind.OCI_IMAGE)
     build = make_build("shop-prepare", None, COMMIT, artifact=image, release_id=landed.id)
 
     report = push(stage, PushOutcome.PUSHED, build)
 
-    assert report.artifact is None
+    assert report.artifact == stage.heroku.artifacts["image"]
     assert not [call for call in stage.heroku.calls if "slugs" in call]
 
 
@@ -97,7 +119,8 @@ def push(stage: Stage, outcome: PushOutcome, *builds: Build) -> PrepareReport:
         stage.app("shop-prepare").builds = list(builds)
         return outcome
 
-    return prepare_by_push(stage.run, pusher, COMMIT, PrepareReport("shop-prepare"))
+    order = PrepareOrder(COMMIT, ("shop-prepare",), by_push(pusher), "git")
+    return prepare(stage.run, order, PrepareReport(""))
 
 
 def test_a_push_is_followed_to_its_build_and_release(stage: Stage) -> None:
@@ -144,3 +167,189 @@ def test_a_push_without_a_build_is_unknown_and_names_the_way_out(stage: Stage) -
         push(stage, PushOutcome.UP_TO_DATE, make_build("shop-prepare", "new", OTHER))
 
     assert "--strategy source" in str(caught.value.hint)
+
+
+def test_nothing_is_built_where_an_artifact_of_the_commit_exists(stage: Stage) -> None:
+    landed = stage.app("shop-prepare").land("good")
+    stage.heroku.hold("good", COMMIT)
+    built = make_build("shop-prepare", "good", COMMIT, release_id=landed.id)
+    stage.app("shop-prepare").builds = [built]
+
+    report = prepare(stage.run, ORDER, PrepareReport(""))
+
+    assert stage.heroku.writes() == []
+    assert (report.reused, report.build, report.release) == (True, built, landed)
+    assert stage.ear.finished()[0].detail == "built already"
+
+
+def test_a_running_build_of_the_commit_is_joined(stage: Stage) -> None:
+    running = make_build("shop-prepare", None, COMMIT, id="b5", status="pending")
+    stage.app("shop-prepare").builds = [running]
+    stage.heroku.hold(HELD, COMMIT)
+
+    report = prepare(stage.run, ORDER, PrepareReport(""))
+
+    assert stage.heroku.writes() == []
+    assert report.reused
+    assert report.build is not None
+    assert (report.build.id, report.build.status) == ("b5", "succeeded")
+    assert report.artifact == stage.heroku.artifacts[HELD]
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [pytest.param({"deleted_at": BEGIN}, id="expired"), pytest.param(None, id="not to be found")],
+)
+def test_what_was_built_and_has_expired_is_built_again(
+    stage: Stage, gone: dict[str, Any] | None
+) -> None:
+    stage.app("shop-prepare").builds = [make_build("shop-prepare", "good", COMMIT)]
+    if gone is not None:
+        stage.heroku.hold("good", COMMIT, **gone)
+
+    report = prepare(stage.run, ORDER, PrepareReport(""))
+
+    assert f"builds.create shop-prepare {COMMIT.short}" in stage.heroku.writes()
+    assert not report.reused
+
+
+def test_beside_an_expired_artifact_the_build_that_runs_is_joined(stage: Stage) -> None:
+    running = make_build("shop-prepare", None, COMMIT, id="b5", status="pending")
+    expired = make_build("shop-prepare", "good", COMMIT, id="b4")
+    stage.app("shop-prepare").builds = [running, expired]
+    stage.heroku.hold("good", COMMIT, deleted_at=BEGIN)
+    stage.heroku.hold(HELD, COMMIT)
+
+    report = prepare(stage.run, ORDER, PrepareReport(""))
+
+    assert stage.heroku.writes() == []
+    assert report.build is not None
+    assert report.build.id == "b5"
+
+
+def test_a_failed_build_is_tried_again(stage: Stage) -> None:
+    failed = make_build("shop-prepare", None, COMMIT, id="b1", status="failed")
+    stage.app("shop-prepare").builds = [failed]
+
+    report = prepare(stage.run, ORDER, PrepareReport(""))
+
+    assert report.build is not None
+    assert report.build.status == "succeeded"
+    assert not report.reused
+
+
+def test_a_lost_reply_to_the_build_is_settled_by_the_build_and_not_repeated(stage: Stage) -> None:
+    call = f"builds.create shop-prepare {COMMIT.short}"
+    stage.heroku.lose_reply(call)
+
+    report = prepare(stage.run, ORDER, PrepareReport(""))
+
+    assert stage.heroku.writes().count(call) == 1
+    assert report.build is not None
+    assert report.build.status == "succeeded"
+
+
+def test_a_lost_reply_without_a_build_is_unknown_and_not_repeated(stage: Stage) -> None:
+    call = f"builds.create shop-prepare {COMMIT.short}"
+    stage.heroku.failures[call] = OutcomeUnknown("no answer")
+    an_older_try = make_build("shop-prepare", None, COMMIT, id="b1", status="failed")
+    stage.app("shop-prepare").builds = [an_older_try]
+    stage.clock.pass_seconds(60)
+
+    with pytest.raises(OutcomeUnknown):
+        prepare(stage.run, ORDER, PrepareReport(""))
+
+    assert stage.heroku.writes().count(call) == 1
+
+
+POOL = ("shop-prepare", "shop-prepare-2", "shop-prepare-3")
+
+
+def pool(**running: int) -> Stage:
+    """Make a pool whose apps have so many builds of another commit running."""
+    apps = [make_app(name) for name in POOL]
+    for app in apps:
+        app.builds = [
+            make_build(app.name, None, OTHER, id=f"{app.name}-b{n}", status="pending")
+            for n in range(running.get(app.name.replace("-", "_"), 0))
+        ]
+    return make_stage(*apps)
+
+
+def test_the_free_app_of_a_pool_is_taken() -> None:
+    stage = pool(shop_prepare=1, shop_prepare_2=2)
+
+    report = prepare(stage.run, replace(ORDER, apps=POOL), PrepareReport(""))
+
+    assert report.app == "shop-prepare-3"
+    assert f"builds.create shop-prepare-3 {COMMIT.short}" in stage.heroku.writes()
+
+
+def test_what_any_app_of_the_pool_has_built_is_found_there() -> None:
+    stage = pool()
+    landed = stage.app("shop-prepare-2").land("good")
+    built = make_build("shop-prepare-2", "good", COMMIT, release_id=landed.id)
+    stage.app("shop-prepare-2").builds = [built]
+    stage.heroku.hold("good", COMMIT)
+
+    report = prepare(stage.run, replace(ORDER, apps=POOL), PrepareReport(""))
+
+    assert (report.app, report.reused) == ("shop-prepare-2", True)
+    assert stage.heroku.writes() == []
+
+
+def test_running_builds_of_commits_that_ours_contains_are_cancelled_when_asked_for() -> None:
+    stage = pool(shop_prepare=1, shop_prepare_2=1)
+    foreign = make_build("shop-prepare-2", None, Commit("f" * 40), id="f1", status="pending")
+    stage.app("shop-prepare-2").builds.append(foreign)
+    order = replace(ORDER, apps=POOL, is_superseded=lambda sha: sha == OTHER.sha)
+
+    prepare(stage.run, order, PrepareReport(""))
+
+    assert [call for call in stage.heroku.writes() if "cancel" in call] == [
+        "builds.cancel shop-prepare shop-prepare-b0",
+        "builds.cancel shop-prepare-2 shop-prepare-2-b0",
+    ]
+
+
+def test_a_build_that_ends_before_it_is_cancelled_is_no_trouble() -> None:
+    stage = pool(shop_prepare=1)
+    stage.heroku.failures["builds.cancel shop-prepare shop-prepare-b0"] = refuse("it is over")
+    order = replace(ORDER, apps=POOL, is_superseded=lambda sha: sha == OTHER.sha)
+
+    report = prepare(stage.run, order, PrepareReport(""))
+
+    assert report.build is not None
+    assert report.build.status == "succeeded"
+
+
+def test_no_running_build_is_cancelled_unasked() -> None:
+    stage = pool(shop_prepare=3)
+
+    prepare(stage.run, replace(ORDER, apps=POOL), PrepareReport(""))
+
+    assert not [call for call in stage.heroku.writes() if "cancel" in call]
+
+
+def test_the_best_known_build_comes_first() -> None:
+    pages = {
+        "a": (
+            make_build("a", None, COMMIT, id="running", status="pending"),
+            make_build("a", None, COMMIT, id="failed", status="failed"),
+            make_build("a", "x", OTHER, id="other"),
+        ),
+        "b": (make_build("b", "y", COMMIT, id="done"),),
+    }
+
+    assert [build.id for build in find_known(COMMIT, pages)] == ["done", "running"]
+    assert [build.id for build in find_known(COMMIT, pages, failed_too=True)][-1] == "failed"
+
+
+def test_among_equals_the_first_named_app_is_taken() -> None:
+    assert choose_app({"b": (), "a": ()}) == "b"
+
+
+def test_builds_of_unknown_commits_are_never_superseded() -> None:
+    nameless = replace(make_build("a", None, OTHER), commit=None, status="pending")
+
+    assert find_superseded({"a": (nameless,)}, lambda _: True) == ()

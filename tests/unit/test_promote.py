@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from accelerator.errors import OutcomeUnknown, WrongArtifact
-from accelerator.steps.compare import Candidate, SourceState, TargetState
+from accelerator.steps.known import Candidate, SourceState, TargetState
 from accelerator.steps.promote import promote
 from tests.unit.fakes import FakeApp, Stage, make_app, make_coupling, make_stage, slug
 

@@ -149,8 +149,12 @@ def test_a_stage_can_have_its_smoke_checks_taken_away() -> None:
     assert settings.smoke_of("production") == ("/all",)
 
 
-SUPPORTED = [setting for setting in SETTINGS if setting.is_supported]
-CHOICES = {"prepare.strategy": "git", "on_miss": "fail", "lock": "off"}
+CHOICES = {
+    "prepare.strategy": "git",
+    "on_miss": "fail",
+    "lock": "off",
+    "on_superseded": "ok",
+}
 
 
 def name_of(setting: Setting) -> str:
@@ -166,46 +170,59 @@ def sample(setting: Setting) -> str:
     return samples.get(setting.parse, CHOICES.get(setting.name, "7"))
 
 
-@pytest.mark.parametrize("setting", SUPPORTED, ids=name_of)
-def test_every_supported_setting_can_be_given_by_its_variable(setting: Setting) -> None:
+@pytest.mark.parametrize("setting", SETTINGS, ids=name_of)
+def test_every_setting_can_be_given_by_its_variable(setting: Setting) -> None:
     settings = load(environment={setting.variable: sample(setting)})
 
     assert settings.sources[setting.name] == setting.variable
 
 
-REFUSED = [
-    pytest.param({"file": {"lock": "auto"}}, "accelerator.toml: lock", id="lock, to its default"),
-    pytest.param({"file": {"lock": "required"}}, "accelerator.toml: lock", id="lock"),
-    pytest.param({"file": {"lock": "maybe"}}, "accelerator.toml: lock", id="lock, misspelt"),
-    pytest.param({"environment": {"ACCELERATOR_LOCK": "off"}}, "ACCELERATOR_LOCK", id="no lock"),
-    pytest.param({"flags": {"lock": "auto"}}, "flag --lock", id="lock by a flag"),
-    pytest.param({"file": {"wait": "10m"}}, "accelerator.toml: wait", id="wait"),
-    pytest.param({"file": {"wait": 0}}, "accelerator.toml: wait", id="wait for nothing"),
-    pytest.param({"environment": {"ACCELERATOR_WAIT": "1"}}, "ACCELERATOR_WAIT", id="wait here"),
-    pytest.param({"flags": {"wait": "5m"}}, "flag --wait", id="wait by a flag"),
+HONOURED = [
+    pytest.param({"file": {"lock": "required"}}, "lock", "required", id="lock"),
+    pytest.param({"environment": {"ACCELERATOR_LOCK": "off"}}, "lock", "off", id="no lock"),
+    pytest.param({"flags": {"lock": "auto"}}, "lock", "auto", id="lock by a flag"),
+    pytest.param({"file": {"wait": "10m"}}, "wait", 600, id="wait"),
+    pytest.param({"environment": {"ACCELERATOR_WAIT": "1"}}, "wait", 1, id="wait here"),
+    pytest.param({"flags": {"wait": "5m"}}, "wait", 300, id="wait by a flag"),
+    pytest.param({"file": {"lock_wait": 0}}, "lock_wait", 0, id="no waiting for a lock"),
     pytest.param(
-        {"file": {"prepare": {"build_config": ["NODE_ENV"]}}},
-        "accelerator.toml: prepare.build_config",
-        id="build config",
+        {"flags": {"lock_remote": " git@host:locks.git "}},
+        "lock_remote",
+        "git@host:locks.git",
+        id="a lock remote",
     ),
-    pytest.param(
-        {"file": {"prepare": {"build_config": []}}},
-        "accelerator.toml: prepare.build_config",
-        id="empty build config",
-    ),
-    pytest.param(
-        {"environment": {"ACCELERATOR_PREPARE_BUILD_CONFIG": "NODE_ENV"}},
-        "ACCELERATOR_PREPARE_BUILD_CONFIG",
-        id="build config in the environment",
-    ),
+    pytest.param({"flags": {"same_tree": True}}, "same_tree", True, id="equal trees"),
+    pytest.param({"file": {"on_superseded": "ok"}}, "on_superseded", "ok", id="a late job"),
+    pytest.param({"file": {"strict": True}}, "strict", True, id="strict"),
+    pytest.param({"file": {"on_miss": "wait"}}, "on_miss", "wait", id="waiting on a miss"),
 ]
 
 
-@pytest.mark.parametrize(("sources", "source"), REFUSED)
-def test_a_setting_that_nothing_honours_yet_is_refused(
-    sources: dict[str, Any], source: str
+@pytest.mark.parametrize(("sources", "name", "value"), HONOURED)
+def test_what_was_refused_until_something_honoured_it_is_taken_now(
+    sources: dict[str, Any], name: str, value: object
 ) -> None:
-    assert problems_of(**sources) == (f"{source} is not supported by this version yet",)
+    assert getattr(load(**sources), name) == value
+
+
+@pytest.mark.parametrize(
+    ("sources", "expected"),
+    [
+        pytest.param(
+            {"file": {"prepare": {"build_config": ["NODE_ENV"]}}}, ("NODE_ENV",), id="file"
+        ),
+        pytest.param({"file": {"prepare": {"build_config": []}}}, (), id="none"),
+        pytest.param(
+            {"environment": {"ACCELERATOR_PREPARE_BUILD_CONFIG": "NODE_ENV,LANG"}},
+            ("NODE_ENV", "LANG"),
+            id="environment",
+        ),
+    ],
+)
+def test_config_vars_that_shape_the_build_can_be_declared(
+    sources: dict[str, Any], expected: tuple[str, ...]
+) -> None:
+    assert load(**sources).prepare.build_config == expected
 
 
 GONE = [
@@ -341,7 +358,7 @@ PROBLEMS = [
     ),
     pytest.param(
         {"flags": {"on_miss": "biuld"}},
-        "flag --on-miss must be one of build, fail, not 'biuld'; did you mean \"build\"?",
+        "flag --on-miss must be one of build, wait, fail, not 'biuld'; did you mean \"build\"?",
         id="misspelt choice",
     ),
     pytest.param(
@@ -360,9 +377,14 @@ PROBLEMS = [
         id="a table instead of a list",
     ),
     pytest.param(
-        {"file": {"on_miss": "wait"}},
-        "accelerator.toml: on_miss must be one of build, fail, not 'wait'; did you mean \"fail\"?",
-        id="a choice that is not there yet",
+        {"file": {"lock": "maybe"}},
+        "accelerator.toml: lock must be one of auto, required, off, not 'maybe'",
+        id="a choice there is not",
+    ),
+    pytest.param(
+        {"file": {"lock_remote": "  "}},
+        "accelerator.toml: lock_remote must be a text that is not empty",
+        id="a remote of blanks",
     ),
     pytest.param(
         {"file": {"key_env": ""}},
@@ -381,7 +403,7 @@ def test_a_problem_names_its_source_and_what_was_meant(
 
 def test_all_problems_are_reported_together() -> None:
     problems = problems_of(
-        flags={"lock": "auto"},
+        flags={"lock": "perhaps"},
         environment={"ACCELERATOR_TIMEOUT": "soon"},
         file={"colour": "red", "on_miss": 3},
     )

@@ -10,15 +10,25 @@ import pytest
 
 from accelerator.errors import BuildFailed, Interrupted, TestsFailed, VerificationFailed
 from accelerator.models import Reason, Route
+from accelerator.steps import child
 from accelerator.steps import ship as ship_step
-from accelerator.steps import testing
-from accelerator.steps.deploy import DeployOrder
+from accelerator.steps.child import ChildCommand
 from accelerator.steps.facts import Place
-from accelerator.steps.prepare import prepare
+from accelerator.steps.order import DeployOrder
+from accelerator.steps.prepare import PrepareOrder, from_source, prepare
 from accelerator.steps.report import PrepareReport, ShipReport
 from accelerator.steps.ship import ShipOrder, ship
-from accelerator.steps.testing import TestCommand
-from tests.unit.fakes import COMMIT, FakeApp, Source, Stage, make_app, make_build, make_stage
+from tests.unit.fakes import (
+    COMMIT,
+    OTHER,
+    FakeApp,
+    Source,
+    Stage,
+    make_app,
+    make_build,
+    make_stage,
+    relate,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,19 +52,26 @@ class Scene:
     ) -> ShipReport:
         order = ShipOrder(
             STAGES,
-            DeployOrder(COMMIT, (Place("shop-prepare"),), (), lambda: (Source(), COMMIT)),
+            DeployOrder(
+                COMMIT,
+                (Place("shop-prepare"),),
+                (),
+                lambda: (Source(), COMMIT),
+                ancestry=relate(OTHER, COMMIT),
+            ),
             (lambda: self.start(tests)) if tests else None,
             preparation,
         )
         return ship(self.stage.run, order, self.report)
 
-    def start(self, command: str) -> TestCommand:
-        return TestCommand(
+    def start(self, command: str) -> ChildCommand:
+        return ChildCommand(
             command, self.directory, {"PATH": "/usr/bin:/bin"}, self.stage.run.events
         )
 
     def prepare(self, report: PrepareReport) -> PrepareReport:
-        return prepare(self.stage.run, Source(), COMMIT, report)
+        order = PrepareOrder(COMMIT, ("shop-prepare",), from_source(Source()))
+        return prepare(self.stage.run, order, report)
 
     def app(self, name: str) -> FakeApp:
         return self.stage.app(name)
@@ -63,7 +80,9 @@ class Scene:
 @pytest.fixture
 def scene(tmp_path: Path) -> Scene:
     apps = (make_app("shop-prepare"), make_app("shop-staging", "old"), make_app("shop", "old"))
-    return Scene(make_stage(*apps, dynos=5.0), tmp_path)
+    stage = make_stage(*apps, dynos=5.0)
+    stage.heroku.hold("old", OTHER)
+    return Scene(stage, tmp_path)
 
 
 def held(scene: Scene, *apps: str) -> list[str | None]:
@@ -235,7 +254,7 @@ def test_a_stage_that_fails_verification_keeps_the_next_one_untouched(scene: Sce
 def test_stopping_reaches_the_children_of_the_tests(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(testing, "GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(child, "GRACE_SECONDS", 0.2)
     script = "import os, time; print(os.getpid(), flush=True); time.sleep(600)"
     running = scene.start(f"trap '' TERM; {sys.executable} -c '{script}' & wait")
     wait_until(lambda: bool(scene.stage.ear.lines()))

@@ -12,6 +12,7 @@ import pytest
 
 from accelerator.errors import UsageProblem
 from accelerator.models import Commit
+from accelerator.steps.smoke import Site as Asked
 from accelerator.steps.smoke import (
     SmokeCheck,
     ask,
@@ -105,12 +106,36 @@ def test_a_check_is_read_as_it_is_written(written: str, expected: SmokeCheck) ->
     assert parse_check(written) == expected
 
 
-@pytest.mark.parametrize("written", ["", "health", "ftp://shop.example/", "200 /health", "./run"])
-def test_what_is_no_address_is_refused_with_an_example(written: str) -> None:
-    with pytest.raises(UsageProblem, match="neither a path on the app nor a URL") as caught:
+@pytest.mark.parametrize("written", ["", "  ", "\n"])
+def test_an_empty_check_is_refused_with_an_example(written: str) -> None:
+    with pytest.raises(UsageProblem, match="is empty") as caught:
         parse_check(written)
 
     assert "/health" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        pytest.param("./smoke.sh", SmokeCheck("", command="./smoke.sh"), id="a script"),
+        pytest.param(
+            "curl -fsS $APP_URL | grep 'Welcome home'",
+            SmokeCheck("", command="curl -fsS $APP_URL | grep 'Welcome home'"),
+            id="what is no address is a command, with all its words",
+        ),
+        pytest.param("3x /health", SmokeCheck("/health", times=3), id="an address three times"),
+        pytest.param(
+            "12x /up 204 fine", SmokeCheck("/up", 204, "fine", 12), id="twelve times, in full"
+        ),
+        pytest.param("2x ./run", SmokeCheck("", times=2, command="./run"), id="a command twice"),
+        pytest.param("0x /up", SmokeCheck("", command="0x /up"), id="no times is no number"),
+        pytest.param("2xy", SmokeCheck("", command="2xy"), id="a word that begins like a number"),
+    ],
+)
+def test_commands_and_repetitions_are_read_as_they_are_written(
+    written: str, expected: SmokeCheck
+) -> None:
+    assert parse_check(written) == expected
 
 
 @pytest.mark.parametrize(
@@ -319,11 +344,15 @@ def stage() -> Stage:
     return make_stage(smoke=10.0)
 
 
+def at(site: Site, commit: Commit | None = COMMIT) -> Asked:
+    return Asked(site.url, commit, 7)
+
+
 def test_a_site_that_needs_a_moment_is_asked_again(site: Site, stage: Stage) -> None:
     site.pages["/health"] = [Page(503), Page(200, b"old"), Page(200, COMMIT.sha.encode())]
     checks = (parse_check("/health {commit}"),)
 
-    flaw = check_smoke(stage.run, checks, site.url, COMMIT)
+    flaw = check_smoke(stage.run, checks, at(site)).flaw
 
     assert flaw is None
     assert len(site.visits) == 3
@@ -333,7 +362,7 @@ def test_a_site_that_needs_a_moment_is_asked_again(site: Site, stage: Stage) -> 
 def test_the_last_flaw_is_told_at_the_deadline(site: Site, stage: Stage) -> None:
     site.pages["/health"] = [Page(503), Page(500)]
 
-    flaw = check_smoke(stage.run, (SmokeCheck("/health"),), site.url, COMMIT)
+    flaw = check_smoke(stage.run, (SmokeCheck("/health"),), at(site)).flaw
 
     assert flaw == f"{site.url}/health answered 500"
     assert sum(stage.clock.naps) < 10.0
@@ -343,7 +372,7 @@ def test_every_check_is_asked_and_the_first_flaw_ends_it(site: Site, stage: Stag
     site.pages |= {"/a": [Page()], "/b": [Page(500)], "/c": [Page()]}
     checks = (SmokeCheck("/a"), SmokeCheck("/b"), SmokeCheck("/c"))
 
-    flaw = check_smoke(stage.run, checks, site.url, COMMIT)
+    flaw = check_smoke(stage.run, checks, at(site)).flaw
 
     assert flaw == f"{site.url}/b answered 500"
     assert {path for path, _ in site.visits} == {"/a", "/b"}
@@ -352,6 +381,77 @@ def test_every_check_is_asked_and_the_first_flaw_ends_it(site: Site, stage: Stag
 def test_an_unknown_commit_is_not_asked_for(site: Site, stage: Stage) -> None:
     site.pages["/health"] = [Page(200, b"some commit")]
 
-    flaw = check_smoke(stage.run, (SmokeCheck("/health", 200, "{commit}"),), site.url, None)
+    flaw = check_smoke(stage.run, (SmokeCheck("/health", 200, "{commit}"),), at(site, None)).flaw
 
     assert flaw is None
+
+
+def test_successes_in_a_row_start_over_after_a_failure(site: Site, stage: Stage) -> None:
+    site.pages["/up"] = [Page(), Page(503), Page(), Page(), Page(), Page(500)]
+
+    answer = check_smoke(stage.run, (parse_check("3x /up"),), at(site))
+
+    assert answer.flaw is None
+    assert len(site.visits) == 5
+
+
+def test_a_site_that_flaps_until_the_deadline_has_not_passed(site: Site, stage: Stage) -> None:
+    site.pages["/up"] = [Page(), Page(503)] * 40
+
+    answer = check_smoke(stage.run, (parse_check("2x /up"),), at(site))
+
+    assert answer.flaw is not None
+    assert answer.conclusive
+
+
+def in_shell(command: str, **environment: str) -> tuple[SmokeCheck, Asked]:
+    given = {"PATH": "/usr/bin:/bin", **environment}
+    return SmokeCheck("", command=command), Asked("http://shop.example/", COMMIT, 7, given)
+
+
+def test_a_command_is_told_what_to_ask_and_its_output_is_a_log(stage: Stage) -> None:
+    check, asked = in_shell('echo "$APP_URL $COMMIT $RELEASE $LEVEL"', LEVEL="high")
+
+    answer = check_smoke(stage.run, (check,), asked)
+
+    assert answer.flaw is None
+    assert stage.ear.lines() == [f"smoke: http://shop.example/ {COMMIT.sha} v7 high"]
+
+
+def test_a_command_that_is_not_satisfied_is_run_again_until_the_deadline(stage: Stage) -> None:
+    check, asked = in_shell("echo no; exit 3")
+
+    answer = check_smoke(stage.run, (check,), asked)
+
+    assert (answer.flaw, answer.conclusive) == ("echo no; exit 3 exited 3", True)
+    assert len(stage.ear.lines()) > 1
+
+
+def test_a_command_that_is_satisfied_later_passes(stage: Stage, tmp_path: Path) -> None:
+    check, asked = in_shell(f"test -e {tmp_path}/ready || {{ touch {tmp_path}/ready; false; }}")
+
+    assert check_smoke(stage.run, (check,), asked).flaw is None
+
+
+@pytest.mark.parametrize("command", ["no-such-command-here", "/"])
+def test_a_command_that_cannot_be_run_says_nothing_of_the_app(stage: Stage, command: str) -> None:
+    check, asked = in_shell(command)
+
+    answer = check_smoke(stage.run, (check,), asked)
+
+    assert "could not be run" in str(answer.flaw)
+    assert not answer.conclusive
+
+
+def test_a_name_that_does_not_resolve_says_nothing_of_the_app(soon: Deadline) -> None:
+    answer = ask("http://no-such-host.invalid/", None, None, soon)
+
+    assert answer.flaw is not None
+    assert not answer.conclusive
+
+
+def test_a_refused_connection_speaks_against_the_app(site: Site, soon: Deadline) -> None:
+    site.pages["/"] = [Page(500)]
+
+    assert ask(site.url + "/", None, None, soon).conclusive
+    assert ask("http://127.0.0.1:9/", None, None, soon).conclusive

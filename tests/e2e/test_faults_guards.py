@@ -1,0 +1,220 @@
+"""Guards: what may not be shipped over what, by whom, and while what is going on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.faults import count_releases, prepare
+
+if TYPE_CHECKING:
+    from tests.e2e.commands import Command
+    from tests.e2e.sample import Repository
+    from tests.e2e.world import Pipeline, Platform
+
+
+@pytest.fixture
+def overtaken(pipeline: Pipeline, repo: Repository, run: Command) -> str:
+    """An older commit, prepared, where staging runs a newer one already."""
+    older = prepare(pipeline, repo, run, "older")
+    prepare(pipeline, repo, run, "newer")
+    run("deploy", *pipeline.to_staging, "--json").check(0)
+    return older
+
+
+def mark(run: Command, pipeline: Pipeline, command: str, *how: str) -> dict[str, object]:
+    """Set or take away a mark on staging."""
+    result = run(command, pipeline.staging.name, "--from", pipeline.prepare.name, *how, "--json")
+    assert result.exit_code == 0, result.told
+    return result.document
+
+
+def test_an_older_commit_that_arrives_last_is_refused(
+    heroku: Platform, pipeline: Pipeline, run: Command, overtaken: str
+) -> None:
+    serving = pipeline.staging.current["id"]
+
+    with heroku.watching() as journal:
+        result = run("deploy", *pipeline.to_staging, "--commit", overtaken, "--json")
+
+    document = result.check(3)
+    assert (document["reason"], document["error"]["code"]) == ("superseded", "refused")
+    assert journal().writes == []
+    assert pipeline.staging.current["id"] == serving
+
+
+def test_a_late_job_may_be_green_and_does_nothing(
+    heroku: Platform, pipeline: Pipeline, run: Command, overtaken: str
+) -> None:
+    how = ("--commit", overtaken, "--on-superseded", "ok", "--json")
+    serving = pipeline.staging.current["id"]
+
+    with heroku.watching() as journal:
+        result = run("deploy", *pipeline.to_staging, *how)
+
+    document = result.check(0)
+    assert document["reason"] == "superseded"
+    assert [target["status"] for target in document["targets"]] == ["unchanged"]
+    assert journal().writes == []
+    assert pipeline.staging.current["id"] == serving
+
+
+def test_going_back_on_purpose_is_allowed_and_said(
+    pipeline: Pipeline, run: Command, overtaken: str
+) -> None:
+    how = ("--commit", overtaken, "--allow-older", "--json")
+
+    result = run("deploy", *pipeline.to_staging, *how)
+
+    assert result.check(0)["route"] == "promote"
+    assert "warning" in result.stderr
+    assert pipeline.staging.commit == overtaken
+
+
+@pytest.mark.parametrize(
+    ("flags", "exit_code"),
+    [
+        pytest.param((), 3, id="refused"),
+        pytest.param(("--allow-diverged",), 0, id="allowed on purpose"),
+    ],
+)
+def test_a_commit_on_another_line(
+    flags: tuple[str, ...], exit_code: int, pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    base = repo.commit({"text": "base"})
+    repo.commit({"text": "served"})
+    run("deploy", *pipeline.to_staging, "--json").check(0)
+    repo.git("checkout", "--quiet", "-b", "other", base)
+    other = prepare(pipeline, repo, run, "other")
+
+    result = run("deploy", *pipeline.to_staging, *flags, "--json")
+
+    document = result.check(exit_code)
+    assert (document["reason"] == "diverged") is (exit_code == 3)
+    assert (pipeline.staging.commit == other) is (exit_code == 0)
+
+
+def test_what_a_shallow_clone_cannot_tell_is_said_and_under_strict_refused(
+    pipeline: Pipeline, repo: Repository, run: Command, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    repo.commit({"text": "first"})
+    run("deploy", *pipeline.to_staging, "--json").check(0)
+    prepare(pipeline, repo, run, "second")
+    shallow = repo.clone(tmp_path_factory.mktemp("clone") / "shallow", "--depth", "1")
+    shallow.git("remote", "set-url", "origin", "file:///nowhere")
+    how = ("deploy", *pipeline.to_staging, "--json")
+
+    strict = run(*how, "--strict", cwd=shallow.directory)
+    lenient = run(*how, cwd=shallow.directory)
+
+    assert strict.check(3)["reason"] == "ancestry_unknown"
+    lenient.check(0)
+    assert "cannot be told" in lenient.stderr
+
+
+def test_a_frozen_target_takes_nothing_until_it_is_unfrozen(
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    commit = prepare(pipeline, repo, run)
+    before = count_releases(pipeline.staging)
+    assert mark(run, pipeline, "freeze", "--reason", "audit")["changed"] is True
+
+    with heroku.watching() as journal:
+        refused = run("deploy", *pipeline.to_staging, "--json")
+        sent = journal().writes
+    mark(run, pipeline, "unfreeze")
+    passed = run("deploy", *pipeline.to_staging, "--json")
+
+    document = refused.check(3)
+    assert document["reason"] == "frozen"
+    assert "audit" in document["error"]["message"]
+    assert sent == []
+    passed.check(0)
+    assert (pipeline.staging.commit, count_releases(pipeline.staging)) == (commit, before + 1)
+
+
+def test_a_rejected_commit_stays_away_until_it_is_accepted_and_others_pass(
+    pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    bad = prepare(pipeline, repo, run, "bad")
+    mark(run, pipeline, "reject", "--commit", bad, "--reason", "it leaks")
+
+    refused = run("deploy", *pipeline.to_staging, "--json")
+    mark(run, pipeline, "accept", "--commit", bad)
+    accepted = run("deploy", *pipeline.to_staging, "--json")
+    mark(run, pipeline, "reject", "--commit", "f" * 40, "--reason", "another one")
+    prepare(pipeline, repo, run, "good")
+    other = run("deploy", *pipeline.to_staging, "--json")
+
+    document = refused.check(3)
+    assert document["reason"] == "rejected"
+    assert "it leaks" in document["error"]["message"]
+    accepted.check(0)
+    other.check(0)
+
+
+def test_an_automatic_rollback_rejects_the_commit_for_that_target(
+    pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    prepare(pipeline, repo, run, "good")
+    run("deploy", *pipeline.route, "--json").check(0)
+    broken = repo.commit({"broken": "yes"})
+    run("prepare", "--app", pipeline.prepare.name, "--json").check(0)
+    smoke = ("--smoke", "/health", "--json")
+
+    failed = run("deploy", *pipeline.to_staging, *smoke)
+    before = count_releases(pipeline.staging)
+    again = run("deploy", *pipeline.to_staging, *smoke)
+    elsewhere = run("deploy", *pipeline.to_staging[:3], pipeline.production.name, "--json")
+
+    failed.check(6)
+    assert again.check(3)["reason"] == "rejected"
+    assert count_releases(pipeline.staging) == before
+    elsewhere.check(0)
+    assert pipeline.production.commit == broken
+
+
+def test_a_locked_target_is_waited_for_and_then_refused_with_the_holder(
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    prepare(pipeline, repo, run)
+    mark(run, pipeline, "lock", "--reason", "maintenance")
+
+    with heroku.watching() as journal:
+        refused = run("deploy", *pipeline.to_staging, "--lock-wait", "1s", "--json")
+        sent = journal().writes
+    mark(run, pipeline, "unlock")
+    passed = run("deploy", *pipeline.to_staging, "--json")
+
+    document = refused.check(3)
+    assert document["reason"] == "locked"
+    assert "maintenance" in document["error"]["message"]
+    assert sent == []
+    passed.check(0)
+
+
+def test_a_plan_tells_the_decision_and_writes_nothing(
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    prepare(pipeline, repo, run)
+
+    with heroku.watching() as journal:
+        result = run("deploy", *pipeline.to_staging, "--plan", "--json")
+
+    document = result.check(0)
+    assert (document["route"], document["reason"]) == ("promote", "prepared")
+    assert [target["status"] for target in document["targets"]] == ["pending"]
+    assert (journal().writes, journal().pushes) == ([], [])
+
+
+def test_a_plan_of_a_miss_builds_nothing(
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    repo.commit()
+
+    with heroku.watching() as journal:
+        result = run("deploy", *pipeline.to_staging, "--plan", "--json")
+
+    assert (result.check(0)["route"], result.document["reason"]) == ("build", "nothing_prepared")
+    assert (journal().writes, journal().pushes) == ([], [])

@@ -1,0 +1,132 @@
+"""A deploy that is cancelled or killed, at every single call it makes.
+
+The calls are not sampled: each test goes on with the next call until a deploy is over without
+having made that many.
+"""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.faults import (
+    ANY_CALL,
+    API_CALL,
+    READS,
+    WRITES,
+    Stopper,
+    count_releases,
+    let_locks_expire,
+    prepare,
+)
+
+if TYPE_CHECKING:
+    from tests.e2e.commands import Command
+    from tests.e2e.sample import Repository
+    from tests.e2e.world import Pipeline, Platform
+
+LEAST_CALLS_OF_A_HIT = 12
+LEAST_CALLS_OF_A_BUILD = 15
+MOST_CALLS = 60
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("method", "path", "when", "least"),
+    [
+        pytest.param(READS, ANY_CALL, "before", LEAST_CALLS_OF_A_HIT, id="at every read"),
+        pytest.param(WRITES, ANY_CALL, "before", 3, id="at every write, before it is done"),
+        pytest.param(WRITES, ANY_CALL, "after", 3, id="at every write, after it is done"),
+    ],
+)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["cancelled", "killed"])
+def test_a_promotion_that_is_stopped_anywhere_is_finished_by_the_next_deploy(
+    method: str,
+    path: str,
+    when: str,
+    least: int,
+    number: signal.Signals,
+    heroku: Platform,
+    pipeline: Pipeline,
+    repo: Repository,
+    run: Command,
+) -> None:
+    commits = [prepare(pipeline, repo, run, text) for text in ("one", "two")]
+    stopper = Stopper(heroku, method, path, when)
+    arguments = ("deploy", *pipeline.to_staging, "--allow-older", "--lock-wait", "9s", "--json")
+
+    for call in range(1, MOST_CALLS):
+        commit = commits[call % 2]
+        before = count_releases(pipeline.staging)
+        started = run.start(*arguments, "--commit", commit)
+        stopped = stopper.stop(started, call, number)
+        if stopped is None:
+            break
+        if number == signal.SIGKILL:
+            let_locks_expire(heroku)
+        else:
+            assert stopped.check(143)["error"]["code"] == "interrupted"
+        finished = run(*arguments, "--commit", commit)
+
+        finished.check(0)
+        assert pipeline.staging.commit == commit, f"call {call}"
+        assert count_releases(pipeline.staging) == before + 1, f"call {call}"
+    assert call > least
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["cancelled", "killed"])
+def test_a_build_that_is_stopped_anywhere_is_made_once(
+    when: str,
+    number: signal.Signals,
+    heroku: Platform,
+    pipeline: Pipeline,
+    repo: Repository,
+    run: Command,
+) -> None:
+    repo.commit()
+    stopper = Stopper(heroku, WRITES if when == "after" else ".*", API_CALL, when)
+    arguments = ("deploy", *pipeline.to_staging, "--lock-wait", "9s", "--json")
+
+    for call in range(1, MOST_CALLS):
+        commit = repo.commit({"text": f"{call}"})
+        before, built = count_releases(pipeline.staging), len(pipeline.staging.builds)
+        stopped = stopper.stop(run.start(*arguments), call, number)
+        if stopped is None:
+            break
+        if number == signal.SIGKILL:
+            let_locks_expire(heroku)
+        else:
+            assert stopped.check(143)["error"]["code"] == "interrupted"
+        finished = run(*arguments)
+
+        finished.check(0)
+        assert pipeline.staging.commit == commit, f"call {call}"
+        assert count_releases(pipeline.staging) == before + 1, f"call {call}"
+        assert len(pipeline.staging.builds) == built + 1, f"call {call}"
+    assert call > (1 if when == "after" else LEAST_CALLS_OF_A_BUILD)
+
+
+def test_a_promotion_that_goes_on_without_its_cancelled_job_is_not_made_twice(
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    commit = prepare(pipeline, repo, run)
+    before = count_releases(pipeline.staging)
+    heroku.set_durations(promotion_seconds=3)
+    stopper = Stopper(heroku, "POST", "^/pipeline-promotions$", "after")
+    env = {"ACCELERATOR_DEADLINES_TRACES": "6s"}
+
+    started = run.start("deploy", *pipeline.to_staging, "--json")
+    stopped = stopper.stop(started, 1, signal.SIGTERM)
+    with heroku.watching() as journal:
+        finished = run("deploy", *pipeline.to_staging, "--json", env=env)
+
+    assert stopped is not None
+    stopped.check(143)
+    assert "cut short" in finished.stderr
+    finished.check(0)
+    assert (pipeline.staging.commit, count_releases(pipeline.staging)) == (commit, before + 1)
+    assert journal().writes == []

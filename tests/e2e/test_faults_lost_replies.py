@@ -1,0 +1,199 @@
+"""A write whose reply is lost: settled by what the platform shows, never repeated blindly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import pytest
+
+from tests.e2e.faults import count_releases, prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.e2e.commands import Command
+    from tests.e2e.sample import Repository
+    from tests.e2e.world import App, Pipeline, Platform
+
+ACTED = [
+    pytest.param({"kind": "reset", "when": "after"}, id="cut"),
+    pytest.param({"kind": "half_body", "when": "after"}, id="half a body"),
+    pytest.param({"kind": "wrong_json", "when": "after"}, id="no JSON"),
+    pytest.param({"kind": "wrong_shape", "when": "after"}, id="another shape"),
+    pytest.param({"kind": "status", "status": 500, "when": "after"}, id="500"),
+    pytest.param({"kind": "status", "status": 503, "when": "after"}, id="503"),
+]
+NOT_ACTED = [
+    pytest.param({"kind": "reset", "when": "before"}, id="cut"),
+    pytest.param({"kind": "status", "status": 502, "when": "before"}, id="502"),
+]
+PROMOTING, RELEASING, BUILDING = "^/pipeline-promotions$", "^/apps/[^/]+/releases$", "/builds$"
+
+
+@pytest.fixture
+def outsider(heroku: Platform) -> Iterator[App]:
+    """An app in no pipeline: it gets releases, not promotions."""
+    app = heroku.create_app(f"lone-{uuid4().hex[:8]}")
+    yield app
+    heroku.api("DELETE", f"/apps/{app.name}")
+
+
+@pytest.mark.parametrize("fault", ACTED)
+def test_a_promotion_that_was_made_is_found(
+    fault: dict[str, object], heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    commit = prepare(pipeline, repo, run)
+    before = count_releases(pipeline.staging)
+    heroku.fault("POST", PROMOTING, **fault)
+
+    with heroku.watching() as journal:
+        result = run("deploy", *pipeline.to_staging, "--json")
+
+    [target] = result.check(0)["targets"]
+    assert (target["status"], target["release"]) == ("succeeded", before + 1)
+    assert journal().writes == ["POST /pipeline-promotions"]
+    assert (pipeline.staging.commit, count_releases(pipeline.staging)) == (commit, before + 1)
+
+
+@pytest.mark.parametrize("fault", NOT_ACTED)
+def test_a_promotion_nobody_can_see_stays_unknown_and_the_next_deploy_makes_it(
+    fault: dict[str, object], heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    commit = prepare(pipeline, repo, run)
+    before = count_releases(pipeline.staging)
+    heroku.fault("POST", PROMOTING, occurrences=[1], **fault)
+
+    with heroku.watching() as journal:
+        lost = run("deploy", *pipeline.to_staging, "--json")
+        sent = journal().writes
+    between = count_releases(pipeline.staging)
+    again = run("deploy", *pipeline.to_staging, "--json")
+
+    document = lost.check(9)
+    assert document["error"]["code"] == "unknown"
+    assert [target["status"] for target in document["targets"]] == ["pending"]
+    assert sent == ["POST /pipeline-promotions"]
+    assert between == before
+    assert again.check(0)["route"] == "promote"
+    assert (pipeline.staging.commit, count_releases(pipeline.staging)) == (commit, before + 1)
+
+
+@pytest.mark.parametrize("fault", ACTED)
+def test_a_release_that_was_made_is_found(
+    fault: dict[str, object],
+    heroku: Platform,
+    pipeline: Pipeline,
+    outsider: App,
+    repo: Repository,
+    run: Command,
+) -> None:
+    commit = prepare(pipeline, repo, run)
+    before = count_releases(outsider)
+    heroku.fault("POST", RELEASING, **fault)
+    route = ("--from", pipeline.prepare.name, "--to", outsider.name)
+
+    with heroku.watching() as journal:
+        result = run("deploy", *route, "--json")
+
+    [target] = result.check(0)["targets"]
+    assert (target["route"], target["release"]) == ("release", before + 1)
+    assert journal().writes == [f"POST /apps/{outsider.name}/releases"]
+    assert (outsider.commit, count_releases(outsider)) == (commit, before + 1)
+
+
+def test_a_release_nobody_can_see_stays_unknown(
+    heroku: Platform, pipeline: Pipeline, outsider: App, repo: Repository, run: Command
+) -> None:
+    commit = prepare(pipeline, repo, run)
+    before = count_releases(outsider)
+    heroku.fault("POST", RELEASING, kind="reset", occurrences=[1])
+    route = ("--from", pipeline.prepare.name, "--to", outsider.name)
+
+    lost = run("deploy", *route, "--json")
+    again = run("deploy", *route, "--json")
+
+    lost.check(9)
+    again.check(0)
+    assert (outsider.commit, count_releases(outsider)) == (commit, before + 1)
+
+
+@pytest.mark.parametrize("fault", ACTED)
+@pytest.mark.parametrize("command", ["prepare", "deploy"])
+def test_a_build_that_was_started_is_followed(
+    command: str,
+    fault: dict[str, object],
+    heroku: Platform,
+    pipeline: Pipeline,
+    repo: Repository,
+    run: Command,
+) -> None:
+    commit = repo.commit()
+    heroku.fault("POST", BUILDING, **fault)
+    app = pipeline.prepare if command == "prepare" else pipeline.staging
+    how = ("--app", app.name) if command == "prepare" else pipeline.to_staging
+
+    result = run(command, *how, "--json")
+
+    result.check(0)
+    assert [build["source_blob"]["version"] for build in app.builds] == [commit]
+    assert app.commit == commit
+
+
+def test_a_build_nobody_can_see_stays_unknown_and_the_next_run_starts_it(
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    commit = repo.commit()
+    heroku.fault("POST", BUILDING, kind="reset", occurrences=[1])
+
+    lost = run("deploy", *pipeline.to_staging, "--json")
+    again = run("deploy", *pipeline.to_staging, "--json")
+
+    assert lost.check(9)["error"]["code"] == "unknown"
+    again.check(0)
+    assert [build["source_blob"]["version"] for build in pipeline.staging.builds] == [commit]
+
+
+@pytest.mark.parametrize("fault", [*ACTED[:1], *NOT_ACTED[:1]])
+def test_a_source_whose_address_is_lost_is_asked_for_again(
+    fault: dict[str, object], heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    commit = repo.commit()
+    heroku.fault("POST", "/sources$", occurrences=[1], **fault)
+
+    result = run("deploy", *pipeline.to_staging, "--json")
+
+    assert result.check(0)["api"]["retries"] == 1
+    assert [build["source_blob"]["version"] for build in pipeline.staging.builds] == [commit]
+
+
+def test_a_rate_limited_promotion_was_not_read_and_is_sent_again(
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    prepare(pipeline, repo, run)
+    before = count_releases(pipeline.staging)
+    heroku.fault("POST", PROMOTING, kind="status", status=429, id="rate_limit", occurrences=[1])
+
+    with heroku.watching() as journal:
+        result = run("deploy", *pipeline.to_staging, "--json")
+
+    assert result.check(0)["api"]["retries"] == 1
+    assert journal().writes == ["POST /pipeline-promotions"] * 2
+    assert count_releases(pipeline.staging) == before + 1
+
+
+def test_a_rollback_whose_reply_is_lost_is_made_once(
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    first = prepare(pipeline, repo, run)
+    run("deploy", *pipeline.to_staging, "--json").check(0)
+    before = count_releases(pipeline.staging)
+    repo.commit({"broken": "yes"})
+    run("prepare", "--app", pipeline.prepare.name, "--json").check(0)
+    heroku.fault("POST", RELEASING, kind="reset", when="after")
+
+    result = run("deploy", *pipeline.to_staging, "--smoke", "/health", "--json")
+
+    result.check(6)
+    assert pipeline.staging.commit == first
+    assert count_releases(pipeline.staging) == before + 2

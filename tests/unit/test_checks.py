@@ -1,0 +1,178 @@
+"""What has to fit before an artifact of one app may go to another."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from accelerator.models import Artifact, ArtifactKind, Build, Formation, Reason
+from accelerator.steps.checks import Fit, Verdict, fingerprint, judge, stack_of
+from tests.unit.fakes import COMMIT, artifact, make_build
+
+SLUG = artifact("good", COMMIT, stack="heroku-24", process_types={"web": "./serve"}, size=9)
+IMAGE = artifact("image", COMMIT, kind=ArtifactKind.OCI_IMAGE)
+BUILT = make_build("shop-prepare", "good", COMMIT, stack="heroku-24", buildpacks=("heroku/python",))
+FIT = Fit(
+    stacks=frozenset({"heroku-24"}),
+    generation="cedar",
+    buildpacks=("heroku/python",),
+    formation=(Formation("web", 1, "Basic"),),
+)
+GITHUB = "https://github.com/heroku/heroku-buildpack-"
+
+
+def dyno(kind: str, quantity: int) -> Fit:
+    return replace(FIT, formation=(Formation(kind, quantity, "Basic"),))
+
+
+@pytest.mark.parametrize(
+    ("held", "built", "target", "reason"),
+    [
+        pytest.param(SLUG, BUILT, FIT, None, id="everything fits"),
+        pytest.param(None, None, FIT, None, id="nothing is known of the artifact"),
+        pytest.param(SLUG, BUILT, Fit(), None, id="nothing is known of the target"),
+        pytest.param(
+            SLUG, BUILT, replace(FIT, stacks=frozenset({"heroku-26"})), Reason.STACK_DIFFERS,
+            id="another stack",
+        ),
+        pytest.param(
+            SLUG, BUILT, replace(FIT, stacks=frozenset({"heroku-26", "heroku-24"})), None,
+            id="the stack that runs, while the next build would use a newer one",
+        ),
+        pytest.param(
+            None, replace(BUILT, stack="heroku-22"), FIT, Reason.STACK_DIFFERS,
+            id="another stack by the build's word, the artifact not read",
+        ),
+        pytest.param(
+            replace(SLUG, stack=None), replace(BUILT, stack=None), FIT, None, id="no stack known"
+        ),
+        pytest.param(
+            SLUG, BUILT, replace(FIT, generation="fir"), Reason.GENERATION_DIFFERS,
+            id="a slug to an app of generation fir",
+        ),
+        pytest.param(IMAGE, None, FIT, Reason.GENERATION_DIFFERS, id="an image to a cedar app"),
+        pytest.param(
+            IMAGE, None, Fit(generation="fir"), None, id="an image to an app of generation fir"
+        ),
+        pytest.param(
+            SLUG, BUILT, replace(FIT, buildpacks=("heroku/nodejs",)), Reason.BUILDPACKS_DIFFER,
+            id="another buildpack",
+        ),
+        pytest.param(
+            SLUG, BUILT, replace(FIT, buildpacks=("heroku/nodejs", "heroku/python")),
+            Reason.BUILDPACKS_DIFFER, id="one buildpack more",
+        ),
+        pytest.param(
+            SLUG, replace(BUILT, buildpacks=("a", "b")), replace(FIT, buildpacks=("b", "a")),
+            Reason.BUILDPACKS_DIFFER, id="the same buildpacks in another order",
+        ),
+        pytest.param(
+            SLUG, BUILT, replace(FIT, buildpacks=()), None, id="a target that lets Heroku detect"
+        ),
+        pytest.param(
+            SLUG, replace(BUILT, buildpacks=()), FIT, None, id="a build that does not say"
+        ),
+        pytest.param(
+            SLUG, replace(BUILT, buildpacks=(f"{GITHUB}python",)), FIT, None,
+            id="a buildpack by its address",
+        ),
+        pytest.param(
+            SLUG, replace(BUILT, buildpacks=(f"{GITHUB}python.git",)), FIT, None,
+            id="a buildpack by its git address",
+        ),
+        pytest.param(
+            SLUG, replace(BUILT, buildpacks=("urn:buildpack:heroku/python",)), FIT, None,
+            id="a buildpack by its urn",
+        ),
+        pytest.param(
+            SLUG,
+            replace(
+                BUILT,
+                buildpacks=("https://buildpack-registry.s3.amazonaws.com/buildpacks/acme/x.tgz",),
+            ),
+            replace(FIT, buildpacks=("acme/x",)),
+            None,
+            id="a buildpack of the registry",
+        ),
+        pytest.param(
+            SLUG, replace(BUILT, buildpacks=(f"{GITHUB}python#v1",)), FIT, Reason.BUILDPACKS_DIFFER,
+            id="a buildpack at a version of its own",
+        ),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_has_to_be_built_again(
+    held: Artifact | None, built: Build | None, target: Fit, reason: Reason | None
+) -> None:
+    verdict = judge(held, built, {}, target)
+
+    assert verdict.rebuild is reason
+    assert bool(verdict.detail) is (reason is not None)
+
+
+@pytest.mark.parametrize(
+    ("built", "target", "differing"),
+    [
+        pytest.param({"A": "1"}, {"A": "1"}, "", id="equal"),
+        pytest.param({"A": "1"}, {"A": "2"}, "A", id="another value"),
+        pytest.param({"B": "1", "A": "1"}, {"A": "2", "B": "2"}, "A, B", id="two, in order"),
+        pytest.param({"A": "1"}, {}, "", id="the target's were not read"),
+        pytest.param({}, {"A": "1"}, "", id="the prepare app's were not read"),
+    ],
+)
+def test_declared_config_vars_are_compared_by_their_fingerprints(
+    built: dict[str, str], target: dict[str, str], differing: str
+) -> None:
+    verdict = judge(SLUG, BUILT, built, replace(FIT, build_config=target))
+
+    if not differing:
+        assert verdict == Verdict()
+    else:
+        assert verdict.rebuild is Reason.BUILD_CONFIG_DIFFERS
+        assert verdict.detail.startswith(f"{differing} had another value")
+
+
+def test_a_fingerprint_tells_equal_from_different_and_nothing_else() -> None:
+    salt = b"s" * 16
+
+    assert fingerprint("on", salt) == fingerprint("on", salt)
+    assert fingerprint("on", salt) != fingerprint("off", salt)
+    assert fingerprint("on", salt) != fingerprint("on", b"t" * 16)
+    assert fingerprint(None, salt) != fingerprint("", salt)
+    assert "on" not in fingerprint("on", salt).split()
+
+
+@pytest.mark.parametrize(
+    ("held", "target", "warned"),
+    [
+        pytest.param(SLUG, FIT, (), id="nothing to say"),
+        pytest.param(
+            SLUG,
+            dyno("worker", 2),
+            ("process types that run now are not in it: worker",),
+            id="a process type that runs is gone",
+        ),
+        pytest.param(SLUG, dyno("worker", 0), (), id="one that is scaled to nothing is gone"),
+        pytest.param(
+            replace(SLUG, process_types={}), dyno("worker", 2), (), id="types nobody knows"
+        ),
+        pytest.param(
+            replace(SLUG, size=300_000_001),
+            FIT,
+            ("it is large (300 MB): dynos will start slowly",),
+            id="a large one",
+        ),
+        pytest.param(replace(SLUG, size=None), FIT, (), id="a size nobody knows"),
+        pytest.param(None, dyno("worker", 2), (), id="an artifact that was not read"),
+    ],
+)
+def test_what_is_worth_saying_does_not_stand_in_the_way(
+    held: Artifact | None, target: Fit, warned: tuple[str, ...]
+) -> None:
+    assert judge(held, BUILT, {}, target) == Verdict(warnings=warned)
+
+
+def test_the_artifact_knows_its_stack_better_than_the_build() -> None:
+    assert stack_of(SLUG, replace(BUILT, stack="heroku-22")) == "heroku-24"
+    assert stack_of(None, BUILT) == "heroku-24"
+    assert stack_of(None, None) is None
