@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 STOP_SECONDS = 2.0  # an interrupted run has five seconds for everything
 TRIES = 3
+MOST_UNANSWERED = 3
 MARGIN_SECONDS = 30.0  # what a write may take, at least, before the lock may end
 
 
@@ -198,6 +199,7 @@ class _Attempts:
     made: dict[str, LockNote] = field(default_factory=dict)
     over: dict[str, Found] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
+    unanswered: int = 0
 
     def give_up(self) -> None:
         """Let go of a lock that landed while we were interrupted, as far as that can be told."""
@@ -212,9 +214,9 @@ class _Attempts:
 
     def make(self) -> Held | Found | None:
         """Try once; gives the lock, or what stands in the way (None: somebody was faster)."""
-        moment, ref = self.now(), lock_ref(self.note.app)
+        moment = self.now()
         sha, fresh = self._write(moment)
-        if _settle(self.refs, ref, None, sha):  # nearly always free: one push and no look
+        if self._put(None, sha):  # nearly always free: one push and no look
             return Held(self.refs, sha, fresh, self.now, None)
         standing = look(self.refs, self.note.app)
         if standing is not None and standing.sha in self.made:
@@ -222,10 +224,22 @@ class _Attempts:
             return Held(self.refs, standing.sha, ours, self.now, before)
         if standing is not None and standing.note and standing.note.is_free(moment):
             self.over[sha] = standing
-            if _settle(self.refs, ref, standing.sha, sha):
+            if self._put(standing.sha, sha):
                 return Held(self.refs, sha, fresh, self.now, standing)
         self._tell(standing)
         return standing
+
+    def _put(self, old: str | None, new: str) -> bool:
+        """Swap; a remote that again and again neither does it nor says no cannot be used."""
+        ref = lock_ref(self.note.app)
+        end = self.refs.swap(ref, old, new)
+        if end is not Swap.UNKNOWN:
+            return end is Swap.DONE
+        standing = self.refs.find(ref).get(ref)
+        self.unanswered += standing == old
+        if self.unanswered >= MOST_UNANSWERED:
+            raise LockUnavailable("pushes there come to nothing")
+        return standing == new
 
     def _write(self, moment: datetime) -> tuple[str, LockNote]:
         begun = moment.isoformat(timespec="seconds")
