@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from accelerator.environment import detect_ci
-from accelerator.errors import AcceleratorError
+from accelerator.errors import AcceleratorError, UsageProblem
 from accelerator.repository import RefStore
+from accelerator.steps.facts import STAGES, resolve_targets
 from accelerator.steps.locking import LockPolicy
 from accelerator.steps.notes import Mark, reject_ref, render_note
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from accelerator.cli.session import Session
     from accelerator.models import Commit
 
@@ -38,6 +41,24 @@ def who(session: Session) -> str:
     if ci.name:
         return f"{ci.name} job {os.getpid()}" if ci.job_url is None else f"{ci.name} job"
     return f"{getpass.getuser()}@{socket.gethostname()}"
+
+
+def find_app(session: Session, target: str) -> str:
+    """Name the app that a target stands for, as deploys do; raises `UsageProblem` for several."""
+    if target not in STAGES:
+        return target
+    names = resolve_targets(session.run, session.find_sources()[0], (target,))
+    if len(names) > 1:
+        raise UsageProblem(
+            f"several apps are at stage {target}: {', '.join(names)}", "name one of them"
+        )
+    return names[0]
+
+
+def find_moment(session: Session, app: str) -> datetime:
+    """Read the platform's clock, by which locks end: this machine's own may be off by minutes."""
+    session.run.heroku.apps.fetch(app)
+    return session.run.heroku.moment()
 
 
 def open_refs(session: Session) -> RefStore:

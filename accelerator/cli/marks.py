@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from accelerator.cli import options
-from accelerator.cli.locks import open_refs, who
+from accelerator.cli.locks import find_app, find_moment, open_refs, who
 from accelerator.cli.session import Session
 from accelerator.output.document import mark_document
 from accelerator.output.summary import render_mark
@@ -108,10 +108,13 @@ def _perform(name: str, invocation: Invocation, flags: dict[str, Any], change: C
 
     def work() -> None:
         report.by, report.reason = who(session), flags.get("reason")
+        report.target = find_app(session, flags["target"])
         if name in {"reject", "accept"}:
             report.commit = session.find_commit().sha
+        ends = name == "lock"
+        now = find_moment(session, report.target) if ends else session.clock.moment()
         with open_refs(session) as refs:
-            change(refs, report, session.clock.moment())
+            change(refs, report, now)
 
     return session.perform(
         work,

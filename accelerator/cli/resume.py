@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from accelerator.cli import options
-from accelerator.cli.locks import open_refs
+from accelerator.cli.locks import find_app, find_moment, open_refs
 from accelerator.cli.ordering import make_deploy_order
 from accelerator.cli.session import Session
 from accelerator.errors import NotFound, Refused
@@ -42,10 +42,11 @@ def resume(invocation: Invocation, /, **flags: Any) -> ExitCode:
     report = Report()
 
     def work() -> None:
-        note = _find_note(session, flags["target"])
+        target = find_app(session, flags["target"])
+        note = _find_note(session, target)
         session.flags = {**session.flags, "commit": note.commit}
         session.events.note(f"resuming: {note.describe()}")
-        order = make_deploy_order(session, (flags["target"],))
+        order = make_deploy_order(session, (target,))
         report.commit = Commit(note.commit)
         step.deploy(session.run, replace(order, commit=order.commit), report)
 
@@ -64,7 +65,7 @@ def _find_note(session: Session, target: str) -> LockNote:
             f"no deploy to {target} was cut short: the lock remote has no note of one",
             "run `accelerator deploy` again with the commit: it is safe to repeat",
         )
-    if not found.note.is_free(session.clock.moment()):
+    if not found.note.is_free(find_moment(session, target)):
         raise Refused(
             Refusal.LOCKED,
             f"the deploy to {target} seems to be running: {found.note.describe()}",

@@ -43,6 +43,7 @@ _LOST = re.compile(
     re.MULTILINE,
 )
 _TAKEN = re.compile(r"^[ +*=-]\t", re.MULTILINE)
+_TURNED_AWAY = re.compile(r"RPC failed; .*\b4\d\d\b")  # 403: no such pushes; 429: too many
 _CHATTER = ("remote:", "To ", "error: failed to push")
 
 
@@ -120,7 +121,8 @@ class RefStore:
     def write(self, text: str) -> str:
         """Make a note's commit in the throwaway repository; gives its sha."""
         tree = self._git.ask("hash-object", "-t", "tree", "-w", "/dev/null").text
-        made = self._git.ask("commit-tree", tree, "-m", text[:_TEXT_LIMIT])
+        utf8 = ("-c", "i18n.commitEncoding=UTF-8")
+        made = self._git.ask(*utf8, "commit-tree", tree, "-m", text[:_TEXT_LIMIT])
         if made.status != 0:
             raise LockUnavailable(made.complaint)
         return made.text
@@ -155,7 +157,7 @@ class RefStore:
     def _is_certain(said: str) -> bool:
         """Say whether the push provably changed nothing."""
         words = ("Authentication failed", "not found", "unable to access", "could not read")
-        return any(word in said for word in words)
+        return any(word in said for word in words) or bool(_TURNED_AWAY.search(said))
 
 
 def _reason(report: str, said: str) -> str:

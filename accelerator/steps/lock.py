@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from accelerator.waiting import Deadline
 
 STOP_SECONDS = 2.0  # an interrupted run has five seconds for everything
+TRIES = 3
+MOST_UNANSWERED = 3
 MARGIN_SECONDS = 30.0  # what a write may take, at least, before the lock may end
 
 
@@ -140,17 +142,21 @@ class Held:
 
     def _swap(self, new: str | None) -> bool:
         """Put `new` in the place of our note, also of one whose reply was lost on the way."""
-        ref = lock_ref(self.note.app)
+        ref, standing = lock_ref(self.note.app), self._sha
         self._written |= {new} if new else set()
-        done = _settle(self._refs, ref, self._sha, new)
-        if not done:
-            standing = self._refs.find(ref).get(ref)
-            if standing is None or standing not in self._written:
+        for _ in range(TRIES):
+            if _settle(self._refs, ref, standing, new):
+                break
+            seen = self._refs.find(ref).get(ref)
+            if seen == new:  # it only took its time
+                break
+            if seen is None or seen not in self._written:
                 return False
-            done = _settle(self._refs, ref, standing, new)
-        if done and new is not None:
-            self._sha = new
-        return done
+            standing = seen
+        else:
+            raise LockUnavailable("it keeps changing")
+        self._sha = new or self._sha
+        return True
 
 
 def take(
@@ -183,7 +189,7 @@ def take(
 class _Attempts:
     """Tries to take one lock; `made` are our notes, of which one may land after its reply is lost.
 
-    ``told`` are the locks that were spoken of already.
+    ``over`` tells what such a note took the place of, ``told`` are the locks that were spoken of.
     """
 
     refs: Refs
@@ -191,8 +197,9 @@ class _Attempts:
     now: Callable[[], datetime]
     on_wait: Callable[[str], None]
     made: dict[str, LockNote] = field(default_factory=dict)
+    over: dict[str, Found] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
-    before: Found | None = None
+    unanswered: int = 0
 
     def give_up(self) -> None:
         """Let go of a lock that landed while we were interrupted, as far as that can be told."""
@@ -201,25 +208,38 @@ class _Attempts:
             standing = self.refs.find(ref).get(ref)
             if standing not in self.made:
                 return
-            old = self.before.note if self.before else None
+            old = self.over[standing].note if standing in self.over else None
             kept = replace(old, state="interrupted") if old else None
             self.refs.swap(ref, standing, self.refs.write(render_note(kept)) if kept else None)
 
     def make(self) -> Held | Found | None:
         """Try once; gives the lock, or what stands in the way (None: somebody was faster)."""
-        moment, ref = self.now(), lock_ref(self.note.app)
+        moment = self.now()
         sha, fresh = self._write(moment)
-        if _settle(self.refs, ref, None, sha):  # nearly always free: one push and no look
+        if self._put(None, sha):  # nearly always free: one push and no look
             return Held(self.refs, sha, fresh, self.now, None)
         standing = look(self.refs, self.note.app)
         if standing is not None and standing.sha in self.made:
-            return Held(self.refs, standing.sha, self.made[standing.sha], self.now, None)
-        self.before = standing
-        is_free = standing is not None and standing.note and standing.note.is_free(moment)
-        if standing is not None and is_free and _settle(self.refs, ref, standing.sha, sha):
-            return Held(self.refs, sha, fresh, self.now, standing)
+            ours, before = self.made[standing.sha], self.over.get(standing.sha)
+            return Held(self.refs, standing.sha, ours, self.now, before)
+        if standing is not None and standing.note and standing.note.is_free(moment):
+            self.over[sha] = standing
+            if self._put(standing.sha, sha):
+                return Held(self.refs, sha, fresh, self.now, standing)
         self._tell(standing)
         return standing
+
+    def _put(self, old: str | None, new: str) -> bool:
+        """Swap; a remote that again and again neither does it nor says no cannot be used."""
+        ref = lock_ref(self.note.app)
+        end = self.refs.swap(ref, old, new)
+        if end is not Swap.UNKNOWN:
+            return end is Swap.DONE
+        standing = self.refs.find(ref).get(ref)
+        self.unanswered += standing == old
+        if self.unanswered >= MOST_UNANSWERED:
+            raise LockUnavailable("pushes there come to nothing")
+        return standing == new
 
     def _write(self, moment: datetime) -> tuple[str, LockNote]:
         begun = moment.isoformat(timespec="seconds")

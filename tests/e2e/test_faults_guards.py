@@ -218,3 +218,34 @@ def test_a_plan_of_a_miss_builds_nothing(
 
     assert (result.check(0)["route"], result.document["reason"]) == ("build", "nothing_prepared")
     assert (journal().writes, journal().pushes) == ([], [])
+
+
+@pytest.mark.parametrize("command", ["freeze", "lock"])
+def test_a_mark_may_name_the_stage(
+    command: str, pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    prepare(pipeline, repo, run)
+    how = ("staging", "--from", pipeline.prepare.name, "--reason", "audit", "--json")
+
+    marked = run(command, *how)
+    refused = run("deploy", *pipeline.to_staging, "--lock-wait", "1s", "--json")
+
+    assert marked.document["target"] == pipeline.staging.name
+    assert refused.check(3)["reason"] == ("frozen" if command == "freeze" else "locked")
+
+
+def test_an_unfinished_deploy_is_resumed_by_the_name_of_its_target(
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    commit = prepare(pipeline, repo, run)
+    heroku.fault("POST", "^/pipeline-promotions$", kind="reset", occurrences=[1])
+    run("deploy", *pipeline.to_staging, "--json").check(9)
+    repo.commit({"text": "something newer is checked out by now"})
+
+    resumed = run("resume", "staging", "--from", pipeline.prepare.name, "--json")
+    nothing = run("resume", pipeline.staging.name, "--from", pipeline.prepare.name, "--json")
+
+    assert resumed.exit_code == 0, resumed.told
+    assert resumed.document["commit"] == commit
+    assert pipeline.staging.commit == commit
+    assert nothing.exit_code == 12

@@ -1,0 +1,482 @@
+"""One holder at a time, whatever gets lost on the way."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier, Event
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from accelerator.errors import AcceleratorError, LockUnavailable, Refused
+from accelerator.steps import lock as lock_step
+from accelerator.steps.lock import Held, look, take
+from accelerator.steps.notes import (
+    LOCK_SECONDS,
+    RENEW_SECONDS,
+    SKEW_SECONDS,
+    expiry,
+    lock_ref,
+    parse_lock,
+    render_note,
+)
+from accelerator.waiting import Deadline
+from tests.unit.fakes import BEGIN, FakeClock, MemoryRefs, make_note
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from accelerator.steps.notes import LockNote
+
+REF = lock_ref("shop")
+RUN_OUT = LOCK_SECONDS + SKEW_SECONDS + 1
+
+
+class Desk:
+    """A lock remote, a clock, and everybody who holds something."""
+
+    def __init__(self) -> None:
+        self.clock, self.refs = FakeClock(), MemoryRefs()
+        self.held: list[Held] = []
+        self.said: list[str] = []
+
+    def take(self, holder: str = "us", seconds: float = 0.0, **changes: Any) -> Held:
+        deadline = Deadline.after(self.clock, seconds)
+        note = make_note(holder=holder, **changes)
+        held = take(self.refs, note, self.clock.moment, deadline, self.said.append)
+        self.held.append(held)
+        return held
+
+    def stands(self) -> LockNote | None:
+        found = look(self.refs, "shop")
+        return found.note if found else None
+
+    def holders(self) -> list[str]:
+        """Name everybody who would go on to write now."""
+        return [held.note.holder for held in self.held if is_sure(held)]
+
+    def close(self) -> None:
+        for held in self.held:
+            held._done.set()
+            held._keeper.join()
+
+
+def is_sure(held: Held) -> bool:
+    if held._done.is_set():
+        return False
+    try:
+        held.demand()
+    except AcceleratorError:
+        return False
+    return True
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    desk = Desk()
+    yield desk
+    desk.close()
+
+
+def test_a_free_lock_is_taken_with_one_change_and_no_look(desk: Desk) -> None:
+    held = desk.take()
+
+    assert desk.refs.looks == 1
+    assert held.before is None
+    assert desk.stands() == held.note
+    assert held.note.acquired_at == "2026-03-01T12:00:00+00:00"
+    assert held.note.expires_at == expiry(BEGIN)
+
+
+def test_a_held_lock_is_refused_and_its_holder_named(desk: Desk) -> None:
+    desk.take("gitlab job", link="https://ci.example/7")
+
+    with pytest.raises(Refused) as caught:
+        desk.take("us")
+
+    assert caught.value.reason == "locked"
+    assert "gitlab job" in caught.value.message
+    assert "https://ci.example/7" in caught.value.message
+    assert "accelerator resume shop" in str(caught.value.hint)
+
+
+def test_a_lock_is_waited_for_and_its_holder_is_told_of_once(desk: Desk) -> None:
+    first = desk.take("them")
+    naps: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        naps.append(seconds)
+        desk.clock.pass_seconds(seconds)
+        if len(naps) == 4:
+            first._change()
+        if len(naps) == 6:
+            first.give_back()
+
+    desk.clock.sleep = sleep  # type: ignore[method-assign]
+
+    ours = desk.take("us", seconds=600)
+
+    assert ours.before is None
+    assert len(desk.said) == 1
+    assert all(nap >= 1.5 for nap in naps)
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        pytest.param(make_note(holder="dead", expires_at=expiry(BEGIN)), id="it ran out"),
+        pytest.param(
+            make_note(holder="gone", state="interrupted", expires_at="2030-01-01T00:00:00+00:00"),
+            id="it was let go",
+        ),
+    ],
+)
+def test_a_lock_nobody_keeps_is_taken_over_with_its_unfinished_business(
+    desk: Desk, note: LockNote
+) -> None:
+    desk.refs.put(REF, render_note(note))
+    desk.clock.pass_seconds(RUN_OUT)
+
+    held = desk.take("us")
+
+    assert held.before is not None
+    assert held.before.note == note
+    assert desk.stands() == held.note
+
+
+@pytest.mark.parametrize("seconds", [0.0, LOCK_SECONDS, LOCK_SECONDS + SKEW_SECONDS])
+def test_a_lock_that_may_still_be_held_is_never_taken_over(desk: Desk, seconds: float) -> None:
+    note = make_note(holder="them")
+    desk.refs.put(REF, render_note(note))
+    desk.clock.pass_seconds(seconds)
+
+    with pytest.raises(Refused):
+        desk.take("us")
+
+    assert desk.stands() == note
+
+
+@pytest.mark.parametrize("text", ["", "hands off", "x\n\n{}"])
+def test_a_lock_that_cannot_be_read_refuses_and_stays(desk: Desk, text: str) -> None:
+    desk.refs.put(REF, text)
+    desk.clock.pass_seconds(10 * RUN_OUT)
+
+    with pytest.raises(Refused) as caught:
+        desk.take("us")
+
+    assert "cannot be read" in caught.value.message
+    assert "accelerator unlock shop" in str(caught.value.hint)
+    assert [text for _, text in [desk.refs.read(REF) or ("", "")]] == [text]
+
+
+def test_of_many_at_once_one_wins() -> None:
+    refs, start, names = MemoryRefs(), Barrier(12), [f"job {n}" for n in range(12)]
+    desks = []
+    for _ in names:
+        desks.append(Desk())
+        desks[-1].refs = refs
+
+    def race(desk: Desk, name: str) -> bool:
+        start.wait(10)
+        try:
+            desk.take(name)
+        except Refused:
+            return False
+        return True
+
+    with ThreadPoolExecutor(12) as pool:
+        won = list(pool.map(race, desks, names))
+
+    holders = [name for desk in desks for name in desk.holders()]
+    for desk in desks:
+        desk.close()
+    assert sum(won) == 1
+    assert holders == [name for name, has_won in zip(names, won, strict=True) if has_won]
+
+
+def test_of_many_who_take_over_one_wins() -> None:
+    refs, start = MemoryRefs(), Barrier(8)
+    refs.put(REF, render_note(make_note(state="interrupted")))
+    desks = [Desk() for _ in range(8)]
+
+    def race(desk: Desk) -> bool:
+        desk.refs = refs
+        start.wait(10)
+        try:
+            return desk.take().before is not None
+        except Refused:
+            return False
+
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(race, desks))
+
+    for desk in desks:
+        desk.close()
+    assert sum(won) == 1
+
+
+@pytest.mark.parametrize(
+    ("fates", "taken_by"),
+    [
+        pytest.param(["after"], "us", id="done, the reply lost"),
+        pytest.param(["before"], "us", id="lost on the way there: tried again"),
+        pytest.param(["late"], "us", id="done after we had looked for it"),
+        pytest.param(["before", "late", "after"], "us", id="one after the other"),
+    ],
+)
+def test_a_lost_reply_neither_loses_the_lock_nor_waits_for_ourselves(
+    desk: Desk, fates: list[str], taken_by: str
+) -> None:
+    desk.refs.lose = fates
+
+    held = desk.take("us", seconds=120)
+
+    standing = desk.stands()
+    assert standing is not None
+    assert standing.holder == taken_by
+    assert desk.refs.refs[REF] == held._sha
+    held.give_back()
+    assert desk.refs.refs == {}
+
+
+def test_a_takeover_that_lands_late_still_knows_what_was_taken_over(desk: Desk) -> None:
+    note = make_note(holder="gone", state="interrupted")
+    desk.refs.put(REF, render_note(note))
+    desk.refs.lose = ["", "late"]
+
+    held = desk.take("us", seconds=120)
+
+    assert held.before is not None
+    assert held.before.note == note
+
+
+@pytest.mark.parametrize("fates", [[], ["after"], ["before"], ["late"], ["late", "late"]])
+def test_a_renewal_moves_the_end_whatever_becomes_of_the_reply(
+    desk: Desk, fates: list[str]
+) -> None:
+    held = desk.take()
+    desk.clock.pass_seconds(RENEW_SECONDS)
+    desk.refs.lose = fates
+
+    held._change()
+
+    standing = desk.stands()
+    assert not held.is_lost
+    assert standing is not None
+    assert standing.expires_at == expiry(desk.clock.moment())
+    held.give_back()
+    assert desk.refs.refs == {}
+
+
+def test_a_renewal_whose_fate_could_not_be_seen_is_recognised_by_the_next_one(desk: Desk) -> None:
+    held = desk.take()
+    desk.refs.lose = ["after"]
+    find, desk.refs.find = desk.refs.find, no_answer  # type: ignore[method-assign]
+    with pytest.raises(LockUnavailable):
+        held._change()
+    desk.refs.find = find  # type: ignore[method-assign]
+
+    held._change()
+
+    assert not held.is_lost
+    held.give_back()
+    assert desk.refs.refs == {}
+
+
+def no_answer(_: str) -> dict[str, str]:
+    raise LockUnavailable("no answer")
+
+
+def test_renewing_happens_by_itself(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock_step, "RENEW_SECONDS", 0.01)
+    renewed = Event()
+    swap = desk.refs.swap
+
+    def watched(ref: str, old: str | None, new: str | None) -> Any:
+        if old is not None and new is not None:
+            renewed.set()
+        return swap(ref, old, new)
+
+    desk.refs.swap = watched  # type: ignore[method-assign]
+
+    desk.take()
+
+    assert renewed.wait(10)
+
+
+def test_renewing_goes_on_after_the_remote_was_away(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock_step, "RENEW_SECONDS", 0.01)
+    monkeypatch.setattr(lock_step, "RETRY_SECONDS", 0.01)
+    failed, renewed = Event(), Event()
+    swap = desk.refs.swap
+
+    def watched(ref: str, old: str | None, new: str | None) -> Any:
+        if old is not None and new is not None and not failed.is_set():
+            failed.set()
+            raise LockUnavailable("no answer")
+        end = swap(ref, old, new)
+        if old is not None:
+            renewed.set()
+        return end
+
+    desk.refs.swap = watched  # type: ignore[method-assign]
+
+    held = desk.take()
+
+    assert renewed.wait(10)
+    assert not held.is_lost
+
+
+def test_a_fresh_lock_is_not_asked_about_before_a_write(desk: Desk) -> None:
+    held = desk.take()
+    looks = desk.refs.looks
+
+    held.demand()
+
+    assert desk.refs.looks == looks
+
+
+def test_a_lock_that_ran_out_untouched_is_renewed_before_a_write(desk: Desk) -> None:
+    held = desk.take()
+    desk.clock.pass_seconds(RUN_OUT)
+
+    held.demand()
+
+    assert held.note.expires_at == expiry(desk.clock.moment())
+
+
+def test_a_lock_that_somebody_took_is_noticed_before_a_write(desk: Desk) -> None:
+    slept = desk.take("us")
+    desk.clock.pass_seconds(RUN_OUT)
+    theirs = desk.take("them")
+
+    with pytest.raises(Refused, match="taken by somebody else"):
+        slept.demand()
+
+    assert slept.is_lost
+    assert theirs.before is not None
+    assert desk.holders() == ["them"]
+
+
+def test_a_lost_lock_is_not_given_back_for_its_new_holder(desk: Desk) -> None:
+    slept = desk.take("us")
+    desk.clock.pass_seconds(RUN_OUT)
+    theirs = desk.take("them")
+
+    slept.give_back()
+
+    assert desk.stands() == theirs.note
+
+
+def test_a_lock_given_back_is_gone(desk: Desk) -> None:
+    desk.take("us").give_back()
+
+    assert desk.refs.refs == {}
+    assert desk.take("them").before is None
+
+
+def test_a_lock_left_open_is_free_and_tells_the_next_one(desk: Desk) -> None:
+    ours = desk.take("us", artifact="slug-1", previous_release=33)
+    desk.clock.pass_seconds(30)
+    moment = desk.clock.moment()
+
+    ours.leave_open()
+    theirs = desk.take("them")
+
+    assert theirs.before is not None
+    left = theirs.before.note
+    assert left is not None
+    assert (left.state, left.holder, left.artifact, left.previous_release) == (
+        "interrupted",
+        "us",
+        "slug-1",
+        33,
+    )
+    assert left.last_seen_at == moment
+
+
+@pytest.mark.parametrize("when", ["taking", "giving back"])
+def test_a_remote_that_does_not_answer_is_said_to_be_unavailable(desk: Desk, when: str) -> None:
+    held = desk.take() if when == "giving back" else None
+    desk.refs.trouble = LockUnavailable("no answer")
+
+    with pytest.raises(LockUnavailable):
+        held.give_back() if held else desk.take()
+
+
+def test_an_interrupt_while_taking_leaves_no_lock_behind(desk: Desk) -> None:
+    desk.refs.lose = ["after"]
+    find, looks = desk.refs.find, []
+
+    def interrupted(prefix: str) -> dict[str, str]:
+        looks.append(prefix)
+        if len(looks) == 1:
+            raise KeyboardInterrupt
+        return find(prefix)
+
+    desk.refs.find = interrupted  # type: ignore[method-assign]
+
+    with pytest.raises(KeyboardInterrupt):
+        desk.take()
+
+    assert desk.refs.refs == {}
+
+
+def test_what_stands_there_is_written_for_people_first(desk: Desk) -> None:
+    desk.take("gitlab job")
+
+    _, text = desk.refs.read(REF) or ("", "")
+
+    assert text.startswith("gitlab job (promote of c0ffee00 since ")
+    assert parse_lock(text) is not None
+
+
+FATES = ("", "", "", "after", "before", "late")
+ACTS = st.one_of(
+    st.tuples(st.just("take"), st.integers(0, 3)),
+    st.tuples(st.just("renew"), st.integers(0, 3)),
+    st.tuples(st.just("give back"), st.integers(0, 3)),
+    st.tuples(st.just("leave open"), st.integers(0, 3)),
+    st.tuples(st.just("pass"), st.sampled_from((1, 60, 120, 170, 200))),
+    st.tuples(st.just("away"), st.booleans()),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(ACTS, max_size=25), st.lists(st.sampled_from(FATES), max_size=60))
+def test_whatever_happens_nobody_writes_beside_another(
+    acts: list[tuple[str, Any]], fates: list[str]
+) -> None:
+    desk = Desk()
+    desk.refs.lose = list(fates)
+    try:
+        for act, which in acts:
+            perform(desk, act, which)
+
+            assert len(desk.holders()) <= 1, (act, which)
+    finally:
+        desk.close()
+
+
+def perform(desk: Desk, act: str, which: Any) -> None:
+    mine = [held for held in desk.held if held.note.holder == f"job {which}"]
+    held = mine[-1] if mine else None
+    try:
+        if act == "pass":
+            desk.clock.pass_seconds(which)
+        elif act == "away":
+            desk.refs.trouble = LockUnavailable("away") if which else None
+        elif act == "take":
+            desk.take(f"job {which}")
+        elif held is not None and act == "renew":
+            held._change()
+        elif held is not None and act == "give back":
+            held.give_back()
+        elif held is not None:
+            held.leave_open()
+    except (Refused, LockUnavailable):
+        return

@@ -1,0 +1,310 @@
+"""Notes as refs of a real git repository: created, replaced and removed by one alone."""
+
+from __future__ import annotations
+
+import multiprocessing
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from accelerator.errors import LockUnavailable
+from accelerator.models import Secret
+from accelerator.repository import RefStore, Swap
+from tests.unit.githost import ENCODED, KEY, GitHost, git_environment, hosting, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.git
+
+REF = "refs/heads/accelerator/lock/shop"
+OTHER_REF = "refs/heads/accelerator/lock/shop-eu"
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    return git_environment(tmp_path / "home")
+
+
+@pytest.fixture
+def host(tmp_path: Path, environment: dict[str, str]) -> Iterator[GitHost]:
+    with hosting(tmp_path / "host", environment) as server:
+        yield server
+
+
+@pytest.fixture
+def bare(host: GitHost) -> Path:
+    return host.create("prepare")
+
+
+@pytest.fixture
+def refs(host: GitHost, bare: Path, environment: dict[str, str]) -> Iterator[RefStore]:
+    assert bare.is_dir()
+    with RefStore(f"{host.url}/prepare.git", Secret(KEY), environment) as store:
+        yield store
+
+
+def put(refs: RefStore, text: str, ref: str = REF) -> str:
+    sha = refs.write(text)
+    assert refs.swap(ref, None, sha) is Swap.DONE
+    return sha
+
+
+def heads(bare: Path, environment: dict[str, str]) -> dict[str, str]:
+    listed = run(["git", "for-each-ref", "--format=%(refname) %(objectname)"], bare, environment)
+    return dict(line.split() for line in listed.splitlines())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("held by ann", id="one line"),
+        pytest.param('ann\n\n{\n "a": "b"\n}', id="a note"),
+        pytest.param("Grüße\n\n# no comment\n\n-m x", id="what git might take for something else"),
+        pytest.param("x" * 5000, id="a long one"),
+    ],
+)
+def test_a_note_is_created_listed_and_read_back(refs: RefStore, text: str) -> None:
+    sha = put(refs, text)
+
+    assert refs.find("refs/heads/accelerator/") == {REF: sha}
+    assert refs.read(REF) == (sha, text)
+
+
+def test_where_there_is_no_note_none_is_read(refs: RefStore) -> None:
+    put(refs, "another", OTHER_REF)
+
+    assert refs.read(REF) is None
+    assert refs.find(REF + "/") == {}
+
+
+def test_only_what_begins_alike_is_listed(refs: RefStore) -> None:
+    put(refs, "a")
+    eu = put(refs, "b", OTHER_REF)
+
+    assert refs.find(OTHER_REF) == {OTHER_REF: eu}
+
+
+def test_what_exists_is_not_created_again(refs: RefStore) -> None:
+    sha = put(refs, "mine")
+
+    assert refs.swap(REF, None, refs.write("yours")) is Swap.LOST
+    assert refs.find(REF) == {REF: sha}
+
+
+def test_a_note_is_replaced_by_who_knows_what_stands_there(refs: RefStore) -> None:
+    old = put(refs, "old")
+    new = refs.write("new")
+
+    assert refs.swap(REF, old, new) is Swap.DONE
+    assert refs.read(REF) == (new, "new")
+
+
+def test_a_note_is_not_replaced_by_who_does_not(refs: RefStore) -> None:
+    first = put(refs, "first")
+    second = refs.write("second")
+    assert refs.swap(REF, first, second) is Swap.DONE
+
+    assert refs.swap(REF, first, refs.write("third")) is Swap.LOST
+    assert refs.read(REF) == (second, "second")
+
+
+def test_a_note_that_is_gone_is_not_replaced(refs: RefStore) -> None:
+    old = put(refs, "old")
+    assert refs.swap(REF, old, None) is Swap.DONE
+
+    assert refs.swap(REF, old, refs.write("new")) is Swap.LOST
+    assert refs.find(REF) == {}
+
+
+def test_a_note_is_removed_by_who_knows_what_stands_there(refs: RefStore) -> None:
+    old = put(refs, "old")
+    new = refs.write("new")
+
+    assert refs.swap(REF, new, None) is Swap.LOST
+    assert refs.swap(REF, old, None) is Swap.DONE
+    assert refs.swap(REF, old, None) is Swap.LOST
+
+
+def test_two_stores_see_each_others_notes(
+    refs: RefStore, host: GitHost, environment: dict[str, str]
+) -> None:
+    sha = put(refs, "ours")
+
+    with RefStore(f"{host.url}/prepare.git", Secret(KEY), environment) as theirs:
+        assert theirs.read(REF) == (sha, "ours")
+        assert theirs.swap(REF, sha, theirs.write("theirs")) is Swap.DONE
+
+    assert refs.swap(REF, sha, None) is Swap.LOST
+
+
+def test_one_store_serves_several_threads(refs: RefStore) -> None:
+    names = [f"refs/heads/accelerator/lock/app-{number}" for number in range(6)]
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda name: put(refs, name, name), names))
+        read = list(pool.map(refs.read, names))
+
+    assert [found and found[1] for found in read] == names
+
+
+def race(url: str, environment: dict[str, str], number: int, key: str | None) -> str:
+    with RefStore(url, Secret(key) if key else None, environment) as store:
+        sha = store.write(f"job {number}")
+        end = store.swap(REF, None, sha)
+    return sha if end is Swap.DONE else f"{end}"
+
+
+@pytest.mark.parametrize("way", ["http", "file"])
+def test_of_eight_processes_that_create_a_note_one_wins(
+    way: str, host: GitHost, bare: Path, environment: dict[str, str]
+) -> None:
+    url, key = (f"{host.url}/prepare.git", KEY) if way == "http" else (f"file://{bare}", None)
+
+    with multiprocessing.get_context("spawn").Pool(8) as pool:
+        ends = pool.starmap(race, [(url, environment, number, key) for number in range(8)])
+        pool.close()
+        pool.join()
+
+    winners = [end for end in ends if end != Swap.LOST]
+    assert len(winners) == 1
+    assert heads(bare, environment) == {REF: winners[0]}
+
+
+def test_a_shallow_checkout_does_not_matter_and_is_left_alone(
+    refs: RefStore, tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = tmp_path / "work"
+    run(["git", "init", "-q", str(work)], tmp_path, environment)
+    (work / ".git" / "shallow").write_text("0" * 40 + "\n")
+    monkeypatch.chdir(work)
+    before = sorted(path.name for path in (work / ".git").rglob("*"))
+
+    put(refs, "held")
+
+    assert sorted(path.name for path in (work / ".git").rglob("*")) == before
+
+
+def test_the_users_own_settings_of_git_have_no_say(
+    refs: RefStore, environment: dict[str, str]
+) -> None:
+    Path(environment["GIT_CONFIG_GLOBAL"]).write_text(
+        "[commit]\n gpgSign = true\n[push]\n gpgSign = true\n followTags = true\n"
+        "[i18n]\n commitEncoding = latin1\n[fetch]\n prune = true\n"
+    )
+
+    sha = put(refs, "Grüße")
+
+    assert refs.read(REF) == (sha, "Grüße")
+
+
+@pytest.mark.parametrize(
+    "hook",
+    [
+        pytest.param('echo "no such branches here" >&2; exit 1', id="a hook declines"),
+        pytest.param("exit 1", id="a hook declines without a word"),
+    ],
+)
+def test_a_remote_that_takes_no_such_refs_is_unavailable(
+    host: GitHost, environment: dict[str, str], hook: str
+) -> None:
+    bare = host.create("strict", hook)
+
+    with (
+        RefStore(f"{host.url}/strict.git", Secret(KEY), environment) as store,
+        pytest.raises(LockUnavailable, match="declined") as caught,
+    ):
+        store.swap(REF, None, store.write("held"))
+
+    assert caught.value.exit_code == 3
+    assert heads(bare, environment) == {}
+
+
+def test_a_remote_that_hides_such_refs_is_unavailable(
+    refs: RefStore, bare: Path, environment: dict[str, str]
+) -> None:
+    run(["git", "config", "receive.hideRefs", "refs/heads/accelerator"], bare, environment)
+
+    with pytest.raises(LockUnavailable):
+        refs.swap(REF, None, refs.write("held"))
+
+
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [
+        pytest.param("prepare.git", "wrong", id="a key it does not know"),
+        pytest.param("nowhere.git", KEY, id="no such repository"),
+    ],
+)
+def test_a_remote_that_cannot_be_used_is_unavailable_for_everything(
+    host: GitHost, bare: Path, environment: dict[str, str], path: str, key: str
+) -> None:
+    assert bare.is_dir()
+    with RefStore(f"{host.url}/{path}", Secret(key), environment) as store:
+        sha = store.write("held")
+
+        with pytest.raises(LockUnavailable):
+            store.find("refs/")
+        with pytest.raises(LockUnavailable):
+            store.read(REF)
+        with pytest.raises(LockUnavailable):
+            store.swap(REF, None, sha)
+
+
+def test_a_remote_that_is_not_there_is_unavailable(environment: dict[str, str]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/prepare.git"
+
+        with RefStore(url, Secret(KEY), environment) as store, pytest.raises(LockUnavailable):
+            store.swap(REF, None, store.write("held"))
+
+
+def test_a_reply_that_is_lost_leaves_the_outcome_open_and_a_look_tells(
+    refs: RefStore, host: GitHost
+) -> None:
+    sha = refs.write("held")
+    host.answers["git-receive-pack"] = 502
+
+    assert refs.swap(REF, None, sha) is Swap.UNKNOWN
+    assert refs.find(REF) == {}
+
+
+def test_the_key_is_in_no_argument_no_file_and_no_message(
+    host: GitHost, environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    host.create("strict", f'echo "{KEY} {ENCODED}" >&2; exit 1')
+    seen: list[str] = []
+
+    def look() -> None:
+        running = run(["ps", "axww", "-o", "args"], tmp_path, environment)
+        files = [path for path in tmp_path.glob("accelerator-refs-*/**/*") if path.is_file()]
+        seen.extend([running, *(path.read_bytes().decode("latin1") for path in files)])
+
+    host.during_push = look
+
+    with RefStore(f"{host.url}/strict.git", Secret(KEY), environment) as store:
+        with pytest.raises(LockUnavailable) as caught:
+            store.swap(REF, None, store.write("held"))
+        told = f"{store!r} {caught.value} {caught.value.hint}"
+
+    assert "git push --porcelain" in seen[0]
+    assert len(seen) > 3
+    for secret in (KEY, ENCODED):
+        assert secret not in "".join(seen)
+        assert secret not in told
+
+
+def test_nothing_is_left_on_the_disk(
+    refs: RefStore, tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with RefStore(refs.url, Secret(KEY), environment) as store:
+        put(store, "held")
+        assert list(tmp_path.glob("accelerator-refs-*"))
+
+    assert not list(tmp_path.glob("accelerator-refs-*"))
