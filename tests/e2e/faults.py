@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tests.e2e.world import eventually
 
 if TYPE_CHECKING:
+    import signal
+
     from tests.e2e.commands import Command, Result, Started
     from tests.e2e.sample import Repository
     from tests.e2e.world import App, Pipeline, Platform
