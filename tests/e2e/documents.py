@@ -73,11 +73,11 @@ SOURCE = _object(
 TARGET = _object(
     app=TEXT,
     route=_or_null({"enum": ROUTES}),
-    status={"enum": ["pending", "succeeded", "failed", "unchanged"]},
+    status={"enum": ["pending", "succeeded", "failed", "unchanged", "compensated"]},
     release=_or_null(WHOLE),
     previous_release=_or_null(WHOLE),
     artifact=_or_null(ARTIFACT),
-    verified={"enum": ["not_run", "passed", "failed"]},
+    verified={"enum": ["not_run", "passed", "failed", "inconclusive"]},
     rolled_back_to=_or_null(WHOLE),
 )
 STEP = _object(
