@@ -66,8 +66,9 @@ def test_twenty_deploys_at_once_never_go_backwards(
     check_race(ordered, commits, served_in_order(heroku, pipeline))
 
 
+@pytest.mark.usefixtures("heroku")
 def test_the_same_commit_twice_at_once_makes_one_release(
-    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+    pipeline: Pipeline, repo: Repository, run: Command
 ) -> None:
     prepare(pipeline, repo, run)
     before = count_releases(pipeline.staging)
@@ -80,8 +81,9 @@ def test_the_same_commit_twice_at_once_makes_one_release(
     assert count_releases(pipeline.staging) == before + 1
 
 
+@pytest.mark.usefixtures("heroku")
 def test_a_miss_deployed_twice_at_once_is_built_once(
-    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+    pipeline: Pipeline, repo: Repository, run: Command
 ) -> None:
     commit = repo.commit()
     before = count_releases(pipeline.staging)

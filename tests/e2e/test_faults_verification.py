@@ -106,8 +106,9 @@ def test_a_config_change_between_deploy_and_rollback_is_kept(
     assert pipeline.staging.commit != broken
 
 
+@pytest.mark.usefixtures("broken")
 def test_what_somebody_else_released_meanwhile_is_not_rolled_back(
-    heroku: Platform, pipeline: Pipeline, run: Command, broken: str
+    heroku: Platform, pipeline: Pipeline, run: Command
 ) -> None:
     old = pipeline.staging.slug_id
     taken: list[str] = []
