@@ -1,0 +1,241 @@
+"""What became of a write whose reply was lost."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from accelerator.errors import OutcomeUnknown
+from accelerator.steps.known import Candidate, SourceState, TargetState
+from accelerator.steps.notes import expiry
+from accelerator.steps.promote import promote
+from accelerator.steps.reconcile import (
+    Trace,
+    find_build,
+    find_release,
+    let_builds_end,
+    trace_of,
+    wait_out,
+)
+from tests.unit.fakes import (
+    BEGIN,
+    COMMIT,
+    OTHER,
+    Stage,
+    make_app,
+    make_build,
+    make_coupling,
+    make_note,
+    make_release,
+    make_stage,
+    slug,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from accelerator.models import Build
+
+TRACE = Trace("shop", 1, slug("good"))
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return make_stage(make_app("shop", "old"), make_app("shop-eu", "old"), traces=10.0)
+
+
+def later(stage: Stage, call: str, look: int, act: Callable[[], object]) -> None:
+    """Let something happen before the so-many-eth look."""
+    looks: list[object] = []
+
+    def count() -> None:
+        looks.append(None)
+        if len(looks) == look:
+            act()
+
+    stage.heroku.always[call] = count
+
+
+def test_the_trace_is_newer_than_everything_that_was_there() -> None:
+    releases = (make_release("shop", 8, "x"), make_release("shop", 7, "good", current=True))
+
+    assert trace_of(TargetState("shop", "1", releases), slug("good")) == Trace(
+        "shop", 8, slug("good")
+    )
+    assert trace_of(TargetState("shop", "1"), slug("good")).after == 0
+
+
+def test_a_release_that_is_there_is_found_at_once(stage: Stage) -> None:
+    made = stage.app("shop").land("good")
+
+    assert find_release(stage.run, TRACE) == made
+    assert stage.ear.finished()[0].detail == "it made v2"
+    assert stage.clock.naps == []
+
+
+def test_a_release_that_shows_late_is_found(stage: Stage) -> None:
+    later(stage, "releases.fetch_newest shop", 4, lambda: stage.app("shop").land("good"))
+
+    found = find_release(stage.run, TRACE)
+
+    assert found is not None
+    assert found.version == 2
+
+
+@pytest.mark.parametrize(
+    ("held", "status"),
+    [
+        pytest.param("good", "failed", id="a failed one is a trace as well"),
+        pytest.param("good", "pending", id="a pending one is a trace as well"),
+    ],
+)
+def test_a_release_counts_whatever_became_of_it(stage: Stage, held: str, status: str) -> None:
+    stage.app("shop").land(held, status=status)
+
+    found = find_release(stage.run, TRACE)
+
+    assert found is not None
+    assert found.status == status
+
+
+@pytest.mark.parametrize("held", ["theirs", None])
+def test_releases_of_something_else_are_no_trace(stage: Stage, held: str | None) -> None:
+    stage.app("shop").land(held)
+
+    assert find_release(stage.run, TRACE) is None
+    assert 0 < sum(stage.clock.naps) <= 10.0
+    assert stage.ear.finished()[0].detail == "nothing to be seen"
+
+
+@pytest.mark.parametrize(
+    ("build", "is_found"),
+    [
+        pytest.param(make_build("shop", None, COMMIT, status="pending"), True, id="ours"),
+        pytest.param(make_build("shop", None, COMMIT, status="failed"), True, id="ours, failed"),
+        pytest.param(make_build("shop", None, OTHER, status="pending"), False, id="another commit"),
+        pytest.param(
+            make_build("shop", None, COMMIT, created_at=BEGIN - timedelta(seconds=6)),
+            False,
+            id="from before",
+        ),
+        pytest.param(
+            make_build("shop", None, COMMIT, created_at=BEGIN - timedelta(seconds=1)),
+            True,
+            id="within what clocks of whole seconds are off",
+        ),
+    ],
+)
+def test_the_build_of_a_lost_reply_is_told_from_others(
+    stage: Stage, build: Build, is_found: bool
+) -> None:
+    stage.app("shop").builds = [build]
+
+    found = find_build(stage.run, "shop", COMMIT.sha, BEGIN)
+
+    assert found == (build if is_found else None)
+
+
+PREPARED = Candidate(
+    SourceState("shop-prepare", coupling=make_coupling("shop-prepare")),
+    slug("good"),
+    make_release("shop-prepare", 1, "good", current=True),
+)
+CALL = "promotions.create shop-prepare-v1 to shop shop-eu"
+
+
+def promoting(stage: Stage) -> tuple[TargetState, ...]:
+    apps = (stage.app("shop"), stage.app("shop-eu"))
+    return tuple(TargetState(a.name, f"id-of-{a.name}", tuple(a.releases)) for a in apps)
+
+
+@pytest.fixture
+def pipeline() -> Stage:
+    apps = (make_app("shop-prepare", "good"), make_app("shop", "old"), make_app("shop-eu", "old"))
+    return make_stage(*apps, traces=10.0)
+
+
+def test_a_lost_promotion_reply_is_settled_by_the_targets_releases(pipeline: Stage) -> None:
+    pipeline.heroku.lose_reply(CALL)
+
+    ends = promote(pipeline.run, PREPARED, promoting(pipeline))
+
+    assert {app: (end.status, end.release_id) for app, end in ends.items()} == {
+        "shop": ("succeeded", "shop-v2"),
+        "shop-eu": ("succeeded", "shop-eu-v2"),
+    }
+    assert pipeline.heroku.writes() == [CALL]
+
+
+def test_a_failed_release_of_a_lost_promotion_is_a_failed_target(pipeline: Stage) -> None:
+    pipeline.app("shop").failing.add("good")
+    pipeline.heroku.lose_reply(CALL)
+
+    ends = promote(pipeline.run, PREPARED, promoting(pipeline))
+
+    assert {app: end.status for app, end in ends.items()} == {
+        "shop": "failed",
+        "shop-eu": "succeeded",
+    }
+
+
+@pytest.mark.parametrize("landed", [(), ("shop",)], ids=["on no target", "on one of two targets"])
+def test_a_lost_promotion_without_a_trace_is_unknown_and_never_repeated(
+    pipeline: Stage, landed: tuple[str, ...]
+) -> None:
+    pipeline.heroku.failures[CALL] = OutcomeUnknown("no answer")
+    targets = promoting(pipeline)
+    for app in landed:
+        pipeline.app(app).land("good")
+
+    with pytest.raises(OutcomeUnknown) as caught:
+        promote(pipeline.run, PREPARED, targets)
+
+    assert caught.value.exit_code == 9
+    assert pipeline.heroku.writes() == [CALL]
+
+
+@pytest.mark.parametrize(
+    ("state", "ago", "waited"),
+    [
+        pytest.param("interrupted", 0, 10, id="just let go"),
+        pytest.param("interrupted", 4, 6, id="let go a moment ago"),
+        pytest.param("interrupted", 60, 0, id="let go long ago"),
+        pytest.param("held", 186, 0, id="ran out: older than any trace"),
+    ],
+)
+def test_what_was_cut_short_gets_its_time_to_show(
+    stage: Stage, state: str, ago: float, waited: float
+) -> None:
+    note = make_note(state=state, expires_at=expiry(stage.clock.moment()))
+    stage.clock.pass_seconds(ago)
+
+    wait_out(stage.run, note)
+
+    assert sum(stage.clock.naps) == waited
+    assert "cut short: ann@laptop" in stage.ear.warnings()[0]
+
+
+def test_builds_that_still_run_on_the_target_are_let_end(stage: Stage) -> None:
+    shop = stage.app("shop")
+    shop.builds = [
+        make_build("shop", None, COMMIT, id="b3", status="pending"),
+        make_build("shop", "x", OTHER, id="b2"),
+    ]
+
+    let_builds_end(stage.run, "shop")
+
+    assert [build.status for build in shop.builds] == ["succeeded", "succeeded"]
+    assert shop.current is not None
+    assert shop.current.artifact == slug(f"slug-of-{COMMIT.short}")
+    assert stage.heroku.writes() == []
+
+
+def test_one_that_fails_is_over_too(stage: Stage) -> None:
+    shop = stage.app("shop")
+    shop.builds, shop.builds_fail = [make_build("shop", None, OTHER, status="pending")], True
+
+    let_builds_end(stage.run, "shop")
+
+    assert [build.status for build in shop.builds] == ["failed"]
