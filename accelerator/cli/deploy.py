@@ -46,7 +46,7 @@ def deploy(invocation: Invocation, /, **flags: Any) -> ExitCode:
 
     \b
       accelerator deploy --from foo-prepare --to foo-staging --smoke '/health {commit}'
-      accelerator deploy --from foo-prepare --to staging --to production --json
+      accelerator deploy --from foo-prepare --to staging --then production --json
     """  # noqa: D301  # click takes the backspace itself as "do not wrap"
     session = Session("deploy", invocation, flags)
     report = Report()
