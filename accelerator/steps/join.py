@@ -28,6 +28,7 @@ def join(run: Run, building: Build, facts: Facts) -> Build:
     failed: the caller decides again, without it. Raises `OutcomeUnknown` at the run's own deadline.
     """
     limit = max(LEAST_SECONDS, patience(facts) - age(run, building))
+    is_last = run.deadline.remaining <= limit  # there is no time for another way
     hurried = replace(run, deadline=run.deadline.within(limit))
     with run.events.step("wait", f"Join the build that runs on {building.app_name}") as step:
         try:
@@ -36,7 +37,7 @@ def join(run: Run, building: Build, facts: Facts) -> Build:
             step.outcome, step.detail = "failed", "the build failed"
             return replace(building, status="failed")
         except OutcomeUnknown:
-            if run.deadline.remaining <= 0:
+            if is_last:
                 raise
             step.outcome, step.detail = "failed", f"not done after {limit:.0f} s"
             return replace(building, status="failed")
