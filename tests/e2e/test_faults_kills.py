@@ -43,6 +43,7 @@ MOST_CALLS = 60
 )
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["cancelled", "killed"])
 def test_a_promotion_that_is_stopped_anywhere_is_finished_by_the_next_deploy(
+    *,
     method: str,
     path: str,
     when: str,

@@ -190,6 +190,7 @@ def test_a_lock_that_cannot_be_read_stops_everybody_until_it_is_removed(
     ],
 )
 def test_a_remote_that_takes_no_locks(
+    *,
     fault: dict[str, str],
     mode: str,
     exit_code: int,

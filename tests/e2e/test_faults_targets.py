@@ -45,6 +45,7 @@ def targets(heroku: Platform, pipeline: Pipeline) -> Iterator[tuple[App, ...]]:
     ],
 )
 def test_one_of_three_targets_fails(
+    *,
     policy: str,
     position: int,
     exit_code: int,

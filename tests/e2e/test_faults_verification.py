@@ -62,6 +62,7 @@ def test_a_smoke_check_that_goes_on_flapping_fails_also_after_the_way_back(
     ],
 )
 def test_a_way_back_that_is_none_is_told_and_the_new_code_stays(
+    *,
     method: str,
     path: str,
     status: int,
