@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,83 +20,19 @@ from accelerator.errors import (
 )
 from accelerator.models import Commit, Reason, Route
 from accelerator.steps.deploy import deploy
-from accelerator.steps.facts import Place
-from accelerator.steps.order import DeployOrder
-from accelerator.steps.report import Report, TargetReport
-from accelerator.steps.smoke import SmokeCheck
+from accelerator.steps.report import Report
+from tests.unit.deployscene import BUILT, DEAD, PROMOTION, scene
 from tests.unit.fakes import (
     COMMIT,
     OTHER,
-    FakeApp,
-    Source,
-    Stage,
     make_app,
-    make_build,
     make_coupling,
-    make_stage,
     refuse,
-    relate,
 )
 
 if TYPE_CHECKING:
     from accelerator.steps.build import Source as SourceProtocol
-
-BUILT = f"slug-of-{COMMIT.short}"
-DEAD = SmokeCheck("http://127.0.0.1:9/")
-"""Nothing listens on the discard port."""
-
-
-@dataclass
-class Scene:
-    """A prepare app, two targets, and an order to bring the commit to them."""
-
-    stage: Stage
-    order: DeployOrder
-    report: Report = field(default_factory=Report)
-
-    def deploy(self, **changes: Any) -> Report:
-        return deploy(self.stage.run, replace(self.order, **changes), self.report)
-
-    def fail(self, kind: type[AcceleratorError], **changes: Any) -> AcceleratorError:
-        with pytest.raises(kind) as caught:
-            self.deploy(**changes)
-        assert type(caught.value) is kind
-        return caught.value
-
-    def app(self, name: str) -> FakeApp:
-        return self.stage.app(name)
-
-    def held(self, name: str) -> str | None:
-        current = self.app(name).current
-        return current.artifact.id if current and current.artifact else None
-
-    def entry(self, name: str) -> TargetReport:
-        return next(entry for entry in self.report.targets if entry.app == name)
-
-    def writes(self) -> list[str]:
-        return self.stage.heroku.writes()
-
-
-def opened() -> tuple[SourceProtocol, Commit]:
-    return Source(), COMMIT
-
-
-def scene(prepared: str | None = "good", *targets: FakeApp) -> Scene:
-    """Set a scene: `prepared` is what the prepare app runs; "good" is the commit's slug."""
-    shops = targets or (make_app("shop", "old"), make_app("shop-eu", "old"))
-    builds = [make_build("shop-prepare", "good", COMMIT)] if prepared == "good" else []
-    prepare = make_app("shop-prepare", prepared, builds=builds)
-    stage = make_stage(prepare, *shops, dynos=5.0, smoke=1.0)
-    stage.heroku.hold("good", COMMIT)
-    stage.heroku.hold("old", OTHER)
-    names = tuple(shop.name for shop in shops)
-    order = DeployOrder(
-        COMMIT, (Place("shop-prepare"),), names, opened, ancestry=relate(OTHER, COMMIT)
-    )
-    return Scene(stage, order)
-
-
-PROMOTION = "promotions.create shop-prepare-v1 to shop shop-eu"
+    from accelerator.steps.smoke import SmokeCheck
 
 
 def test_a_hit_is_one_promotion_to_all_targets() -> None:

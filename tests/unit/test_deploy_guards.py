@@ -1,0 +1,605 @@
+"""Deploys under guards and locks: what is checked, when, and what is left for the next one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from accelerator.errors import (
+    AcceleratorError,
+    KeyRefused,
+    LockUnavailable,
+    OutcomeUnknown,
+    PartlyDone,
+    Refused,
+    Superseded,
+    Unreachable,
+    VerificationFailed,
+    WrongArtifact,
+)
+from accelerator.models import Reason, Refusal, Route
+from accelerator.repository import Ancestry
+from accelerator.steps.deploy import deploy
+from accelerator.steps.guard import Direction
+from accelerator.steps.lock import look
+from accelerator.steps.locking import LockPolicy
+from accelerator.steps.notes import (
+    Mark,
+    expiry,
+    freeze_ref,
+    lock_ref,
+    reject_ref,
+    render_note,
+)
+from accelerator.steps.report import Report
+from tests.unit.deployscene import BUILT, PROMOTION, Scene, scene
+from tests.unit.fakes import (
+    COMMIT,
+    OTHER,
+    MemoryRefs,
+    make_app,
+    make_build,
+    make_note,
+    relate,
+)
+
+if TYPE_CHECKING:
+    from accelerator.models import Commit
+
+THIRD = replace(OTHER, sha="3" * 40)
+MARK = render_note(Mark("ann", "the till is closed", "today"))
+SHOP = "promotions.create shop-prepare-v1 to shop"
+
+
+def locked(*targets: Any, prepared: str | None = "good", mode: str = "auto") -> Scene:
+    """Set a scene with a lock remote, at `scene.refs`."""
+    made = scene(prepared, *targets)
+    made.refs = MemoryRefs()
+    policy = LockPolicy(mode, 30.0, "us", "https://ci.example/1", lambda: made.refs)
+    made.order = replace(made.order, lock=policy)
+    return made
+
+
+def one(**changes: Any) -> Scene:
+    return locked(make_app("shop", "old", **changes))
+
+
+@pytest.mark.parametrize(
+    ("line", "refusal"),
+    [
+        pytest.param((COMMIT, OTHER), Refusal.SUPERSEDED, id="an older commit"),
+        pytest.param((COMMIT,), Refusal.DIVERGED, id="a commit on another line"),
+    ],
+)
+def test_what_does_not_go_forward_is_refused_before_anything_is_written(
+    line: tuple[Commit, ...], refusal: Refusal
+) -> None:
+    late = one()
+
+    late.fail(Superseded if refusal is Refusal.SUPERSEDED else Refused, ancestry=relate(*line))
+
+    assert late.report.reason is refusal
+    assert late.writes() == []
+    assert late.refs.swaps == []
+
+
+def test_what_is_allowed_goes_back_and_says_so() -> None:
+    late = one()
+
+    late.deploy(ancestry=relate(COMMIT, OTHER), direction=Direction(allow_older=True))
+
+    assert late.held("shop") == "good"
+    assert "which contains c0ffee00" in late.stage.ear.warnings()[0]
+
+
+def test_a_late_job_may_do_nothing_and_succeed() -> None:
+    late = locked()
+
+    report = late.deploy(ancestry=relate(COMMIT, OTHER), on_superseded="ok")
+
+    assert late.writes() == []
+    assert report.reason is Refusal.SUPERSEDED
+    assert [entry.status for entry in report.targets] == ["unchanged", "unchanged"]
+
+
+def test_a_late_job_does_not_pass_while_a_target_still_waits_for_its_commit() -> None:
+    late = locked(make_app("shop", "new"), make_app("shop-eu", "old"))
+    late.stage.heroku.hold("new", THIRD)
+
+    error = late.fail(Refused, ancestry=relate(OTHER, COMMIT, THIRD), on_superseded="ok")
+
+    assert error.exit_code == 3
+    assert (late.report.reason, late.writes()) == (Refusal.SUPERSEDED, [])
+
+
+def test_a_commit_on_another_line_is_never_waved_through_as_late() -> None:
+    aside = one()
+
+    aside.fail(Refused, ancestry=relate(COMMIT), on_superseded="ok")
+
+
+def test_what_nobody_can_tell_is_said_aloud_and_refused_when_strict() -> None:
+    def unknown(_older: str, _newer: str) -> Ancestry:
+        return Ancestry.UNKNOWN
+
+    aloud, strict = one(), one()
+
+    aloud.deploy(ancestry=unknown)
+    strict.fail(Refused, ancestry=unknown, direction=Direction(strict=True))
+
+    assert "cannot be told from this clone" in aloud.stage.ear.warnings()[0]
+    assert strict.report.reason is Refusal.ANCESTRY_UNKNOWN
+    assert strict.writes() == []
+
+
+@pytest.mark.parametrize(
+    ("ref", "refusal"),
+    [
+        pytest.param(freeze_ref("shop"), Refusal.FROZEN, id="frozen"),
+        pytest.param(reject_ref("shop", COMMIT.sha), Refusal.REJECTED, id="rejected"),
+    ],
+)
+def test_freezes_and_rejections_refuse_and_tell_why(ref: str, refusal: Refusal) -> None:
+    frozen = one()
+    frozen.refs.put(ref, MARK)
+
+    error = frozen.fail(Refused)
+
+    assert "the till is closed, by ann" in error.message
+    assert (frozen.report.reason, frozen.writes()) == (refusal, [])
+
+
+def test_a_freeze_set_while_the_lock_was_waited_for_is_heeded() -> None:
+    frozen = one()
+    frozen.refs.put(lock_ref("shop"), render_note(make_note(holder="them", nonce="x")))
+    sleep = frozen.stage.clock.sleep
+
+    def nap(seconds: float) -> None:
+        sleep(seconds + 15.0)
+        frozen.refs.refs.pop(lock_ref("shop"), None)
+        frozen.refs.put(freeze_ref("shop"), MARK)
+
+    frozen.stage.clock.sleep = nap  # type: ignore[method-assign]
+
+    frozen.fail(Refused, lock=replace(frozen.order.lock, wait_seconds=600.0))
+
+    assert frozen.report.reason is Refusal.FROZEN
+    assert frozen.writes() == []
+    assert list(frozen.refs.refs) == [freeze_ref("shop")]
+
+
+def test_a_deploy_holds_its_targets_and_gives_them_back() -> None:
+    hit = locked()
+    seen: list[str] = []
+    hit.stage.heroku.before[PROMOTION] = lambda: seen.extend(hit.refs.refs)
+
+    hit.deploy()
+
+    assert seen == [lock_ref("shop"), lock_ref("shop-eu")]
+    assert hit.refs.refs == {}
+    assert hit.refs.closed
+
+
+def test_the_lock_tells_who_does_what() -> None:
+    hit = one()
+    seen: list[Any] = []
+    hit.stage.heroku.before[SHOP] = lambda: seen.append(look(hit.refs, "shop"))
+
+    hit.deploy()
+
+    note = seen[0].note
+    assert (note.holder, note.link, note.commit, note.route) == (
+        "us",
+        "https://ci.example/1",
+        COMMIT.sha,
+        "promote",
+    )
+    assert (note.artifact, note.previous_release) == ("good", 1)
+
+
+def test_a_target_that_runs_the_commit_needs_no_lock() -> None:
+    live = locked(make_app("shop", "good"))
+
+    report = live.deploy()
+
+    assert report.route is Route.LIVE
+    assert live.refs.swaps == []
+
+
+def test_where_somebody_is_busy_on_a_live_target_their_end_is_waited_for() -> None:
+    live = locked(make_app("shop", "good"))
+    live.refs.put(lock_ref("shop"), render_note(make_note(holder="them")))
+
+    error = live.fail(Refused)
+
+    assert "shop is locked by them" in error.message
+    assert live.report.reason is Refusal.LOCKED
+
+
+def test_what_somebody_ships_while_the_lock_was_waited_for_is_seen_before_the_write() -> None:
+    late = one()
+    late.stage.heroku.hold("new", THIRD)
+    late.refs.put(lock_ref("shop"), render_note(make_note(holder="them")))
+    sleep = late.stage.clock.sleep
+
+    def nap(seconds: float) -> None:
+        sleep(seconds)
+        if late.refs.refs.pop(lock_ref("shop"), None):
+            late.app("shop").land("new")
+
+    late.stage.clock.sleep = nap  # type: ignore[method-assign]
+
+    late.fail(
+        Superseded,
+        lock=replace(late.order.lock, wait_seconds=600.0),
+        ancestry=relate(OTHER, COMMIT, THIRD),
+    )
+
+    assert late.writes() == []
+    assert late.held("shop") == "new"
+    assert late.refs.refs == {}
+
+
+def test_what_somebody_shipped_for_us_meanwhile_is_not_shipped_again() -> None:
+    late = one()
+    late.refs.put(lock_ref("shop"), render_note(make_note(holder="them")))
+    sleep = late.stage.clock.sleep
+
+    def nap(seconds: float) -> None:
+        sleep(seconds)
+        if late.refs.refs.pop(lock_ref("shop"), None):
+            late.app("shop").land("good")
+
+    late.stage.clock.sleep = nap  # type: ignore[method-assign]
+
+    report = late.deploy(lock=replace(late.order.lock, wait_seconds=600.0))
+
+    assert late.writes() == []
+    assert (report.route, report.targets[0].status) == (Route.LIVE, "unchanged")
+
+
+def test_a_release_that_is_pending_on_the_target_is_let_end_first() -> None:
+    busy = one()
+    pending = busy.app("shop").land("theirs", status="pending")
+    busy.stage.heroku.hold("theirs", OTHER)
+
+    def end() -> None:
+        shop = busy.app("shop")
+        shop.releases = [replace(r, status="failed") if r == pending else r for r in shop.releases]
+
+    busy.stage.heroku.before["releases.fetch shop shop-v2"] = end
+
+    busy.deploy()
+
+    promoted = busy.stage.heroku.calls.index(SHOP)
+    assert busy.stage.heroku.calls.index("releases.fetch shop shop-v2") < promoted
+    assert busy.held("shop") == "good"
+
+
+def test_before_building_everything_is_read_again_under_the_lock() -> None:
+    miss = locked(make_app("shop", "old"), prepared="old")
+    miss.refs.put(lock_ref("shop"), render_note(make_note(holder="them")))
+    sleep = miss.stage.clock.sleep
+
+    def nap(seconds: float) -> None:
+        sleep(seconds)
+        if miss.refs.refs.pop(lock_ref("shop"), None):
+            miss.app("shop-prepare").land("good")
+            miss.app("shop-prepare").builds = [make_build("shop-prepare", "good", COMMIT)]
+
+    miss.stage.clock.sleep = nap  # type: ignore[method-assign]
+
+    report = miss.deploy(lock=replace(miss.order.lock, wait_seconds=600.0))
+
+    assert (report.route, report.reason) == (Route.PROMOTE, Reason.PREPARED)
+    assert not [call for call in miss.writes() if "builds" in call]
+
+
+def test_without_a_lock_remote_auto_goes_on_and_says_so() -> None:
+    hit = one()
+    hit.refs.trouble = LockUnavailable("it takes no such refs")
+
+    hit.deploy()
+
+    assert hit.held("shop") == "good"
+    assert "going on without a lock" in hit.stage.ear.warnings()[0]
+
+
+def test_without_a_lock_remote_required_writes_nothing() -> None:
+    hit = locked(make_app("shop", "old"), mode="required")
+    hit.refs.trouble = LockUnavailable("it takes no such refs")
+
+    error = hit.fail(LockUnavailable)
+
+    assert (error.exit_code, hit.writes()) == (3, [])
+
+
+def test_a_lock_that_ran_out_meanwhile_stops_the_write() -> None:
+    slept = one()
+
+    def oversleep() -> None:
+        slept.stage.clock.pass_seconds(400)
+        slept.refs.put(lock_ref("shop"), render_note(make_note(holder="them")))
+
+    calls: list[object] = []
+
+    def second_look() -> None:
+        calls.append(None)
+        if len(calls) == 2:
+            oversleep()
+
+    slept.stage.heroku.always["releases.fetch_newest shop"] = second_look
+
+    slept.fail(Refused)
+
+    assert slept.writes() == []
+    assert slept.report.reason is Refusal.LOCKED
+    found = look(slept.refs, "shop")
+    assert found is not None
+    assert found.note is not None
+    assert found.note.holder == "them"
+
+
+def left(made: Scene) -> str | None:
+    found = look(made.refs, "shop")
+    return found.note.state if found and found.note else None
+
+
+@pytest.mark.parametrize(
+    ("call", "failure"),
+    [
+        pytest.param(SHOP, OutcomeUnknown("no answer"), id="the reply is lost"),
+        pytest.param(
+            "promotions.fetch_targets promotion-1", Unreachable("gone"), id="the platform is gone"
+        ),
+        pytest.param(
+            "promotions.fetch_targets promotion-1", KeyRefused("revoked"), id="the key is revoked"
+        ),
+        pytest.param("dynos.fetch shop", Unreachable("gone"), id="gone while verifying"),
+        pytest.param(SHOP, KeyboardInterrupt(), id="interrupted while promoting"),
+        pytest.param("dynos.fetch shop", KeyboardInterrupt(), id="interrupted while verifying"),
+    ],
+)
+def test_where_the_end_is_not_known_a_note_is_left_for_the_next_one(
+    call: str, failure: BaseException
+) -> None:
+    cut = one()
+    cut.stage.heroku.failures[call] = failure  # type: ignore[assignment]
+
+    with pytest.raises(type(failure)):
+        cut.deploy()
+
+    assert left(cut) == "interrupted"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        pytest.param("releases.fetch_newest shop-prepare", id="while comparing"),
+        pytest.param("slugs.fetch shop-prepare good", id="while reading the artifact"),
+    ],
+)
+def test_before_the_write_an_interrupt_leaves_nothing_behind(call: str) -> None:
+    cut = one()
+    cut.stage.heroku.failures[call] = KeyboardInterrupt()  # type: ignore[assignment]
+
+    with pytest.raises(KeyboardInterrupt):
+        cut.deploy()
+
+    assert cut.refs.refs == {}
+    assert cut.refs.closed
+
+
+def test_an_interrupt_under_the_lock_before_the_write_leaves_nothing_behind() -> None:
+    cut = one()
+    looks: list[object] = []
+
+    def second_look() -> None:
+        looks.append(None)
+        if len(looks) == 2:
+            raise KeyboardInterrupt
+
+    cut.stage.heroku.always["releases.fetch_newest shop"] = second_look
+
+    with pytest.raises(KeyboardInterrupt):
+        cut.deploy()
+
+    assert (len(cut.refs.swaps), cut.refs.refs) == (2, {})
+
+
+@pytest.mark.parametrize("crashing", [True, False])
+def test_where_the_end_is_known_no_note_is_left(crashing: bool) -> None:
+    known = one(crashing={"good"} if crashing else set(), failing=set() if crashing else {"good"})
+
+    with pytest.raises(AcceleratorError) as caught:
+        known.deploy()
+
+    assert caught.value.exit_code in {5, 6}
+    assert known.refs.refs == {}
+
+
+def test_of_two_targets_only_the_one_in_doubt_keeps_its_note() -> None:
+    half = locked()
+    half.stage.heroku.failures["dynos.fetch shop-eu"] = Unreachable("gone")
+
+    half.fail(PartlyDone)
+
+    assert list(half.refs.refs) == [lock_ref("shop-eu")]
+
+
+def interrupted(made: Scene, **changes: Any) -> None:
+    """Leave the note of a deploy of the commit that was cut short."""
+    now = expiry(made.stage.clock.moment())
+    note = make_note(state="interrupted", previous_release=1, expires_at=now, **changes)
+    made.refs.put(lock_ref("shop"), render_note(note))
+
+
+def test_what_a_deploy_that_was_cut_short_got_done_is_recognised() -> None:
+    again = one()
+    interrupted(again)
+    again.app("shop").land("good")
+
+    report = again.deploy()
+
+    assert again.writes() == []
+    assert (report.route, report.targets[0].status) == (Route.LIVE, "unchanged")
+    assert again.refs.refs == {}
+    assert "cut short" in again.stage.ear.warnings()[0]
+
+
+def test_what_shows_only_after_a_while_is_waited_for_and_not_repeated() -> None:
+    again = one()
+    interrupted(again)
+    sleep = again.stage.clock.sleep
+
+    def nap(seconds: float) -> None:
+        sleep(seconds)
+        again.app("shop").land("good")
+
+    again.stage.clock.sleep = nap  # type: ignore[method-assign]
+
+    again.deploy()
+
+    assert again.writes() == []
+    assert [release.version for release in again.app("shop").releases] == [2, 1]
+
+
+def test_what_provably_did_not_happen_is_done_now() -> None:
+    again = one()
+    interrupted(again)
+
+    again.deploy()
+
+    assert again.writes() == [SHOP]
+    assert sum(again.stage.clock.naps) == 20.0
+
+
+@pytest.mark.parametrize("built", [COMMIT, OTHER], ids=["of ours", "of another commit"])
+def test_a_build_that_a_dead_deploy_left_running_is_over_before_anything_is_released(
+    built: Commit,
+) -> None:
+    again = one()
+    interrupted(again, commit=built.sha, route="build")
+    left_running = make_build("shop", None, built, id="b9", status="pending")
+    again.app("shop").builds = [left_running]
+    again.stage.heroku.hold(f"slug-of-{built.short}", built)
+
+    again.deploy()
+
+    held = BUILT if built is COMMIT else "good"
+    assert again.held("shop") == held
+    assert again.app("shop").builds[0].status == "succeeded"
+    assert again.writes() == ([] if built is COMMIT else [SHOP])
+
+
+def test_a_release_taken_over_that_fails_goes_back_to_what_that_deploy_had_recorded() -> None:
+    again = one(crashing={"good"})
+    interrupted(again)
+    again.app("shop").land("good")
+
+    error = again.fail(VerificationFailed)
+
+    assert error.exit_code == 6
+    assert again.held("shop") == "old"
+    assert again.entry("shop").rolled_back_to == 1
+
+
+def test_a_release_of_nobody_known_that_fails_is_left_alone() -> None:
+    live = one(crashing={"good"})
+    live.app("shop").land("good")
+
+    error = live.fail(VerificationFailed)
+
+    assert error.exit_code == 7
+    assert live.writes() == []
+
+
+def test_a_lock_by_hand_that_ran_out_is_no_deploy_that_was_cut_short() -> None:
+    hit = one()
+    hit.refs.put(lock_ref("shop"), render_note(make_note(commit="", route="migration")))
+    hit.stage.clock.pass_seconds(400)
+
+    hit.deploy()
+
+    assert hit.stage.ear.warnings() == []
+    assert hit.refs.refs == {}
+
+
+def test_after_an_automatic_rollback_the_commit_is_rejected_for_that_target() -> None:
+    bad = locked(make_app("shop", "old", crashing={"good"}), make_app("shop-eu", "old"))
+    told: list[tuple[str, str]] = []
+
+    def reject(app: str, commit: Commit, why: str) -> None:
+        told.append((app, commit.sha))
+        assert "web.1" in why
+
+    bad.fail(PartlyDone, reject=reject)
+
+    assert told == [("shop", COMMIT.sha)]
+
+
+def test_a_rollback_that_did_not_work_rejects_nothing() -> None:
+    bad = one(crashing={"good", "old"})
+    told: list[str] = []
+
+    bad.fail(VerificationFailed, reject=lambda app, *_: told.append(app))
+
+    assert told == []
+
+
+def stranger(made: Scene, held: str | None, commit: Commit) -> None:
+    """Let somebody without a lock release something between our last look and our write."""
+    if held is not None:
+        made.stage.heroku.hold(held, commit)
+    made.stage.heroku.before[SHOP] = lambda: made.app("shop").land(held)
+
+
+def test_newer_code_that_slipped_in_under_our_release_is_told_as_a_failure() -> None:
+    raced = one()
+    stranger(raced, "new", THIRD)
+
+    error = raced.fail(VerificationFailed, ancestry=relate(OTHER, COMMIT, THIRD))
+
+    assert error.exit_code == 7
+    assert "v2 was released at the same moment" in error.message
+    assert raced.entry("shop").status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("held", "commit"),
+    [
+        pytest.param("older", THIRD, id="older code"),
+        pytest.param("old", OTHER, id="a config change"),
+        pytest.param("good", COMMIT, id="the same code"),
+    ],
+)
+def test_what_slipped_in_and_is_in_our_release_is_no_trouble(held: str, commit: Commit) -> None:
+    raced = one()
+    stranger(raced, held, commit)
+
+    report = raced.deploy(ancestry=relate(OTHER, THIRD, COMMIT))
+
+    assert report.targets[0].status == "succeeded"
+
+
+def test_newer_code_released_over_ours_while_verifying_is_not_called_success() -> None:
+    raced = one()
+    raced.stage.heroku.hold("new", THIRD)
+    raced.stage.heroku.before["dynos.fetch shop"] = lambda: raced.app("shop").land("new")
+
+    error = raced.fail(WrongArtifact)
+
+    assert "since v3" in error.message
+
+
+def test_doing_it_again_after_all_this_writes_nothing() -> None:
+    hit = locked()
+    hit.deploy()
+    swaps = len(hit.refs.swaps)
+
+    deploy(hit.stage.run, hit.order, Report())
+
+    assert hit.writes() == [PROMOTION]
+    assert len(hit.refs.swaps) == swaps
