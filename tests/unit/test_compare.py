@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from accelerator.models import (
@@ -11,8 +13,22 @@ from accelerator.models import (
     Release,
     Route,
 )
-from accelerator.steps.compare import Decision, compare, find_unconfirmed, witness_of
-from accelerator.steps.known import Candidate, Facts, SourceState, TargetState
+from accelerator.steps.checks import Fit
+from accelerator.steps.compare import (
+    Decision,
+    compare,
+    find_unconfirmed,
+    find_unread_apps,
+    witness_of,
+)
+from accelerator.steps.known import (
+    Candidate,
+    Facts,
+    SourceState,
+    TargetState,
+    describe_release,
+    find_alias,
+)
 from tests.unit.fakes import (
     BEGIN,
     COMMIT,
@@ -222,6 +238,29 @@ TABLE = [
         id="the build still runs: joined, not built beside",
     ),
     pytest.param(
+        facts(prepare((), (built(None, OTHER, status="pending"),))),
+        (Route.BUILD, Reason.NOTHING_PREPARED, None),
+        id="only another commit is being built",
+    ),
+    pytest.param(
+        facts(replace(STAGING, releases=(), builds=(built(None, status="pending"),))),
+        (Route.BUILD, Reason.NOTHING_PREPARED, None),
+        id="it is being built, but on an app that is no prepare app",
+    ),
+    pytest.param(
+        facts(prepare((holds("good"),), (built(None, status="pending"), built("good")))),
+        (Route.PROMOTE, Reason.PREPARED, "shop-prepare v7"),
+        id="it is built and being built once more",
+    ),
+    pytest.param(
+        facts(
+            prepare((holds("good"),), (built(None, status="pending"), built("good"))),
+            read=(artifact("good", COMMIT, deleted_at=BEGIN),),
+        ),
+        (Route.WAIT, Reason.JOINED_BUILD, None),
+        id="what was built has expired, and it is being built again",
+    ),
+    pytest.param(
         facts(prepare((holds("good", status="expired", current=False),), (built("good"),))),
         (Route.BUILD, Reason.EXPIRED, None),
         id="the release has expired",
@@ -349,3 +388,171 @@ def test_what_was_read_is_not_read_again() -> None:
     )
 
     assert find_unconfirmed(COMMIT, known) == frozenset()
+
+
+FITTING = Fit(frozenset({"heroku-24"}), "cedar", ("heroku/python",))
+UNFIT = [
+    pytest.param({"stack": "heroku-22"}, {}, Reason.STACK_DIFFERS, id="another stack"),
+    pytest.param({}, {"generation": "fir"}, Reason.GENERATION_DIFFERS, id="another generation"),
+    pytest.param({}, {"buildpacks": ("x",)}, Reason.BUILDPACKS_DIFFER, id="other buildpacks"),
+    pytest.param(
+        {}, {"build_config": {"A": "2"}}, Reason.BUILD_CONFIG_DIFFERS, id="another build config"
+    ),
+]
+
+
+def fitted(fit: Fit, **held: str) -> Facts:
+    """Give facts in which the prepared artifact is known in full, and what the target needs."""
+    build = make_build(PREPARE, "good", COMMIT, buildpacks=("heroku/python",))
+    source = replace(prepare((holds("good"),), (build,)), build_config={"A": "1"})
+    read = artifact("good", COMMIT, **{"stack": "heroku-24", **held})
+    return facts(source, replace(target(), fit=fit), read=(read,))
+
+
+@pytest.mark.parametrize(("held", "needed", "reason"), UNFIT)
+def test_what_does_not_fit_the_target_is_passed_over_and_built_again(
+    held: dict[str, str], needed: dict[str, object], reason: Reason
+) -> None:
+    decision = compare(COMMIT, fitted(replace(FITTING, **needed), **held))  # type: ignore[arg-type]
+
+    assert (decision.route, decision.reason, decision.candidate) == (Route.BUILD, reason, None)
+    assert decision.passed_over[0].startswith("shop-prepare v7: ")
+
+
+def test_what_fits_is_promoted() -> None:
+    assert compare(COMMIT, fitted(FITTING)).route is Route.PROMOTE
+
+
+def test_one_target_it_does_not_fit_is_enough() -> None:
+    known = fitted(FITTING)
+    odd = replace(target(app="shop-eu"), fit=Fit(frozenset({"heroku-26"})))
+
+    decision = compare(COMMIT, replace(known, targets=(*known.targets, odd)))
+
+    assert (decision.route, decision.reason) == (Route.BUILD, Reason.STACK_DIFFERS)
+
+
+def test_a_live_target_it_would_not_fit_is_no_hindrance() -> None:
+    known = fitted(FITTING)
+    live = replace(target("good", "shop-eu"), fit=Fit(frozenset({"heroku-26"})))
+
+    assert compare(COMMIT, replace(known, targets=(*known.targets, live))).route is Route.PROMOTE
+
+
+def test_of_two_artifacts_the_one_that_fits_is_taken() -> None:
+    source = prepare(
+        (holds("good", 8), holds("older", 7, current=False)), (built("good"), built("older"))
+    )
+    read = (artifact("good", COMMIT, stack="heroku-26"), artifact("older", COMMIT))
+    known = facts(source, replace(target(), fit=FITTING), read=read)
+
+    decision = compare(COMMIT, known)
+
+    assert (decision.route, decision.reason) == (Route.PROMOTE, Reason.PREPARED_EARLIER)
+    assert "built for heroku-26" in decision.passed_over[0]
+
+
+def test_what_runs_on_the_target_tells_its_stack() -> None:
+    known = facts(
+        prepare((holds("good"),), (built("good"),)),
+        target("old"),
+        read=(
+            artifact("good", COMMIT, stack="heroku-26"),
+            artifact("old", OTHER, stack="heroku-24"),
+        ),
+    )
+
+    assert find_unread_apps(COMMIT, known) == {"shop"}
+    assert compare(COMMIT, known).reason is Reason.STACK_DIFFERS
+
+
+@pytest.mark.parametrize(
+    ("held", "expected"),
+    [
+        pytest.param(artifact("old", OTHER, stack="heroku-24"), set(), id="it agrees"),
+        pytest.param(artifact("old", OTHER), {"shop"}, id="it does not tell"),
+    ],
+)
+def test_the_target_itself_is_asked_only_where_its_stack_is_in_doubt(
+    held: Artifact, expected: set[str]
+) -> None:
+    known = facts(
+        prepare((holds("good"),), (built("good"),)),
+        target("old"),
+        read=(artifact("good", COMMIT, stack="heroku-24"), held),
+    )
+
+    assert find_unread_apps(COMMIT, known) == expected
+
+
+def test_where_nothing_can_be_shipped_the_target_is_not_asked() -> None:
+    assert find_unread_apps(COMMIT, facts(prepare(), target("old"))) == frozenset()
+
+
+TREE = replace(COMMIT, tree="tree")
+
+
+def twins(*sources: SourceState, tree: str = "tree") -> Facts:
+    return replace(
+        facts(sources[0], target("old"), read=(artifact("old", OTHER),)),
+        sources=sources,
+        trees={OTHER.sha: tree},
+    )
+
+
+def test_an_equal_tree_is_released_under_its_own_reason() -> None:
+    twin = prepare((holds("twin"),), (built("twin", OTHER),))
+
+    decision = compare(TREE, twins(twin))
+
+    assert (decision.route, decision.reason) == (Route.RELEASE, Reason.SAME_TREE)
+
+
+@pytest.mark.parametrize(
+    ("commit", "known"),
+    [
+        pytest.param(
+            TREE, twins(prepare((holds("x"),), (built("x", OTHER),)), tree="t2"), id="other"
+        ),
+        pytest.param(COMMIT, twins(prepare((holds("x"),), (built("x", OTHER),))), id="unknown"),
+    ],
+)
+def test_a_tree_that_is_not_known_to_be_equal_counts_for_nothing(
+    commit: Commit, known: Facts
+) -> None:
+    assert compare(commit, known).route is Route.BUILD
+
+
+def test_the_very_commit_is_taken_before_an_equal_tree() -> None:
+    lost_race = prepare((), (built("good"),), app="shop-prepare-2")
+    twin = prepare((holds("twin"),), (built("twin", OTHER),))
+
+    decision = compare(TREE, twins(twin, lost_race))
+
+    assert (decision.reason, decision.candidate and decision.candidate.artifact.id) == (
+        Reason.PREPARED,
+        "good",
+    )
+
+
+def test_an_equal_tree_is_cheaper_than_waiting_for_a_build() -> None:
+    twin = prepare((holds("twin"),), (built(None, status="pending"), built("twin", OTHER)))
+
+    assert compare(TREE, twins(twin)).reason is Reason.SAME_TREE
+
+
+@pytest.mark.parametrize(
+    ("description", "expected"),
+    [
+        pytest.param(describe_release(COMMIT, OTHER.sha), COMMIT.sha, id="an alias"),
+        pytest.param(describe_release(COMMIT, COMMIT.sha), None, id="a plain deploy"),
+        pytest.param(describe_release(COMMIT, None), None, id="built from nobody knows what"),
+        pytest.param("Promote shop-prepare v7 c0ffee00", None, id="a promotion"),
+        pytest.param(f"Deploy {COMMIT.sha}", None, id="a full sha alone"),
+        pytest.param(f"xDeploy {COMMIT.sha} (same tree as {OTHER.sha})", None, id="in other words"),
+    ],
+)
+def test_the_alias_lasts_in_the_releases_description(
+    description: str, expected: str | None
+) -> None:
+    assert find_alias(description) == expected
