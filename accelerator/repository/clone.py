@@ -81,11 +81,11 @@ class Repository:
     def ancestry(self, older: str, newer: str) -> Ancestry:
         """Tell whether `older` is an ancestor of `newer`, or the same commit.
 
-        ``UNKNOWN`` only where this clone cannot tell: `newer` is missing, `older` is no full sha
-        (what Heroku keeps as commit is free text), or the history of `newer` is cut off before it
-        could have met `older`.
+        ``UNKNOWN`` only where this clone cannot tell: `newer` is missing, one is no full sha (what
+        Heroku keeps as commit is free text, which may happen to be the name of a branch here), or
+        the history of `newer` is cut off before it could have met `older`.
         """
-        if not _FULL_SHA.fullmatch(older) or not self._has(newer):
+        if not all(_FULL_SHA.fullmatch(sha) for sha in (older, newer)) or not self._has(newer):
             return Ancestry.UNKNOWN
         if self._is_ancestor(older, newer):
             return Ancestry.YES

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tests.e2e.sample import Repository
     from tests.e2e.world import App, Pipeline, Platform
 
+SLOW = pytest.mark.slow
 DONE, FAILED, LEFT, RETURNED = "succeeded", "failed", "pending", "compensated"
 
 
@@ -33,13 +34,15 @@ def targets(heroku: Platform, pipeline: Pipeline) -> Iterator[tuple[App, ...]]:
 @pytest.mark.parametrize(
     ("policy", "position", "exit_code", "statuses"),
     [
-        pytest.param("stop", 0, 5, (FAILED, LEFT, LEFT), id="stop at the first"),
+        pytest.param("stop", 0, 5, (FAILED, LEFT, LEFT), id="stop at the first", marks=SLOW),
         pytest.param("stop", 1, 8, (DONE, FAILED, LEFT), id="stop at the second"),
-        pytest.param("stop", 2, 8, (DONE, DONE, FAILED), id="stop at the last"),
+        pytest.param("stop", 2, 8, (DONE, DONE, FAILED), id="stop at the last", marks=SLOW),
         pytest.param("continue", 0, 8, (FAILED, DONE, DONE), id="go on after the first"),
-        pytest.param("continue", 1, 8, (DONE, FAILED, DONE), id="go on after the second"),
-        pytest.param("continue", 2, 8, (DONE, DONE, FAILED), id="go on after the last"),
-        pytest.param("compensate", 0, 5, (FAILED, LEFT, LEFT), id="nothing to return"),
+        pytest.param(
+            "continue", 1, 8, (DONE, FAILED, DONE), id="go on after the second", marks=SLOW
+        ),
+        pytest.param("continue", 2, 8, (DONE, DONE, FAILED), id="go on after the last", marks=SLOW),
+        pytest.param("compensate", 0, 5, (FAILED, LEFT, LEFT), id="nothing to return", marks=SLOW),
         pytest.param("compensate", 1, 5, (RETURNED, FAILED, LEFT), id="return the first"),
         pytest.param("compensate", 2, 5, (RETURNED, RETURNED, FAILED), id="return both"),
     ],

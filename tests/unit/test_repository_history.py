@@ -1,0 +1,238 @@
+"""What a clone learns beyond what it has: history, trees, and only a folder of a commit."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from accelerator.errors import RepositoryProblem
+from accelerator.repository import Ancestry, Repository
+from tests.unit.githost import git_environment, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.git
+
+
+class Origin:
+    """A repository with one—two—three—four on main, and side from two."""
+
+    def __init__(self, path: Path, environment: dict[str, str]) -> None:
+        self.path, self.environment = path, environment
+        path.mkdir()
+        self.git("init", "-q", "-b", "main")
+        self.shas = {name: self.commit(name) for name in ("one", "two")}
+        self.git("checkout", "-q", "-b", "side")
+        self.shas["side"] = self.commit("side")
+        self.git("checkout", "-q", "main")
+        self.shas |= {name: self.commit(name) for name in ("three", "four")}
+
+    def git(self, *arguments: str) -> str:
+        return run(["git", *arguments], self.path, self.environment)
+
+    def commit(self, subject: str) -> str:
+        self.git("add", "-A")
+        self.git("commit", "-q", "--allow-empty", "-m", subject)
+        return self.git("rev-parse", "HEAD")
+
+    def clone(self, path: Path, *options: str) -> Repository:
+        self.git("clone", "-q", *options, self.path.as_uri(), str(path))
+        return Repository.open(path, self.environment)
+
+
+@pytest.fixture
+def origin(tmp_path: Path) -> Origin:
+    return Origin(tmp_path / "shop", git_environment(tmp_path / "home"))
+
+
+def test_a_shallow_clone_can_be_deepened(origin: Origin, tmp_path: Path) -> None:
+    one, four = origin.shas["one"], origin.shas["four"]
+
+    with origin.clone(tmp_path / "clone", "--depth", "2") as clone:
+        before = clone.ancestry(one, four)
+        deepened = clone.deepen(one, four)
+
+        assert (before, deepened) == (Ancestry.UNKNOWN, True)
+        assert clone.ancestry(one, four) is Ancestry.YES
+
+
+def test_a_shallow_clone_can_be_filled_up(origin: Origin, tmp_path: Path) -> None:
+    with origin.clone(tmp_path / "clone", "--depth", "1") as clone:
+        assert clone.deepen(everything=True)
+        assert not clone.is_shallow
+        assert not clone.deepen(everything=True)
+
+
+@pytest.mark.parametrize("depth", [(), ("--depth", "1")], ids=["whole", "shallow"])
+def test_a_late_jobs_clone_fetches_the_newer_commit_it_lacks(
+    origin: Origin, tmp_path: Path, depth: tuple[str, ...]
+) -> None:
+    with origin.clone(tmp_path / "clone", *depth) as late:
+        own = origin.shas["four"]
+        newer = origin.commit("five")
+        before = late.ancestry(own, newer)
+        late.deepen(own, newer)
+
+        assert before is Ancestry.UNKNOWN
+        assert late.ancestry(own, newer) is Ancestry.YES
+
+
+def test_a_commit_of_another_branch_is_fetched_too(origin: Origin, tmp_path: Path) -> None:
+    with origin.clone(tmp_path / "clone", "--depth", "1", "--branch", "main") as clone:
+        clone.deepen(origin.shas["side"], origin.shas["four"])
+
+        assert clone.ancestry(origin.shas["side"], origin.shas["four"]) is Ancestry.NO
+        assert clone.ancestry(origin.shas["four"], origin.shas["side"]) is Ancestry.NO
+
+
+def test_where_everything_is_here_nothing_is_fetched(origin: Origin, tmp_path: Path) -> None:
+    with origin.clone(tmp_path / "clone") as clone:
+        assert not clone.deepen(origin.shas["one"], origin.shas["four"])
+
+
+@pytest.mark.parametrize("sha", ["0" * 40, "main", "--upload-pack=touch /tmp/x", ""])
+def test_what_exists_nowhere_does_no_harm(origin: Origin, tmp_path: Path, sha: str) -> None:
+    with origin.clone(tmp_path / "clone") as clone:
+        clone.deepen(sha, origin.shas["four"])
+
+        assert clone.ancestry(origin.shas["four"], sha) is Ancestry.UNKNOWN
+
+
+def test_an_origin_that_is_gone_leaves_the_clone_as_it_is(origin: Origin, tmp_path: Path) -> None:
+    with origin.clone(tmp_path / "clone", "--depth", "2") as clone:
+        origin.path.rename(tmp_path / "moved")
+
+        assert not clone.deepen(origin.shas["one"], origin.shas["four"])
+        assert clone.ancestry(origin.shas["one"], origin.shas["four"]) is Ancestry.UNKNOWN
+
+
+def test_fetching_moves_no_branch_and_no_tag_of_the_user(origin: Origin, tmp_path: Path) -> None:
+    with origin.clone(tmp_path / "clone", "--depth", "1") as clone:
+        heads = ["git", "for-each-ref", "refs/heads", "refs/tags"]
+        before = run(heads, clone.root, origin.environment)
+        newer = origin.commit("five")
+        origin.git("tag", "v1")
+        clone.deepen(newer)
+
+        assert run(heads, clone.root, origin.environment) == before
+
+
+def test_trees_are_read_for_the_commits_that_are_here(origin: Origin, tmp_path: Path) -> None:
+    (origin.path / "web.py").write_text("serve")
+    changed = origin.commit("five")
+    tree = origin.git("rev-parse", f"{changed}^{{tree}}")
+    empty = origin.git("rev-parse", f"{origin.shas['one']}^{{tree}}")
+
+    with origin.clone(tmp_path / "clone") as clone:
+        here = frozenset({changed, origin.shas["one"], origin.shas["two"]})
+
+        assert clone.read_trees(here) == {
+            changed: tree,
+            origin.shas["one"]: empty,
+            origin.shas["two"]: empty,
+        }
+        assert clone.read_trees(here | {"0" * 40, "main", "--all"}) == clone.read_trees(here)
+        assert clone.read_trees(frozenset()) == {}
+
+
+def names_in(repository: Repository, sha: str, folder: str | None) -> dict[str, bytes]:
+    to = io.BytesIO()
+    repository.archive(repository.resolve(sha), to, folder)
+    with tarfile.open(fileobj=io.BytesIO(to.getvalue()), mode="r:gz") as tar:
+        files = {member.name: tar.extractfile(member) for member in tar}
+        return {name: file.read() for name, file in files.items() if file}
+
+
+@pytest.mark.parametrize(
+    "folder", ["services/web", "services/web/", "./services/web", "/services/web"]
+)
+def test_only_a_folder_of_a_commit_can_be_archived(origin: Origin, folder: str) -> None:
+    web = origin.path / "services" / "web"
+    (web / "lib").mkdir(parents=True)
+    (web / "Procfile").write_text("web: ./serve")
+    (web / "lib" / "a.py").write_text("a")
+    (origin.path / "services" / "website.py").write_text("another")
+    (origin.path / "Procfile").write_text("web: ./other")
+    sha = origin.commit("services")
+
+    with Repository.open(origin.path, origin.environment) as repository:
+        found = names_in(repository, sha, folder)
+
+    assert found == {"Procfile": b"web: ./serve", "lib/a.py": b"a"}
+
+
+@pytest.mark.parametrize("folder", ["nowhere", "Procfile", "..", ""])
+def test_a_folder_the_commit_does_not_have_is_refused(origin: Origin, folder: str) -> None:
+    (origin.path / "Procfile").write_text("web: ./serve")
+    sha = origin.commit("one file")
+
+    with (
+        Repository.open(origin.path, origin.environment) as repository,
+        pytest.raises(RepositoryProblem, match="no files in the folder"),
+    ):
+        names_in(repository, sha, folder)
+
+
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+
+
+def test_a_file_kept_elsewhere_by_git_lfs_is_refused_by_name(origin: Origin) -> None:
+    (origin.path / "logo.png").write_text(POINTER)
+    sha = origin.commit("a pointer")
+
+    with (
+        Repository.open(origin.path, origin.environment) as repository,
+        pytest.raises(RepositoryProblem, match=r"logo\.png is kept by Git LFS") as caught,
+    ):
+        names_in(repository, sha, None)
+
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param("see " + POINTER, id="a text that quotes one"),
+        pytest.param(POINTER + "x" * 2000, id="a long file that begins like one"),
+    ],
+)
+def test_a_file_that_only_looks_like_a_pointer_is_archived(origin: Origin, content: str) -> None:
+    (origin.path / "README.md").write_text(content)
+    sha = origin.commit("a text")
+
+    with Repository.open(origin.path, origin.environment) as repository:
+        assert names_in(repository, sha, None) == {"README.md": content.encode()}
+
+
+def test_a_pointer_outside_the_folder_is_no_hindrance(origin: Origin) -> None:
+    (origin.path / "web").mkdir()
+    (origin.path / "web" / "Procfile").write_text("web: ./serve")
+    (origin.path / "logo.png").write_text(POINTER)
+    sha = origin.commit("both")
+
+    with Repository.open(origin.path, origin.environment) as repository:
+        assert names_in(repository, sha, "web") == {"Procfile": b"web: ./serve"}
+
+
+class Broken(io.RawIOBase):
+    """A disk with room for a few bytes."""
+
+    def write(self, _: object) -> int:
+        raise OSError(28, "No space left on device")
+
+
+def test_a_full_disk_is_said_to_be_one(origin: Origin) -> None:
+    (origin.path / "web.py").write_text("serve")
+    sha = origin.commit("five")
+
+    with (
+        Repository.open(origin.path, origin.environment) as repository,
+        pytest.raises(RepositoryProblem, match="No space left on device") as caught,
+    ):
+        repository.archive(repository.resolve(sha), Broken())  # type: ignore[arg-type]
+
+    assert "TMPDIR" in str(caught.value.hint)
