@@ -15,8 +15,8 @@ import click
 
 from accelerator.cli import COMMANDS
 from accelerator.cli import main as root_command
-from accelerator.localheroku.controls import CONTROLS
-from accelerator.localheroku.routes import ROUTES
+from accelerator.localheroku.controls.table import CONTROLS
+from accelerator.localheroku.web.routes import ROUTES
 from accelerator.settings import SETTINGS
 from accelerator.settings.declared import STAGES
 from accelerator.settings.values import duration

@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import os
 import signal
-import threading
+import socket
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from accelerator.localheroku.server import LocalHeroku
 
-from accelerator.localheroku.problems import DataUnusable
+from accelerator.localheroku.persistence.problems import DataUnusable
 
 DEFAULT_PORT = 5080
 
@@ -63,17 +66,34 @@ def local(
     Ctrl-C. Everything it made is gone afterwards, unless --data says where to keep it: another
     platform on that directory goes on where the last one ended, even if that one was killed.
     """
-    stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
     ports = (port, (tls_port or 0) if with_tls or tls_port is not None else None)
-    platform = _start(ports, api_key, data)
-    try:
-        click.echo(_json(platform) if as_json else _exports(platform, data))
-        while not stopped.wait(3600):
-            pass
-    finally:
-        platform.stop()
+    with _stop_signals() as stopped:
+        platform = _start(ports, api_key, data)
+        try:
+            click.echo(_json(platform) if as_json else _exports(platform, data))
+            stopped.recv(1)
+        finally:
+            platform.stop()
+
+
+@contextmanager
+def _stop_signals() -> Iterator[socket.socket]:
+    """Give a socket from which a byte can be read once a signal asked to stop.
+
+    The interpreter's own signal handler writes it, at once and in whichever thread; setting an
+    event instead can deadlock with the thread that waits for it, and a signal that comes just
+    before a wait would be noticed after it only.
+    """
+    read, write = socket.socketpair()
+    with read, write:
+        write.setblocking(False)
+        signal.set_wakeup_fd(write.fileno())
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: None)
+        try:
+            yield read
+        finally:
+            signal.set_wakeup_fd(-1)
 
 
 def _start(ports: tuple[int, int | None], api_key: str | None, data: Path | None) -> LocalHeroku:

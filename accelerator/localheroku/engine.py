@@ -7,24 +7,24 @@ from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from typing import Any
 
-from accelerator.localheroku.blobs import Blobs, Signer
-from accelerator.localheroku.building import Building
+from accelerator.localheroku.building.builds import Building
 from accelerator.localheroku.clock import Clock
-from accelerator.localheroku.datadir import Place
-from accelerator.localheroku.durations import Timing
-from accelerator.localheroku.dynos import Dynos
-from accelerator.localheroku.git import GitBridge
-from accelerator.localheroku.logs import Logs
-from accelerator.localheroku.logsessions import LogSessions
-from accelerator.localheroku.outputs import Outputs
-from accelerator.localheroku.promoting import Promoting
-from accelerator.localheroku.pushing import Pushing
-from accelerator.localheroku.releasing import Releasing
-from accelerator.localheroku.router import Router
-from accelerator.localheroku.runner import Process, ProcessOrder, Runner
+from accelerator.localheroku.controls.durations import Timing
+from accelerator.localheroku.gitserver.bridge import GitBridge
+from accelerator.localheroku.gitserver.pushing import Pushing
+from accelerator.localheroku.persistence.datadir import Place
+from accelerator.localheroku.routing.router import Router
+from accelerator.localheroku.running.dynos import Dynos
+from accelerator.localheroku.running.promoting import Promoting
+from accelerator.localheroku.running.releasing import Releasing
+from accelerator.localheroku.running.runner import Process, ProcessOrder, Runner
 from accelerator.localheroku.state import apps, releases, retention
 from accelerator.localheroku.state.objects import App
 from accelerator.localheroku.state.store import State
+from accelerator.localheroku.streams.blobs import Blobs, Signer
+from accelerator.localheroku.streams.logs import Logs
+from accelerator.localheroku.streams.logsessions import LogSessions
+from accelerator.localheroku.streams.outputs import Outputs
 
 
 class Tasks:

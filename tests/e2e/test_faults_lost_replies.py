@@ -25,7 +25,7 @@ ACTED = [
     pytest.param({"kind": "status", "status": 500, "when": "after"}, id="500"),
     pytest.param({"kind": "status", "status": 503, "when": "after"}, id="503"),
 ]
-# All ways for a promotion; for the others, which are told apart by the same code, two will do daily.
+# All ways for a promotion; for the others, told apart by the same code, two will do daily.
 FEWER_ACTED = [
     each if each.id in {"cut", "503"} else pytest.param(*each.values, id=each.id, marks=SLOW)
     for each in ACTED

@@ -55,7 +55,7 @@ def test_twenty_deploys_at_once_never_go_backwards(
 ) -> None:
     commits = [prepare(pipeline, repo, run, str(number)) for number in range(20)]
     heroku.control("PUT", "git-limit", {"per_hour": 1000})
-    how = ("deploy", *pipeline.to_staging, "--json", "--lock-wait", "100s", "--commit")
+    how = ("deploy", *pipeline.to_staging, "--json", "--lock-wait", "10m", "--commit")
     mixed = [commits[(7 * number) % 20] for number in range(20)]
 
     started = {commit: run.start(*how, commit) for commit in mixed}

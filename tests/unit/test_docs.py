@@ -200,11 +200,15 @@ def test_every_module_of_the_platform_is_on_the_map() -> None:
         (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), "The local platform, by purpose"
     )
     folder = ROOT / "accelerator" / "localheroku"
-    modules = [path.name for path in folder.glob("*.py") if path.name != "__init__.py"]
-    rules = [path.stem for path in folder.glob("state/*.py") if path.name != "__init__.py"]
+    rows = dict(re.findall(r"(?m)^\| (?:`(\w+)/`|the top) \| (.*) \|$", told))
+    modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+    modules += [path for path in folder.glob("*/*.py") if path.name != "__init__.py"]
 
-    missing = [name for name in modules if f"`{name}`" not in told]
-    missing += [name for name in rules if not re.search(rf"`{name}(\.py)?`", told)]
+    missing = [
+        path.relative_to(folder)
+        for path in modules
+        if f"`{path.name}`" not in rows[path.parent.name if path.parent != folder else ""]
+    ]
 
     assert modules
     assert missing == []

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from accelerator.localheroku.routes import ROUTES, Route, RouteTable
+from accelerator.localheroku.web.routes import ROUTES, Route, RouteTable
 from tests.contract.localheroku.schema import Judge, schema_path
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from accelerator.localheroku import slugs
-from accelerator.localheroku.builder import BuildOrder, BuildResult, build
+from accelerator.localheroku.building import slugs
+from accelerator.localheroku.building.builder import BuildOrder, BuildResult, build
 
 if TYPE_CHECKING:
     from pathlib import Path

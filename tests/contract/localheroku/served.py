@@ -14,7 +14,7 @@ from typing import Any
 
 import requests
 
-from accelerator.localheroku.recording import VARIABLE
+from accelerator.localheroku.controls.recording import VARIABLE
 from tests.contract.localheroku.platform_fixture import Client
 
 ENVIRONMENT = {

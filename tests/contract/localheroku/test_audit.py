@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from accelerator.localheroku.recording import VARIABLE
+from accelerator.localheroku.controls.recording import VARIABLE
 from accelerator.localheroku.server import LocalHeroku
 from tests.contract.localheroku.audit import audit
 

@@ -18,9 +18,9 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Builds
 
-from accelerator.localheroku import archives, cache
-from accelerator.localheroku.commands import Shell
-from accelerator.localheroku.packs import default_process_types
+from accelerator.localheroku.building import archives, cache
+from accelerator.localheroku.building.commands import Shell
+from accelerator.localheroku.building.packs import default_process_types
 
 Git = Callable[..., subprocess.CompletedProcess[str]]
 PYTHON_APP = {"requirements.txt": "", "Procfile": "web: python app.py\n", "app.py": "print('hi')\n"}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from accelerator.localheroku import packs
+from accelerator.localheroku.building import packs
 
 if TYPE_CHECKING:
     from pathlib import Path

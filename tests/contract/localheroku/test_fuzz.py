@@ -10,8 +10,8 @@ from urllib.parse import unquote
 import pytest
 import requests
 
-from accelerator.localheroku.routes import RouteTable
 from accelerator.localheroku.server import LocalHeroku
+from accelerator.localheroku.web.routes import RouteTable
 from tests.contract.localheroku.fuzz import ACCEPT, Fuzzer, Request, Wire, check
 from tests.contract.localheroku.load import FILES
 from tests.contract.localheroku.platform_fixture import Client, heroku, judges, platform

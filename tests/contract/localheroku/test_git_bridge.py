@@ -19,8 +19,8 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from accelerator.localheroku.backends import GitFailed, archive
-from accelerator.localheroku.git import GitBridge, Push
+from accelerator.localheroku.gitserver.backends import GitFailed, archive
+from accelerator.localheroku.gitserver.bridge import GitBridge, Push
 
 if TYPE_CHECKING:
     from pathlib import Path

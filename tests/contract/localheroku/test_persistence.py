@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import requests
 
-from accelerator.localheroku.problems import DataUnusable
+from accelerator.localheroku.persistence.problems import DataUnusable
 from accelerator.localheroku.server import LocalHeroku
 from tests.contract.localheroku.load import Load
 from tests.contract.localheroku.platform_fixture import Client, archive, eventually, web_app

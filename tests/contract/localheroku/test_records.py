@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accelerator.localheroku import records
+from accelerator.localheroku.persistence import records
 from accelerator.localheroku.state import objects
 
 KINDS = [

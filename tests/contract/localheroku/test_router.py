@@ -10,7 +10,7 @@ from typing import Literal
 
 import pytest
 
-from accelerator.localheroku.router import Backend, Router, Trouble
+from accelerator.localheroku.routing.router import Backend, Router, Trouble
 
 Answer = Callable[[bytes, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from accelerator.localheroku import slugs
-from accelerator.localheroku.runner import Process, ProcessOrder, Runner
+from accelerator.localheroku.building import slugs
+from accelerator.localheroku.running.runner import Process, ProcessOrder, Runner
 
 if TYPE_CHECKING:
     from conftest import Builds
@@ -266,7 +266,7 @@ def test_everything_dies_with_a_killed_platform(builds: Builds, tmp_path: Path) 
     platform = f"""
 import asyncio
 from pathlib import Path
-from accelerator.localheroku.runner import ProcessOrder, Runner
+from accelerator.localheroku.running.runner import ProcessOrder, Runner
 
 async def main():
     runner = Runner(Path({str(tmp_path / "dynos")!r}))

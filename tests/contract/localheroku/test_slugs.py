@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from accelerator.localheroku import archives, slugs
+from accelerator.localheroku.building import archives, slugs
 
 
 def _tar(path: Path, *members: tuple[str, bytes | str | None]) -> Path:

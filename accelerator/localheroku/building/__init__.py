@@ -1,0 +1,1 @@
+"""Builds: buildpacks, caches, archives and the slugs that come out."""

@@ -1,0 +1,1 @@
+"""The controls under `/local/v1`, and what they steer."""

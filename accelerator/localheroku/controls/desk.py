@@ -1,0 +1,216 @@
+"""What the controls do: each function changes or reads one thing of the running platform."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from accelerator.localheroku.controls.faults import make_fault
+from accelerator.localheroku.controls.fields import BadField
+from accelerator.localheroku.state import access, apps
+from accelerator.localheroku.state.errors import missing
+from accelerator.localheroku.web.constants import short_time
+
+if TYPE_CHECKING:
+    from accelerator.localheroku.engine import Engine
+    from accelerator.localheroku.state.objects import Account
+    from accelerator.localheroku.web.application import Application
+
+Params = Mapping[str, str]
+Body = Mapping[str, Any]
+_FURTHEST = 1000 * 365 * 86400
+_CHECKSUM = "Could not verify slug checksum"
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What controls work on."""
+
+    application: Application
+    engine: Engine
+
+    def app_id(self, params: Params) -> str | None:
+        """Return the id of the app in the path, if the path has one."""
+        return self.engine.state.app(params["app"]).id if "app" in params else None
+
+    def account(self, body: Body) -> Account:
+        """Return the account that is named, else the first one."""
+        named = body.get("account")
+        return access.account(self.engine.state, named) if named else self.engine.state.account
+
+
+def info(desk: Desk, _: Params, __: Body) -> Any:
+    """Tell what runs here, and the present settings."""
+    engine, application = desk.engine, desk.application
+    return {
+        "schema": "accelerator.local/1",
+        "url": engine.base_url,
+        "pid": os.getpid(),
+        "time": short_time(engine.clock.now()),
+        "durations": asdict(engine.durations.default),
+        "latency_seconds": application.latency_seconds,
+        "rate_limit_remaining": application.buckets.of(engine.state.account.id).remaining,
+        "git_limit_per_hour": application.git.limit.per_hour,
+        "warning": application.api.warning,
+        "keys": sorted(access.fingerprint(key.token) for key in engine.state.keys),
+    }
+
+
+def journal(desk: Desk, _: Params, __: Body) -> Any:
+    """List every request so far, without any secret in it."""
+    return desk.application.journal.read()
+
+
+def clear_journal(desk: Desk, _: Params, __: Body) -> Any:
+    """Empty the journal."""
+    desk.application.journal.clear()
+    return {}
+
+
+def durations(desk: Desk, params: Params, _: Body) -> Any:
+    """Tell how much longer than necessary things take, for all apps or for one."""
+    app_id = desk.app_id(params)
+    timing = desk.engine.durations
+    return asdict(timing.default if app_id is None else timing.of(app_id))
+
+
+def set_durations(desk: Desk, params: Params, body: Body) -> Any:
+    """Let builds, promotions, boots and preboot take longer, for all apps or for one."""
+    return asdict(desk.engine.durations.change(body, desk.app_id(params)))
+
+
+def set_latency(desk: Desk, _: Params, body: Body) -> Any:
+    """Wait so long before every request is handled."""
+    desk.application.latency_seconds = body["seconds"]
+    return {"seconds": desk.application.latency_seconds}
+
+
+def set_rate_limit(desk: Desk, _: Params, body: Body) -> Any:
+    """Set how many API requests an account may still make right now."""
+    bucket = desk.application.buckets.of(desk.account(body).id)
+    bucket.set(body["remaining"])
+    return {"remaining": bucket.remaining}
+
+
+def set_git_limit(desk: Desk, _: Params, body: Body) -> Any:
+    """Set how many git operations an hour each account may make on each app."""
+    desk.application.git.limit.per_hour = body["per_hour"]
+    return {"per_hour": desk.application.git.limit.per_hour}
+
+
+def faults(desk: Desk, _: Params, __: Body) -> Any:
+    """List the faults with how many requests matched each."""
+    return desk.application.faults.read()
+
+
+def add_fault(desk: Desk, _: Params, body: Body) -> Any:
+    """Break requests to a route, all or only some of them, before or after the platform acted."""
+    try:
+        fault = make_fault(body)
+    except ValueError as problem:
+        raise BadField(str(problem)) from None
+    return {"number": desk.application.faults.add(fault)}
+
+
+def clear_faults(desk: Desk, _: Params, __: Body) -> Any:
+    """Remove all faults and let hanging requests go."""
+    desk.application.faults.clear()
+    return {}
+
+
+def clock(desk: Desk, _: Params, __: Body) -> Any:
+    """Tell the platform's time."""
+    return {"time": short_time(desk.engine.clock.now())}
+
+
+def advance(desk: Desk, params: Params, body: Body) -> Any:
+    """Move the platform's time forward, also in the `Date` of answers; what expires is gone."""
+    if body["advance_seconds"] > _FURTHEST:
+        raise BadField("field advance_seconds: is too far away")
+    desk.engine.clock.advance(body["advance_seconds"])
+    desk.engine.expire()
+    return clock(desk, params, body)
+
+
+def accounts(desk: Desk, _: Params, __: Body) -> Any:
+    """List the accounts."""
+    return [_account(each) for each in desk.engine.state.accounts]
+
+
+def add_account(desk: Desk, _: Params, body: Body) -> Any:
+    """Make another account; with a second factor, most of its requests must carry the code."""
+    state = desk.engine.state
+    return _account(access.create_account(state, body["email"], body.get("two_factor_code")))
+
+
+def change_account(desk: Desk, params: Params, body: Body) -> Any:
+    """Switch an account's second factor on or, with null, off."""
+    state = desk.engine.state
+    account = access.account(state, params["account"])
+    account.two_factor_code = body["two_factor_code"]
+    return _account(state.accounts.save(account))
+
+
+def _account(account: Account) -> dict[str, Any]:
+    has_factor = account.two_factor_code is not None
+    return {"id": account.id, "email": account.email, "two_factor": has_factor}
+
+
+def add_key(desk: Desk, _: Params, body: Body) -> Any:
+    """Make a key for an account (the first one unless named), with scopes and an end."""
+    grant = access.Grant(
+        scopes=body.get("scopes", ("global",)),
+        expires_in=body.get("expires_in_seconds"),
+        description=body.get("description", ""),
+    )
+    key = access.create_key(desk.engine.state, desk.account(body), grant, body.get("key"))
+    return {"key": key.token, "scopes": list(key.scopes)}
+
+
+def revoke_key(desk: Desk, params: Params, _: Body) -> Any:
+    """Stop accepting a key, named by itself or its fingerprint."""
+    state = desk.engine.state
+    named = params["key"]
+    found = [key for key in state.keys if named in {key.token, access.fingerprint(key.token)}]
+    if not found:
+        raise missing("key")
+    state.keys.drop_all(found)
+    return {}
+
+
+def add_collaborator(desk: Desk, params: Params, body: Body) -> Any:
+    """Let an account work on an app, with all permissions or only some."""
+    state = desk.engine.state
+    app = state.app(params["app"])
+    allowed = body.get("permissions", access.PERMISSIONS)
+    made = access.add_collaborator(state, app, desk.account(body), allowed)
+    return {"id": made.id, "permissions": list(made.permissions)}
+
+
+def set_generation(desk: Desk, params: Params, body: Body) -> Any:
+    """Give an app that has no code and no pipeline yet another generation, `cedar` or `fir`."""
+    state = desk.engine.state
+    app = apps.set_generation(state, state.app(params["app"]), body["generation"])
+    return {"generation": app.generation}
+
+
+def fail_promotions(desk: Desk, params: Params, body: Body) -> Any:
+    """Let the next promotions to an app fail, as they do on Heroku now and then."""
+    app = desk.engine.state.app(params["app"])
+    message, count = body.get("error_message", _CHECKSUM), body.get("count", 1)
+    desk.engine.promoting.fail_next(app.id, message, count)
+    return {"error_message": message, "count": count}
+
+
+def set_warning(desk: Desk, _: Params, body: Body) -> Any:
+    """Put a `Warning-Message` header on every API answer, or with null no longer."""
+    desk.application.api.warning = body["message"]
+    return {"message": body["message"]}
+
+
+def log(desk: Desk, params: Params, _: Body) -> Any:
+    """Answer with the newest lines of an app's log, as text."""
+    lines = desk.engine.logs.read(desk.engine.state.app(params["app"]).id)
+    return "".join(f"{each}\n" for each in lines)

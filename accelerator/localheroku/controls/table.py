@@ -1,0 +1,214 @@
+"""Controls for tests and demonstrations, under a path Heroku does not have.
+
+They need no key, answer on loopback only like everything else, are neither counted, journalled
+nor disturbed by faults, and keep their meaning under `/local/v1`. The table is `CONTROLS`; a
+field it does not name is refused with 400, as is a value that makes no sense.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from accelerator.localheroku.controls import desk
+from accelerator.localheroku.controls.durations import names
+from accelerator.localheroku.controls.fields import (
+    BadField,
+    email,
+    maybe_text,
+    number,
+    objects_of,
+    pattern,
+    seconds,
+    text,
+    texts,
+)
+from accelerator.localheroku.state.errors import Refused
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from accelerator.localheroku.controls.desk import Desk
+
+CONTROL_PREFIX = "/local/"
+_ROOT = "/local/v1"
+Parse = Callable[[Any], Any]
+Run = Callable[["Desk", Mapping[str, str], Mapping[str, Any]], Any]
+
+
+@dataclass(frozen=True)
+class Control:
+    """A method and path below `/local/v1`, the fields of its body, and what it does."""
+
+    method: str
+    path: str
+    run: Run
+    fields: Mapping[str, Parse] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+    status: int = 200
+
+    @property
+    def summary(self) -> str:
+        """Say what it does, in one sentence."""
+        return (self.run.__doc__ or "").strip().partition("\n")[0]
+
+
+_DURATIONS = dict.fromkeys(names(), seconds)
+_FAULT: dict[str, Parse] = {
+    "method": pattern,
+    "path": pattern,
+    "kind": text,
+    "when": text,
+    "occurrence": number,
+    "occurrences": objects_of(number),
+    "status": number,
+    "id": text,
+    "message": text,
+}
+
+CONTROLS = (
+    Control("GET", "", desk.info),
+    Control("GET", "/journal", desk.journal),
+    Control("DELETE", "/journal", desk.clear_journal),
+    Control("GET", "/durations", desk.durations),
+    Control("PUT", "/durations", desk.set_durations, _DURATIONS),
+    Control("GET", "/apps/{app}/durations", desk.durations),
+    Control("PUT", "/apps/{app}/durations", desk.set_durations, _DURATIONS),
+    Control("PUT", "/latency", desk.set_latency, {"seconds": seconds}, ("seconds",)),
+    Control(
+        "PUT",
+        "/rate-limit",
+        desk.set_rate_limit,
+        {"remaining": number, "account": text},
+        ("remaining",),
+    ),
+    Control("PUT", "/git-limit", desk.set_git_limit, {"per_hour": number}, ("per_hour",)),
+    Control("GET", "/faults", desk.faults),
+    Control("POST", "/faults", desk.add_fault, _FAULT, status=201),
+    Control("DELETE", "/faults", desk.clear_faults),
+    Control("GET", "/clock", desk.clock),
+    Control("POST", "/clock", desk.advance, {"advance_seconds": seconds}, ("advance_seconds",)),
+    Control("GET", "/accounts", desk.accounts),
+    Control(
+        "POST",
+        "/accounts",
+        desk.add_account,
+        {"email": email, "two_factor_code": maybe_text},
+        ("email",),
+        201,
+    ),
+    Control(
+        "PATCH",
+        "/accounts/{account}",
+        desk.change_account,
+        {"two_factor_code": maybe_text},
+        ("two_factor_code",),
+    ),
+    Control(
+        "POST",
+        "/keys",
+        desk.add_key,
+        {
+            "key": text,
+            "account": text,
+            "scopes": texts,
+            "expires_in_seconds": seconds,
+            "description": text,
+        },
+        status=201,
+    ),
+    Control("DELETE", "/keys/{key}", desk.revoke_key),
+    Control(
+        "POST",
+        "/apps/{app}/collaborators",
+        desk.add_collaborator,
+        {"account": text, "permissions": texts},
+        ("account",),
+        201,
+    ),
+    Control(
+        "PUT", "/apps/{app}/generation", desk.set_generation, {"generation": text}, ("generation",)
+    ),
+    Control(
+        "POST",
+        "/apps/{app}/failing-promotions",
+        desk.fail_promotions,
+        {"error_message": text, "count": number},
+        status=201,
+    ),
+    Control("PUT", "/warning", desk.set_warning, {"message": maybe_text}, ("message",)),
+    Control("GET", "/apps/{app}/log", desk.log),
+)
+
+
+class Controls:
+    """Answer control requests."""
+
+    def __init__(self, clerk: Desk) -> None:
+        self._desk = clerk
+
+    async def handle(self, request: Request) -> Response:
+        """Answer one control request."""
+        try:
+            control, params = _find(request.method, request.scope["path"])
+            body = _checked(control, await _body(request))
+            answer = control.run(self._desk, params, body)
+        except BadField as problem:
+            return JSONResponse({"id": "bad_request", "message": str(problem)}, 400)
+        except Refused as refused:
+            return JSONResponse(refused.body, refused.status)
+        if isinstance(answer, str):
+            return PlainTextResponse(answer)
+        return JSONResponse(answer, control.status)
+
+
+def _find(method: str, path: str) -> tuple[Control, dict[str, str]]:
+    if path == _ROOT or path.startswith(f"{_ROOT}/"):
+        segments = path.removeprefix(_ROOT).strip("/").split("/")
+        for control in CONTROLS:
+            wanted = control.path.strip("/").split("/")
+            if control.method == method and (params := _match(wanted, segments)) is not None:
+                return control, params
+    raise Refused(404, "not_found", "There is no such control.")
+
+
+def _match(wanted: list[str], segments: list[str]) -> dict[str, str] | None:
+    if len(wanted) != len(segments):
+        return None
+    pairs = list(zip(wanted, segments, strict=True))
+    if any(not name.startswith("{") and name != segment for name, segment in pairs):
+        return None
+    return {name[1:-1]: segment for name, segment in pairs if name.startswith("{")}
+
+
+def _checked(control: Control, body: Mapping[str, Any]) -> dict[str, Any]:
+    unknown = sorted(set(body) - set(control.fields))
+    if unknown:
+        known = ", ".join(control.fields) or "none"
+        raise BadField(f"unknown field {', '.join(unknown)} (known: {known})")
+    absent = [name for name in control.required if name not in body]
+    if absent:
+        raise BadField(f"field {', '.join(absent)} is required")
+    return {name: _parsed(name, control.fields[name], value) for name, value in body.items()}
+
+
+def _parsed(name: str, parse: Parse, value: Any) -> Any:
+    try:
+        return parse(value)
+    except (ValueError, TypeError, OverflowError) as problem:
+        raise BadField(f"field {name}: {problem}") from None
+
+
+async def _body(request: Request) -> Mapping[str, Any]:
+    content = await request.body()
+    try:
+        body = json.loads(content) if content.strip() else {}
+    except (ValueError, RecursionError):
+        raise BadField("the body is not JSON") from None
+    if not isinstance(body, dict):
+        raise BadField("the body must be a JSON object")
+    return body

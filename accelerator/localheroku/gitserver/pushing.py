@@ -1,0 +1,96 @@
+"""What happens inside a `git push`: the build before the ref moves, the release after."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from accelerator.localheroku.gitserver.backends import archive
+from accelerator.localheroku.state.objects import Build, SourceBlob
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from accelerator.localheroku.engine import Engine
+    from accelerator.localheroku.gitserver.bridge import Push
+    from accelerator.localheroku.state.objects import App, Release
+
+
+class Pushing:
+    """The two halves of a push, called by the git bridge."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._accepted: dict[tuple[str, str, str], Build] = {}
+
+    async def build(self, push: Push) -> bool:
+        """Build the pushed commit; the ref moves only when this succeeds."""
+        app = self._engine.state.apps.find(push.app_id)
+        if app is None:
+            return False
+        if push.is_first:
+            app.pushed.pop(push.ref, None)
+        url = f"{self._engine.base_url}/{app.name}.git"
+        made = self._engine.building.record(app, SourceBlob(url, push.new), (), push.user_id)
+        write = self._tell_both(push, made)
+        write("Compressing source files... done.\nBuilding source:\n\n")
+        try:
+            slug = await self._engine.building.run(
+                app, made, lambda: self._archive(push, made), write
+            )
+            if slug is None:
+                write(f"\nVerifying deploy...\n\n!\tPush rejected to {app.name}.\n\n")
+                return False
+        finally:
+            self._engine.outputs.open(made.id).close()
+        # A push that loses the race for the ref leaves its build here; the next one replaces it.
+        self._accepted[(app.id, push.ref, push.new)] = made
+        # The ref must not move before the build is kept.
+        self._engine.keeping.commit()
+        return True
+
+    async def release(self, push: Push) -> None:
+        """Release what was built; a failing release command does not undo the push."""
+        app = self._engine.state.apps.find(push.app_id)
+        made = self._accepted.pop((push.app_id, push.ref, push.new), None)
+        if app is None or made is None:
+            return
+        release = self.release_build(app, push.ref, made, push.write)
+        push.write("Verifying deploy... done.\n")
+        if release.has_output:
+            push.write("Running release command...\n\n")
+            async for chunk in self._engine.outputs.open(release.id).follow():
+                push.write(chunk.decode(errors="replace"))
+            await self._engine.releasing.wait_for(release)
+            push.write(self._verdict(release.status))
+
+    def release_build(
+        self, app: App, ref: str, made: Build, write: Callable[[str], None]
+    ) -> Release:
+        """Release what was built of the commit that a ref has moved to."""
+        app.pushed[ref] = made.source_blob.version or ""
+        slug = self._engine.state.slugs.get(made.slug_id or "")
+        return self._engine.building.release(app, made, slug, write)
+
+    async def _archive(self, push: Push, made: Build) -> Path:
+        path = self._engine.blobs.download(made.id)
+        await archive(self._engine.git.directory_of(push.app_id), push.new, push.objects, path)
+        return path
+
+    def _tell_both(self, push: Push, made: Build) -> Callable[[str], None]:
+        output = self._engine.outputs.open(made.id)
+
+        def write(text: str) -> None:
+            output.write(text)
+            push.write(text)
+
+        return write
+
+    @staticmethod
+    def _verdict(status: str) -> str:
+        if status == "succeeded":
+            return "Waiting for release.... done.\n"
+        return (
+            "Waiting for release.... failed.\n"
+            " !     Release command failed: the previous release is still running.\n"
+        )

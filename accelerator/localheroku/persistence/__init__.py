@@ -1,0 +1,1 @@
+"""What `--data` keeps, and how it is read again."""

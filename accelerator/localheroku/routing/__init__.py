@@ -1,0 +1,1 @@
+"""The port of each app, and what passes through it."""

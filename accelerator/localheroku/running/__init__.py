@@ -1,0 +1,1 @@
+"""Releases and promotions made, dynos run."""

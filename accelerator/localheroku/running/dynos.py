@@ -1,0 +1,298 @@
+"""Dynos: one process for each, started, watched, restarted and stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import secrets
+from typing import TYPE_CHECKING, Literal
+
+from accelerator.localheroku.routing.router import Backend
+from accelerator.localheroku.running.preboot import Preboot, Serving
+from accelerator.localheroku.running.runner import Process, ProcessOrder
+from accelerator.localheroku.state import releases
+from accelerator.localheroku.state.objects import App, Dyno, Release
+from accelerator.localheroku.state.store import new_id
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from accelerator.localheroku.engine import Engine
+
+Pick = Backend | Literal["H10", "H14", "H80", "WAIT"]
+# A dyno that keeps crashing is restarted after ever longer pauses, as on Heroku.
+BACK_OFF = (1.0, 5.0, 30.0, 120.0, 600.0)
+
+
+class Running:
+    """A dyno together with its process, once that has started."""
+
+    def __init__(self, dyno: Dyno, slot: str, is_one_off: bool) -> None:
+        self.dyno = dyno
+        self.slot = slot  # `web.1` also where the dyno itself has another name
+        self.is_one_off = is_one_off
+        self.process: Process | None = None
+        self.is_unwanted = False
+        self.crashes = 0
+
+
+class Dynos:
+    """Keep every app's dynos as its formation and current release want them."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._preboot = Preboot(engine.tasks)
+        self._running: dict[str, dict[str, Running]] = {}
+        self._numbers = itertools.count(1001)
+        self._turn = 0
+
+    def next_one_off(self, type: str) -> str:
+        """Return the name of the next one-off dyno."""
+        return f"{type}.{next(self._numbers)}"
+
+    def follow_release(self, app: App) -> None:
+        """Restart everything if the dynos do not run the current release."""
+        release = releases.current_release(self._engine.state, app)
+        running = self._formation_dynos(app)
+        if release is None or any(one.dyno.release_id != release.id for one in running):
+            self._preboot_from(app, running)
+            self.stop_formation(app)
+        self.scale(app)
+
+    def scale(self, app: App) -> None:
+        """Start missing dynos and stop surplus ones."""
+        wanted = {
+            f"{row.type}.{number}": row.type
+            for row in app.formation.values()
+            for number in range(1, row.quantity + 1)
+            if row.type != releases.RELEASE_TYPE
+        }
+        for one in self._formation_dynos(app):
+            if one.slot not in wanted:
+                self._stop(one)
+        if not any(kind == "web" for kind in wanted.values()):
+            self._preboot.end(app.id)
+        release = releases.current_release(self._engine.state, app)
+        if release is None or release.slug_id is None:
+            return
+        for name, kind in wanted.items():
+            if name not in self._of(app):
+                self._start(app, release, name, kind)
+
+    def restart(self, app: App, name: str) -> bool:
+        """Restart one dyno; a one-off dyno is only stopped. Say whether there was one."""
+        one = next((one for one in self._of(app).values() if name in _names(one)), None)
+        if one is None:
+            return False
+        self._stop(one)
+        self.scale(app)
+        return True
+
+    def restart_type(self, app: App, kind: str | None = None) -> None:
+        """Restart all dynos of one type, or of the whole formation."""
+        for one in self._formation_dynos(app):
+            if kind in {None, one.dyno.type}:
+                self._stop(one)
+        self.scale(app)
+
+    def run(self, app: App, command: str, environment: Mapping[str, str], kind: str) -> Dyno | None:
+        """Start a one-off dyno on the current release, if there is one to run."""
+        release = releases.current_release(self._engine.state, app)
+        if release is None or release.slug_id is None:
+            return None
+        slot = self.next_one_off(kind)
+        dyno = self._dyno(app, release, slot, kind)
+        dyno.command = command
+        self._launch(app, release, Running(dyno, slot, is_one_off=True), environment)
+        return dyno
+
+    def stop_formation(self, app: App) -> None:
+        """Stop all dynos of the formation; one-off dynos go on."""
+        for one in self._formation_dynos(app):
+            self._stop(one)
+
+    def stop_all(self, app: App) -> None:
+        """Stop everything an app runs."""
+        for one in list(self._of(app).values()):
+            self._stop(one)
+        self._preboot.end(app.id)
+        self._running.pop(app.id, None)
+
+    def pick(self, app: App) -> Pick:
+        """Choose the web dyno for a request, or say why there is none."""
+        if app.maintenance:
+            return "H80"
+        old = self._preboot.serving(app.id)
+        if old:
+            self._turn += 1
+            chosen = old[self._turn % len(old)]
+            return Backend("127.0.0.1", chosen.process.port or 0, chosen.name)
+        web = [one for one in self._formation_dynos(app) if one.dyno.type == "web"]
+        up = [one for one in web if one.dyno.state == "up" and one.process is not None]
+        if up:
+            self._turn += 1
+            one = up[self._turn % len(up)]
+            port = one.process.port if one.process else None
+            return Backend("127.0.0.1", port or 0, one.dyno.name)
+        if any(one.dyno.state == "starting" for one in web):
+            return "WAIT"
+        return "H10" if web else "H14"
+
+    def _preboot_from(self, app: App, running: list[Running]) -> None:
+        """Take the old web dynos that are up out of the formation, but let them serve on."""
+        if not app.features["preboot"].enabled:
+            self._preboot.end(app.id)
+            return
+        old: list[Serving] = []
+        for one in running:
+            is_up = one.dyno.type == "web" and one.dyno.state == "up"
+            if is_up and one.process is not None and not self._preboot.is_under_way(app.id):
+                one.is_unwanted = True
+                self._forget(one)
+                old.append(Serving(one.dyno.name, one.process))
+        if old or self._preboot.is_under_way(app.id):
+            seconds = self._engine.durations.of(app.id).preboot_seconds
+            self._preboot.begin(app.id, old, seconds, lambda: self._say_switched(app))
+
+    def _say_switched(self, app: App) -> None:
+        self._engine.logs.write(app.id, "heroku[router]", "Preboot: routing to the new dynos")
+
+    def _of(self, app: App) -> dict[str, Running]:
+        return self._running.setdefault(app.id, {})
+
+    def _formation_dynos(self, app: App) -> list[Running]:
+        return [one for one in self._of(app).values() if not one.is_one_off]
+
+    def _dyno(self, app: App, release: Release, name: str, kind: str) -> Dyno:
+        now = self._engine.clock.now()
+        row = app.formation.get(kind)
+        command, size = (row.command, row.size) if row else ("", "Basic")
+        return Dyno(
+            new_id(), app.id, name, kind, command, size, release.id, release.version, now, now
+        )
+
+    def _start(self, app: App, release: Release, name: str, kind: str) -> None:
+        shown = _fir_name(kind) if app.generation == "fir" else name
+        one = Running(self._dyno(app, release, shown, kind), name, is_one_off=False)
+        self._launch(app, release, one, {})
+
+    def _launch(
+        self, app: App, release: Release, one: Running, environment: Mapping[str, str]
+    ) -> None:
+        self._of(app)[one.slot] = one
+        self._engine.state.dynos.save(one.dyno)
+        self._engine.tasks.start(self._run(app, release, one, environment))
+
+    async def _run(
+        self, app: App, release: Release, one: Running, environment: Mapping[str, str]
+    ) -> None:
+        engine, dyno = self._engine, one.dyno
+        self._say(app, dyno, f"Starting process with command `{dyno.command}`")
+        order = ProcessOrder(
+            name=dyno.name,
+            command=dyno.command,
+            slug=engine.blobs.slug(releases.blob_of(engine.state, release)),
+            environment=self._environment(app, release, dyno, environment),
+            web=dyno.type == "web" and not one.is_one_off,
+        )
+        try:
+            process = await engine.start_process(
+                order,
+                lambda text: engine.logs.write(app.id, f"app[{dyno.name}]", text.rstrip("\n")),
+                lambda process: self._changed(app, one, process),
+            )
+        except OSError as problem:
+            self._say(app, dyno, f"Process could not be started: {problem}")
+            self._set_state(app, one, "crashed")
+            self._schedule_restart(app, one)
+            return
+        one.process = process
+        if one.is_unwanted:
+            await process.stop()
+
+    def _environment(
+        self, app: App, release: Release, dyno: Dyno, extra: Mapping[str, str]
+    ) -> dict[str, str]:
+        environment = {**release.metadata, **release.config, "DYNO": dyno.name, **extra}
+        if app.features["runtime-dyno-metadata"].enabled:
+            environment["HEROKU_DYNO_ID"] = dyno.id
+        return environment
+
+    def _changed(self, app: App, one: Running, process: Process) -> None:
+        one.process = process
+        if one.is_unwanted:
+            return
+        if process.state == "up" and self._engine.durations.of(app.id).boot_seconds > 0:
+            self._engine.tasks.start(self._up_later(app, one, process))
+        elif process.state in {"crashed", "down"}:
+            self._ended(app, one, process)
+        else:
+            self._set_state(app, one, process.state)
+
+    async def _up_later(self, app: App, one: Running, process: Process) -> None:
+        await asyncio.sleep(self._engine.durations.of(app.id).boot_seconds)
+        if not one.is_unwanted and process.state == "up":
+            self._set_state(app, one, "up")
+
+    def _ended(self, app: App, one: Running, process: Process) -> None:
+        self._say(app, one.dyno, f"Process exited with status {process.exit_code}")
+        if one.is_one_off:
+            self._set_state(app, one, "complete")
+            self._forget(one)
+        else:
+            self._set_state(app, one, "crashed")
+            self._schedule_restart(app, one)
+
+    def _schedule_restart(self, app: App, one: Running) -> None:
+        if not one.is_one_off:
+            self._engine.tasks.start(self._restart_later(app, one))
+
+    async def _restart_later(self, app: App, one: Running) -> None:
+        await asyncio.sleep(BACK_OFF[min(one.crashes, len(BACK_OFF) - 1)])
+        release = self._engine.state.releases.find(one.dyno.release_id)
+        if one.is_unwanted or release is None:
+            return
+        one.crashes += 1
+        one.dyno.created_at = self._engine.clock.now()
+        self._set_state(app, one, "starting")
+        await self._run(app, release, one, {})
+
+    def _set_state(self, app: App, one: Running, state: str) -> None:
+        dyno = one.dyno
+        if dyno.state == state:
+            return
+        self._say(app, dyno, f"State changed from {dyno.state} to {state}")
+        dyno.state = state
+        dyno.updated_at = self._engine.clock.now()
+        if self._engine.state.dynos.find(dyno.id) is not None:
+            self._engine.state.dynos.save(dyno)
+
+    def _stop(self, one: Running) -> None:
+        one.is_unwanted = True
+        self._forget(one)
+        if one.process is not None:
+            self._engine.tasks.start(self._stop_process(one.process))
+
+    @staticmethod
+    async def _stop_process(process: Process) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            await process.stop()
+
+    def _forget(self, one: Running) -> None:
+        self._engine.state.dynos.drop(one.dyno)
+        running = self._running.get(one.dyno.app_id, {})
+        if running.get(one.slot) is one:
+            del running[one.slot]
+
+    def _say(self, app: App, dyno: Dyno, text: str) -> None:
+        self._engine.logs.write(app.id, f"heroku[{dyno.name}]", text)
+
+
+def _names(one: Running) -> set[str]:
+    return {one.dyno.id, one.dyno.name, one.slot}
+
+
+def _fir_name(kind: str) -> str:
+    """Return a dyno's name as Fir makes them: `web-1234abcde-123ab`."""
+    return f"{kind}-{secrets.token_hex(5)[:9]}-{secrets.token_hex(3)[:5]}"

@@ -1,0 +1,1 @@
+"""What is stored or streamed beside the API: uploads, slugs, outputs, logs."""

@@ -1,0 +1,1 @@
+"""The HTTP side: conventions around every answer, the table of endpoints, Heroku's JSON."""
