@@ -60,8 +60,10 @@ A setting is looked for in this order; the first place that has it decides:
 4. the default.
 
 `accelerator config` shows every value and where it came from. All problems are reported together,
-with exit code 2. An unknown key is an error that names the nearest known one. An unknown
-`ACCELERATOR_…` variable is an error only when it looks like a known one with a slip in it.
+with exit code 2. An unknown key is an error that names the nearest known one. So is an unknown
+variable that begins with `ACCELERATOR_PREPARE_`, `ACCELERATOR_DEADLINES_` or
+`ACCELERATOR_STAGES_`, or that is a known one with a slip in it. Any other `ACCELERATOR_…` variable
+may belong to another program: a warning names it, and it is not read.
 
 A duration is `90` (seconds), `30s`, `10m`, `1h30m` or `1d`. A list in a variable or a flag is
 separated at its line ends, or else at its commas; a flag may also be repeated. In the file a list
@@ -80,6 +82,7 @@ SETTINGS_TAIL = """\
 | `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE`, `SSL_CERT_FILE` | the CA bundle; the first that is set |
 | `NO_COLOR` | no colours; there are none without a terminal either |
 | `ACCELERATOR_LOCAL_API_KEY` | the key `accelerator local` accepts; by default it makes one |
+| `ACCELERATOR_LOCAL_RECORD` | a file to which `accelerator local` adds each exchange, keys included |
 
 Without `HEROKU_HOST` the platform is Heroku. A host that is neither Heroku's nor this machine is
 refused: the key is not sent there.

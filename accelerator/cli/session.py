@@ -58,9 +58,11 @@ class Session:
         found = read_file(Path(named) if named else None, self.invocation.directory)
         content, path = found if found else (None, None)
         flags = {name.rstrip("_"): value for name, value in self.flags.items()}
-        return load_settings(
-            flags, self.environment, content, path.name if path else "accelerator.toml"
-        )
+        file_name = path.name if path else "accelerator.toml"
+        settings = load_settings(flags, self.environment, content, file_name)
+        for warning in settings.warnings:
+            self.events.note(warning, "warning")
+        return settings
 
     @cached_property
     def endpoint(self) -> Endpoint:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from accelerator.errors import ConfigurationInvalid
-from accelerator.settings.declared import SETTINGS, STAGES, Setting, parameter
+from accelerator.settings.declared import OTHER_VARIABLES, SETTINGS, STAGES, Setting, parameter
 from accelerator.settings.parsing import nearest
 from accelerator.settings.values import Deadlines, Prepare, Settings, Stage
 
@@ -18,6 +18,7 @@ FILE_NAME = "accelerator.toml"
 
 # Other programs may own a variable that begins like ours: only a near miss is taken for a slip.
 _SLIP = 0.85
+_PREFIX = "ACCELERATOR_"
 
 
 def load_settings(
@@ -33,7 +34,7 @@ def load_settings(
     """
     entries = dict(_flatten(file or {}))
     sources = _Sources(flags, environment, entries, file_name)
-    problems = [*_unknown_keys(entries, file_name), *_unknown_variables(environment)]
+    problems = list(_unknown_keys(entries, file_name))
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for setting in SETTINGS:
@@ -42,9 +43,12 @@ def load_settings(
             values[setting.name] = parse(raw) if parse else raw
         except ValueError as error:
             problems.append(f"{origins[setting.name]} {error}")
+    unknown = _unknown_variables(environment, values.get("key_env"))
+    problems += [said for said, is_slip in unknown if is_slip]
     if problems:
         raise ConfigurationInvalid(tuple(problems))
-    return _build(values, origins)
+    warnings = tuple(said for said, _ in unknown)
+    return replace(_build(values, origins), warnings=warnings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,7 @@ def _flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 
 _NAMES = frozenset(setting.name for setting in SETTINGS)
+_SECTIONS = ("PREPARE_", "DEADLINES_", "STAGES_")
 _TABLES = frozenset(("prepare", "deadlines", "stages", *(f"stages.{stage}" for stage in STAGES)))
 
 
@@ -99,14 +104,25 @@ def _unknown_keys(entries: Mapping[str, Any], file_name: str) -> Iterator[str]:
             yield f'{file_name}: unknown key "{name}"{nearest(name, _NAMES)}'
 
 
-def _unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
-    known = {setting.variable.removeprefix("ACCELERATOR_") for setting in SETTINGS}
+def _unknown_variables(
+    environment: Mapping[str, str], key_env: str | None
+) -> list[tuple[str, bool]]:
+    """Say which variables name no setting of ours, and of each whether it was surely meant to."""
+    known = {setting.variable.removeprefix(_PREFIX) for setting in SETTINGS}
+    others = {setting.variable for setting in SETTINGS} | OTHER_VARIABLES | {key_env, _PREFIX}
+    found = []
     for variable in sorted(environment):
-        rest = variable.removeprefix("ACCELERATOR_")
-        if rest in (variable, *known):
+        rest = variable.removeprefix(_PREFIX)
+        if rest == variable or variable in others:
             continue
-        if close := get_close_matches(rest, known, n=1, cutoff=_SLIP):
-            yield f"unknown variable {variable}; did you mean ACCELERATOR_{close[0]}?"
+        is_slip = rest.startswith(_SECTIONS)
+        close = get_close_matches(rest, known, n=1, cutoff=0.5 if is_slip else _SLIP)
+        if close or is_slip:
+            hint = f"; did you mean {_PREFIX}{close[0]}?" if close else ""
+            found.append((f"unknown variable {variable}{hint}", True))
+        else:
+            found.append((f"the variable {variable} names no setting and is not read", False))
+    return found
 
 
 def _build(values: Mapping[str, Any], origins: Mapping[str, str]) -> Settings:

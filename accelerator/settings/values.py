@@ -56,7 +56,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings of a run; durations are seconds. `sources` has an entry for every name."""
+    """All settings of a run; durations are seconds. `sources` has an entry for every name.
+
+    `warnings` are for people: variables that look like settings and are none.
+    """
 
     key_env: str
     prepare: Prepare
@@ -74,6 +77,7 @@ class Settings:
     deadlines: Deadlines
     stages: Mapping[str, Stage]
     sources: Mapping[str, str] = field(repr=False)
+    warnings: tuple[str, ...] = ()
 
     def smoke_of(self, stage: str | None) -> tuple[str, ...]:
         """Give the smoke checks of a stage; a flag is meant for every stage of this run."""

@@ -100,6 +100,27 @@ def test_config_reports_all_problems_at_once(bare: Command) -> None:
     assert "perhaps" in message
 
 
+def test_a_variable_that_names_no_setting_is_warned_of_once_and_its_value_is_not_shown(
+    bare: Command,
+) -> None:
+    bare.keep_secret("a-value-of-theirs")
+
+    result = bare("config", "--json", env={"ACCELERATOR_GPU": "a-value-of-theirs"})
+
+    assert result.exit_code == 0
+    assert result.document["error"] is None
+    assert result.stderr.count("ACCELERATOR_GPU names no setting") == 1
+
+
+def test_a_variable_of_a_stage_there_is_not_is_refused_with_the_one_that_was_meant(
+    bare: Command,
+) -> None:
+    result = bare("config", "--json", env={"ACCELERATOR_STAGES_PROD_SMOKE": "/health"})
+
+    assert result.exit_code == 2
+    assert "ACCELERATOR_STAGES_PRODUCTION_SMOKE" in result.document["error"]["message"]
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_prints_a_script_for_the_shell(shell: str, bare: Command) -> None:
     result = bare("completion", shell)

@@ -357,6 +357,28 @@ PROBLEMS = [
         id="misspelt variable",
     ),
     pytest.param(
+        {"environment": {"ACCELERATOR_LOCKS": "off"}},
+        "unknown variable ACCELERATOR_LOCKS; did you mean ACCELERATOR_LOCK?",
+        id="a variable with a letter too many",
+    ),
+    pytest.param(
+        {"environment": {"ACCELERATOR_STAGES_PROD_SMOKE": "/"}},
+        "unknown variable ACCELERATOR_STAGES_PROD_SMOKE; "
+        "did you mean ACCELERATOR_STAGES_PRODUCTION_SMOKE?",
+        id="a variable of a stage there is not",
+    ),
+    pytest.param(
+        {"environment": {"ACCELERATOR_DEADLINES_RELEASES": "1h"}},
+        "unknown variable ACCELERATOR_DEADLINES_RELEASES; "
+        "did you mean ACCELERATOR_DEADLINES_RELEASE_PHASE?",
+        id="a variable of a deadline there is not",
+    ),
+    pytest.param(
+        {"environment": {"ACCELERATOR_STAGES_4711_4711_4711": "1"}},
+        "unknown variable ACCELERATOR_STAGES_4711_4711_4711",
+        id="a variable of a known section with nothing near it",
+    ),
+    pytest.param(
         {"flags": {"on_miss": "biuld"}},
         "flag --on-miss must be one of build, wait, fail, not 'biuld'; did you mean \"build\"?",
         id="misspelt choice",
@@ -411,10 +433,32 @@ def test_all_problems_are_reported_together() -> None:
     assert len(problems) == 4
 
 
-def test_variables_of_other_programs_are_left_alone() -> None:
-    environment = {"ACCELERATOR_COMMIT": "x", "ACCELERATOR_GPU_COUNT": "2", "ACCELERATOR_": "y"}
+def test_variables_of_other_programs_are_named_in_a_warning_and_otherwise_left_alone() -> None:
+    environment = {"ACCELERATOR_COMMIT": "x", "ACCELERATOR_GPU_COUNT": "2"}
 
-    assert set(load(environment=environment).sources.values()) == {"default"}
+    settings = load(environment=environment)
+
+    assert set(settings.sources.values()) == {"default"}
+    assert settings.warnings == (
+        "the variable ACCELERATOR_COMMIT names no setting and is not read",
+        "the variable ACCELERATOR_GPU_COUNT names no setting and is not read",
+    )
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        pytest.param("ACCELERATOR_LOCAL_API_KEY", id="the key of the local platform"),
+        pytest.param("ACCELERATOR_LOCAL_RECORD", id="the record of the local platform"),
+        pytest.param("_ACCELERATOR_COMPLETE", id="what shell completion sets"),
+        pytest.param("ACCELERATOR_", id="the bare prefix"),
+        pytest.param("ACCELERATOR_LOCKS", id="the variable that holds the key, by key_env"),
+    ],
+)
+def test_variables_that_something_of_ours_reads_are_no_surprise(variable: str) -> None:
+    settings = load(environment={variable: "x"}, file={"key_env": "ACCELERATOR_LOCKS"})
+
+    assert settings.warnings == ()
 
 
 @pytest.mark.parametrize(
