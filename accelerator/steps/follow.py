@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from threading import Event, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from accelerator.errors import BuildFailed, OutcomeUnknown, ReleaseFailed
 from accelerator.events import LogLine
 from accelerator.waiting import Deadline, StillPending, wait_for
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from accelerator.models import Build, Release
     from accelerator.steps.run import Run
 
+Pending = TypeVar("Pending", "Build", "Release")
 
 DRAIN_SECONDS = 2.0
 
@@ -35,6 +38,21 @@ class Logs:
             self._readers.append(reader)
             reader.start()
 
+    def wait_for_end(self, fetch: Callable[[], Pending], still: OutcomeUnknown) -> Pending:
+        """Ask until what the logs are about is over; raises `still` at the deadline."""
+        try:
+            ended = wait_for(
+                fetch,
+                lambda seen: seen.status != "pending",
+                self._deadline,
+                self._run.heroku.pace,
+                self.wake,
+            )
+        except StillPending:
+            raise still from None
+        self.drain()
+        return ended
+
     def drain(self) -> None:
         """Give the logs a moment to show their last lines, now that the end is known."""
         limit = Deadline.after(self._deadline.clock, DRAIN_SECONDS)
@@ -52,23 +70,14 @@ def follow_build(run: Run, build: Build, seconds: float | None = None) -> Build:
     deadline = run.deadline.within(seconds or run.waits.build)
     app, logs = build.app_name, Logs(run, deadline)
     logs.follow(build.output_stream_url, f"build {app}")
-    try:
-        build = wait_for(
-            lambda: run.heroku.builds.fetch(app, build.id),
-            lambda seen: seen.status != "pending",
-            deadline,
-            run.heroku.pace,
-            logs.wake,
-        )
-    except StillPending:
-        raise OutcomeUnknown(
-            f"build {build.id} on {app} still runs at the deadline",
-            "run the same command again to join what is built by then",
-        ) from None
-    logs.drain()
-    if build.status != "succeeded":
-        raise BuildFailed(app, build.id)
-    return build
+    still = OutcomeUnknown(
+        f"build {build.id} on {app} still runs at the deadline",
+        "run the same command again to join what is built by then",
+    )
+    ended = logs.wait_for_end(lambda: run.heroku.builds.fetch(app, build.id), still)
+    if ended.status != "succeeded":
+        raise BuildFailed(app, ended.id)
+    return ended
 
 
 def find_release_of_build(run: Run, build: Build) -> Release | None:
@@ -105,21 +114,11 @@ def follow_release(run: Run, release: Release) -> Release:
     if release.status != "pending":
         logs.drain()
         return release
-    try:
-        ended = wait_for(
-            lambda: run.heroku.releases.fetch(app, release.id),
-            lambda seen: seen.status != "pending",
-            deadline,
-            run.heroku.pace,
-            logs.wake,
-        )
-    except StillPending:
-        raise OutcomeUnknown(
-            f"the release command of v{release.version} on {app} still runs at the deadline",
-            f"look with `heroku releases:info v{release.version} -a {app}`, then run this again",
-        ) from None
-    logs.drain()
-    return ended
+    still = OutcomeUnknown(
+        f"the release command of v{release.version} on {app} still runs at the deadline",
+        f"look with `heroku releases:info v{release.version} -a {app}`, then run this again",
+    )
+    return logs.wait_for_end(lambda: run.heroku.releases.fetch(app, release.id), still)
 
 
 def demand_success(release: Release) -> Release:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from accelerator.errors import (
@@ -18,6 +18,7 @@ from accelerator.errors import (
 )
 from accelerator.models import ArtifactRef, Route
 from accelerator.steps.build import build
+from accelerator.steps.facts import find_artifact
 from accelerator.steps.follow import demand_success
 from accelerator.steps.known import describe_release
 from accelerator.steps.promote import promote
@@ -26,6 +27,7 @@ from accelerator.steps.release import release
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from accelerator.models import Artifact
     from accelerator.steps.compare import Decision
     from accelerator.steps.known import Facts, TargetState
     from accelerator.steps.order import DeployOrder
@@ -130,10 +132,18 @@ def _build(run: Run, order: DeployOrder, targets: list[TargetState], report: Rep
         return {first.app: error}  # nothing is under way: what other waves did is still told
     if built.artifact is None:
         return {first.app: PromotionFailed(first.app, "the build left no artifact")}
+    report.target(first.app).artifact = _read_built(run, first.app, built.artifact)
     for other in others:
         report.target(other.app).route = Route.RELEASE
     said = describe_release(commit, commit.sha)
     return {first.app: built.artifact, **_release(run, said, built.artifact, others, report)}
+
+
+def _read_built(run: Run, app: str, ref: ArtifactRef) -> Artifact | ArtifactRef:
+    """Read what a build left, for the report: nothing fails when that cannot be read."""
+    with suppress(AcceleratorError):
+        return find_artifact(run.heroku, app, ref) or ref
+    return ref
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from accelerator.errors import (
@@ -13,7 +14,7 @@ from accelerator.errors import (
     Unreachable,
     VerificationFailed,
 )
-from accelerator.models import Commit, Route
+from accelerator.models import Artifact, Commit, Route
 from accelerator.steps.overtaken import demand_no_stranger
 from accelerator.steps.rollback import Way, roll_back
 from accelerator.steps.verify import verify
@@ -42,7 +43,7 @@ def settle(run: Run, order: DeployOrder, facts: Facts, ends: Ends, report: Repor
     for app, end in ends.items():
         entry = report.target(app)
         try:
-            _settle_one(run, order, facts, entry, end)
+            _settle_one(run, order, _with_built(facts, report), entry, end)
         except AcceleratorError as error:
             entry.error, errors[app] = error.message, error
             entry.status = "pending" if is_open(error) else "failed"
@@ -72,12 +73,21 @@ def conclude(report: Report, errors: Errors) -> None:
     """Raise the error of a failed target, or `PartlyDone` when others succeeded."""
     if not errors:
         return
+    for entry in report.targets:  # those of waves that were not reached
+        if entry.route is Route.LIVE and entry.status == "pending" and entry.error is None:
+            entry.status = "unchanged"
     done = tuple(entry.app for entry in report.targets if entry.status in DONE)
     missing = tuple(entry.app for entry in report.targets if entry.app not in done)
     first = next(iter(errors.values()))
     if done:
         raise PartlyDone(done, missing, first.message)
     raise first
+
+
+def _with_built(facts: Facts, report: Report) -> Facts:
+    """Add what was built in this very run, and read after that."""
+    built = (entry.artifact for entry in report.targets if isinstance(entry.artifact, Artifact))
+    return replace(facts, artifacts={**{held.id: held for held in built}, **facts.artifacts})
 
 
 def _settle_one(

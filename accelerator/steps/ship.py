@@ -146,10 +146,11 @@ def _cancel(run: Run, prepared: PrepareReport) -> bool:
     """Cancel the build that runs, if there is one to be seen; it is asked for once only."""
     build = None
     with contextlib.suppress(AcceleratorError):
-        build = prepared.build or _find_running(run, prepared)
+        build = prepared.build = prepared.build or _find_running(run, prepared)
         if build is not None:
             run.heroku.builds.cancel(prepared.app, build.id)
             run.events.note(f"Cancelled build {build.id} on {prepared.app}", "warning")
+            prepared.build = run.heroku.builds.fetch(prepared.app, build.id)
     return build is not None
 
 

@@ -17,7 +17,7 @@ from accelerator.errors import (
 )
 from accelerator.models import Route
 from tests.unit.deployscene import BUILT, Scene, scene
-from tests.unit.fakes import COMMIT, OTHER, make_app, refuse
+from tests.unit.fakes import COMMIT, OTHER, artifact, make_app, refuse, slug
 
 APPS = ("eu", "us", "asia")
 WAVES = (("eu",), ("us",), ("asia",))
@@ -268,3 +268,49 @@ def test_a_failed_promotion_names_its_target_first() -> None:
     error = made.fail(PromotionFailed)
 
     assert "the promotion to eu failed" in error.message
+
+
+def test_a_build_that_fails_beside_a_target_that_has_the_commit_is_partly_done() -> None:
+    made = waves(None, us={"builds_fail": True})
+    made.app("eu").land("good")
+
+    error = made.fail(PartlyDone, waves=())
+
+    assert error.exit_code == 8
+    assert states(made) == {"eu": "unchanged", "us": "failed", "asia": "pending"}
+
+
+def test_a_target_of_a_later_wave_that_has_the_commit_counts_when_an_earlier_one_fails() -> None:
+    made = waves(None, eu={"builds_fail": True})
+    made.app("asia").land("good")
+
+    error = made.fail(PartlyDone)
+
+    assert error.exit_code == 8
+    assert error.message.startswith("done: asia; not done: eu, us")
+    assert states(made) == {"eu": "failed", "us": "pending", "asia": "unchanged"}
+
+
+@pytest.mark.parametrize(
+    "waves_asked", [pytest.param((), id="in one wave"), pytest.param(WAVES, id="in waves")]
+)
+def test_what_was_built_in_this_run_is_read_once_and_told_with_its_checksum(
+    waves_asked: tuple[tuple[str, ...], ...],
+) -> None:
+    made = waves(None)
+
+    report = made.deploy(waves=waves_asked)
+
+    assert [entry.artifact for entry in report.targets] == [artifact(BUILT, COMMIT)] * 3
+    reads = [call for call in made.stage.heroku.calls if call.endswith(BUILT) and "slugs" in call]
+    assert reads == [f"slugs.fetch eu {BUILT}"]
+
+
+def test_a_slug_that_cannot_be_read_after_its_build_fails_nothing() -> None:
+    made = waves(None)
+    made.stage.heroku.failures[f"slugs.fetch eu {BUILT}"] = Unreachable("cut off", None)
+
+    report = made.deploy()
+
+    assert [entry.artifact for entry in report.targets] == [slug(BUILT)] * 3
+    assert {entry.status for entry in report.targets} == {"succeeded"}

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
@@ -177,6 +177,8 @@ def test_a_build_that_a_push_started_is_found_on_the_platform_and_cancelled(scen
 
     assert pushing.is_set()
     assert scene.stage.heroku.writes() == ["builds.cancel shop-prepare b7"]
+    assert scene.report.prepared is not None
+    assert scene.report.prepared.build == replace(pushed, status="failed")
 
 
 def test_what_cannot_be_stopped_is_said(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
