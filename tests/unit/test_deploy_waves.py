@@ -270,16 +270,6 @@ def test_a_failed_promotion_names_its_target_first() -> None:
     assert "the promotion to eu failed" in error.message
 
 
-def test_a_build_that_fails_beside_a_target_that_has_the_commit_is_partly_done() -> None:
-    made = waves(None, us={"builds_fail": True})
-    made.app("eu").land("good")
-
-    error = made.fail(PartlyDone, waves=())
-
-    assert error.exit_code == 8
-    assert states(made) == {"eu": "unchanged", "us": "failed", "asia": "pending"}
-
-
 def test_a_target_of_a_later_wave_that_has_the_commit_counts_when_an_earlier_one_fails() -> None:
     made = waves(None, eu={"builds_fail": True})
     made.app("asia").land("good")
