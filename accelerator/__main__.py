@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -20,9 +21,12 @@ from accelerator.errors import AcceleratorError, ExitCode, Interrupted, Terminat
 if TYPE_CHECKING:
     from types import FrameType
 
+GARBAGE_AFTER = 50_000  # objects: starting makes many that stay, and no garbage
+
 
 def main() -> NoReturn:
     """Run the command line and exit; the only place that does."""
+    gc.set_threshold(GARBAGE_AFTER)
     stops = Stops()
     stops.watch()
     try:

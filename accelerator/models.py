@@ -211,6 +211,31 @@ class Formation:
     size: str
 
 
+class Ancestry(StrEnum):
+    """Whether one commit is an ancestor of another, as far as a clone can tell."""
+
+    YES = "yes"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+class PushOutcome(StrEnum):
+    """What became of a push that the server answered."""
+
+    PUSHED = "pushed"
+    UP_TO_DATE = "up_to_date"
+    DECLINED = "declined"  # by the server's hook: the build failed
+    NOT_FAST_FORWARD = "not_fast_forward"
+
+
+class Swap(StrEnum):
+    """What became of a change: done, lost to somebody else, or not known (look again)."""
+
+    DONE = "done"
+    LOST = "lost"
+    UNKNOWN = "unknown"
+
+
 class Route(StrEnum):
     """The ways to get a commit onto a target, best first (design, section 2)."""
 

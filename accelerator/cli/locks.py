@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 from accelerator.environment import detect_ci
 from accelerator.errors import AcceleratorError, UsageProblem
-from accelerator.repository import RefStore
 from accelerator.steps.facts import STAGES, resolve_targets
 from accelerator.steps.locking import LockPolicy
 from accelerator.steps.notes import Mark, reject_ref, render_note
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from accelerator.cli.session import Session
     from accelerator.models import Commit
+    from accelerator.repository import RefStore
 
 
 def make_lock_policy(session: Session) -> LockPolicy:
@@ -63,6 +63,8 @@ def find_moment(session: Session, app: str) -> datetime:
 
 def open_refs(session: Session) -> RefStore:
     """Connect to the lock remote; the key goes along only to Heroku's own git host."""
+    from accelerator.repository import RefStore  # noqa: PLC0415  # runs git; most commands do not
+
     remote = session.settings.lock_remote
     if remote is None:
         remote = f"{session.endpoint.git_url}/{session.find_sources()[0]}.git"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from accelerator.cli.locks import make_lock_policy, reject_quietly
 from accelerator.errors import RepositoryProblem, UsageProblem
-from accelerator.repository import Ancestry
+from accelerator.models import Ancestry
 from accelerator.steps.facts import Place
 from accelerator.steps.guard import Direction
 from accelerator.steps.order import DeployOrder

@@ -10,9 +10,9 @@ import click
 from accelerator.cli import options
 from accelerator.cli.session import Session
 from accelerator.errors import UsageProblem
+from accelerator.models import Ancestry
 from accelerator.output.document import prepare_document
 from accelerator.output.summary import render_prepare
-from accelerator.repository import Ancestry
 from accelerator.steps import prepare as step
 from accelerator.steps.build import Subtree
 from accelerator.steps.report import PrepareReport
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
     from accelerator.cli.invocation import Invocation
     from accelerator.errors import ExitCode
-    from accelerator.models import Commit
-    from accelerator.repository import PushOutcome
+    from accelerator.models import Commit, PushOutcome
     from accelerator.steps.run import Run
 
 

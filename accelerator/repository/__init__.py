@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from accelerator.repository.clone import Ancestry, Repository
-from accelerator.repository.pushing import PushOutcome
-from accelerator.repository.refs import RefStore, Swap
+from accelerator.repository.clone import Repository
+from accelerator.repository.refs import RefStore
 
-__all__ = ["Ancestry", "PushOutcome", "RefStore", "Repository", "Swap"]
+__all__ = ["RefStore", "Repository"]

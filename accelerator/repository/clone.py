@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from accelerator.errors import NotFound, RepositoryProblem, ShallowClone
-from accelerator.models import Commit
+from accelerator.models import Ancestry, Commit, PushOutcome
 from accelerator.repository import archives
 from accelerator.repository.commands import Git, open_repo
-from accelerator.repository.pushing import Push, PushOutcome, run_push
+from accelerator.repository.pushing import Push, run_push
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,14 +22,6 @@ if TYPE_CHECKING:
 
 _FULL_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _FORMAT = "--format=%H%n%T%n%ct%n%s"
-
-
-class Ancestry(StrEnum):
-    """Whether one commit is an ancestor of another, as far as this clone can tell."""
-
-    YES = "yes"
-    NO = "no"
-    UNKNOWN = "unknown"
 
 
 class Repository:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 from threading import Event, Timer
 from typing import IO, TYPE_CHECKING, cast
 from urllib.parse import urlsplit
@@ -19,6 +18,7 @@ from accelerator.errors import (
     ShallowClone,
     Unreachable,
 )
+from accelerator.models import PushOutcome
 from accelerator.repository.commands import end
 
 if TYPE_CHECKING:
@@ -28,15 +28,6 @@ if TYPE_CHECKING:
     from accelerator.errors import AcceleratorError
     from accelerator.models import Secret
     from accelerator.repository.commands import Git
-
-
-class PushOutcome(StrEnum):
-    """What became of a push that the server answered."""
-
-    PUSHED = "pushed"
-    UP_TO_DATE = "up_to_date"
-    DECLINED = "declined"  # by the server's hook: the build failed
-    NOT_FAST_FORWARD = "not_fast_forward"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,12 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-from enum import StrEnum
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from accelerator.errors import LockUnavailable
+from accelerator.models import Swap
 from accelerator.repository.commands import Git, git_missing
 from accelerator.repository.pushing import Redactor, child_environment
 
@@ -45,14 +45,6 @@ _LOST = re.compile(
 _TAKEN = re.compile(r"^[ +*=-]\t", re.MULTILINE)
 _TURNED_AWAY = re.compile(r"RPC failed; .*\b4\d\d\b")  # 403: no such pushes; 429: too many
 _CHATTER = ("remote:", "To ", "error: failed to push")
-
-
-class Swap(StrEnum):
-    """What became of a change: done, lost to somebody else, or not known (look again)."""
-
-    DONE = "done"
-    LOST = "lost"
-    UNKNOWN = "unknown"
 
 
 class RefStore:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING, Any
 
 from accelerator.errors import ConfigurationInvalid
@@ -22,6 +21,8 @@ def read_file(path: Path | None, start_dir: Path) -> tuple[Mapping[str, Any], Pa
     found = path or find_file(start_dir)
     if found is None:
         return None
+    import tomllib  # noqa: PLC0415  # many have no file
+
     try:
         return tomllib.loads(found.read_text(encoding="utf-8")), found
     except FileNotFoundError:

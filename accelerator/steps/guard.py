@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from accelerator.errors import LockUnavailable, Refused, Superseded
-from accelerator.models import Refusal
-from accelerator.repository import Ancestry
+from accelerator.models import Ancestry, Refusal
 from accelerator.steps.notes import freeze_ref, lock_ref, parse_mark, reject_ref
 
 if TYPE_CHECKING:

@@ -13,8 +13,7 @@ from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Protocol
 
 from accelerator.errors import AcceleratorError, LockUnavailable, Refused
-from accelerator.models import Refusal
-from accelerator.repository import Swap
+from accelerator.models import Refusal, Swap
 from accelerator.steps.notes import (
     RENEW_SECONDS,
     RETRY_SECONDS,

@@ -8,8 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from accelerator.errors import LockUnavailable, Refused
-from accelerator.models import Refusal
-from accelerator.repository import Swap
+from accelerator.models import Refusal, Swap
 from accelerator.steps.lock import look
 from accelerator.steps.notes import (
     LockNote,

@@ -11,8 +11,7 @@ from accelerator.steps.locking import LockPolicy
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from accelerator.models import Commit
-    from accelerator.repository import Ancestry
+    from accelerator.models import Ancestry, Commit
     from accelerator.steps.build import Source
     from accelerator.steps.facts import Place
     from accelerator.steps.smoke import SmokeCheck
@@ -23,7 +22,7 @@ def _no_checks(_: str | None) -> tuple[SmokeCheck, ...]:
 
 
 def _cannot_tell(_older: str, _newer: str) -> Ancestry:
-    from accelerator.repository import Ancestry  # noqa: PLC0415  # a default of a default
+    from accelerator.models import Ancestry  # noqa: PLC0415  # a default of a default
 
     return Ancestry.UNKNOWN
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from accelerator.errors import AcceleratorError, BuildFailed, OutcomeUnknown
 from accelerator.events import LogLine
-from accelerator.repository import PushOutcome
+from accelerator.models import PushOutcome
 from accelerator.steps.build import Source, start_build
 from accelerator.steps.facts import find_artifact
 from accelerator.steps.follow import find_release_of_build, follow_build

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from accelerator.errors import NotFound, OutcomeUnknown, RequestInvalid
 from accelerator.events import Event, LogLine, Note, Recorder, StepFinished
 from accelerator.models import (
+    Ancestry,
     App,
     Artifact,
     ArtifactKind,
@@ -28,8 +29,8 @@ from accelerator.models import (
     PromotionTarget,
     Release,
     SourceBlob,
+    Swap,
 )
-from accelerator.repository import Ancestry, Swap
 from accelerator.steps.notes import LockNote, expiry
 from accelerator.steps.run import Run, Waits
 from accelerator.waiting import Deadline

@@ -19,8 +19,7 @@ from accelerator.errors import (
     VerificationFailed,
     WrongArtifact,
 )
-from accelerator.models import Reason, Refusal, Route
-from accelerator.repository import Ancestry
+from accelerator.models import Ancestry, Reason, Refusal, Route
 from accelerator.steps.deploy import deploy
 from accelerator.steps.guard import Direction
 from accelerator.steps.lock import look

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from accelerator.errors import LockUnavailable, Refused, Superseded
-from accelerator.models import Refusal
-from accelerator.repository import Ancestry
+from accelerator.models import Ancestry, Refusal
 from accelerator.steps.guard import (
     Direction,
     Finding,

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from accelerator.errors import BuildFailed, NotFound, OutcomeUnknown
-from accelerator.models import ArtifactKind, ArtifactRef, Commit
-from accelerator.repository import PushOutcome
+from accelerator.models import ArtifactKind, ArtifactRef, Commit, PushOutcome
 from accelerator.steps.prepare import (
     PrepareOrder,
     by_push,

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from accelerator.errors import LockUnavailable
-from accelerator.models import Secret
-from accelerator.repository import RefStore, Swap
+from accelerator.models import Secret, Swap
+from accelerator.repository import RefStore
 from tests.unit.githost import ENCODED, KEY, GitHost, git_environment, hosting, run
 
 if TYPE_CHECKING:

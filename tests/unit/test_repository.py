@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accelerator.errors import ExitCode, NotFound, RepositoryProblem
-from accelerator.repository import Ancestry, Repository
+from accelerator.models import Ancestry
+from accelerator.repository import Repository
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

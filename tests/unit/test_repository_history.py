@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from accelerator.errors import RepositoryProblem
-from accelerator.repository import Ancestry, Repository
+from accelerator.models import Ancestry
+from accelerator.repository import Repository
 from tests.unit.githost import git_environment, run
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from accelerator.errors import (
     ShallowClone,
     Unreachable,
 )
-from accelerator.models import Secret
-from accelerator.repository import PushOutcome, Repository
+from accelerator.models import PushOutcome, Secret
+from accelerator.repository import Repository
 from tests.unit.githost import ENCODED, KEY, GitHost, git_environment, hosting, run
 
 if TYPE_CHECKING:
