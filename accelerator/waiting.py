@@ -146,6 +146,12 @@ def wait_for(
     return retrying(lambda: known.pop() if known else look())
 
 
+def repeat(act: Callable[[], float], stop: Event) -> None:
+    """Call `act` until `stop` is set; what it gives is the pause, in seconds, to the next call."""
+    while not stop.wait(act()):
+        pass
+
+
 class _Pauses:
     """Growing pauses that start over when they are woken."""
 

@@ -9,13 +9,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+# Well below the shortest patience of a CI system with a silent job, which is ten minutes.
+HEARTBEAT_SECONDS = 60.0
+
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
     """Environment, directory and streams, read once by ``__main__``.
 
     ``settle`` is called just before the result is written: no signal interrupts from then on, so
-    that there is one result and it is whole.
+    that there is one result and it is whole. After ``heartbeat_seconds`` of silence a line on
+    stderr says what is waited for.
     """
 
     environment: Mapping[str, str]
@@ -23,3 +27,4 @@ class Invocation:
     stdout: TextIO
     stderr: TextIO
     settle: Callable[[], None] = lambda: None
+    heartbeat_seconds: float = HEARTBEAT_SECONDS

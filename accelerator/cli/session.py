@@ -19,6 +19,7 @@ from accelerator.events import Recorder
 from accelerator.models import Commit
 from accelerator.output.console import Console, wants_color
 from accelerator.output.document import error_document
+from accelerator.output.heartbeat import Heartbeat
 from accelerator.output.outcome import Outcome, StepLog
 from accelerator.settings import endpoint, load_settings, read_file
 from accelerator.waiting import Deadline, SystemClock
@@ -46,9 +47,10 @@ class Session:
         self.clock = SystemClock()
         verbosity = -1 if flags.get("quiet") else int(flags.get("verbose") or 0)
         color = wants_color(invocation.stderr, invocation.environment)
-        self.console = Console(invocation.stderr, color=color, verbosity=verbosity)
+        self.console = Console(invocation.stderr, self.clock, color=color, verbosity=verbosity)
+        self.heartbeat = Heartbeat(self.console, self.clock, invocation.heartbeat_seconds)
         self.steps = StepLog()
-        self.events = Recorder(self.clock, [self.steps, self.console])
+        self.events = Recorder(self.clock, [self.steps, self.heartbeat, self.console])
         self._heroku: Heroku | None = None
 
     @cached_property
@@ -145,7 +147,8 @@ class Session:
         """Do the work and write its one result, whatever the end; gives the exit code."""
         error: AcceleratorError | None = None
         try:
-            work()
+            with self.heartbeat.beating():
+                work()
         except AcceleratorError as failure:
             error = failure
         except KeyboardInterrupt as stop:

@@ -20,6 +20,8 @@ from accelerator.events import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from accelerator.waiting import Clock
+
 SIGNED = "(signed url)"  # what the path of a signed address is replaced with in events
 MARKS = {"ok": ("done", "green"), "failed": ("FAILED", "red"), "skipped": ("skipped", "yellow")}
 
@@ -30,9 +32,10 @@ class Console:
     ``verbosity``: -1 quiet (warnings only), 0 steps and logs, 1 details, 2 every request.
     """
 
-    def __init__(self, stream: TextIO, *, color: bool, verbosity: int = 0) -> None:
+    def __init__(self, stream: TextIO, clock: Clock, *, color: bool, verbosity: int = 0) -> None:
         self._stream, self._color, self._verbosity = stream, color, verbosity
-        self._lock = Lock()
+        self._lock, self._clock = Lock(), clock
+        self._silent_since = clock.now()
         self._writers: dict[type, Callable[..., None]] = {
             StepStarted: self._started,
             StepFinished: self._finished,
@@ -51,6 +54,19 @@ class Console:
         self._line(self._paint("error: ", fg="red", bold=True) + message)
         if hint:
             self._line(self._paint("hint:  ", bold=True) + hint)
+
+    def break_silence(self, seconds: float, text: str | None) -> float:
+        """Write `text` if nothing was written for so long; gives how long it may be silent yet.
+
+        Quiet means quiet: then it is never written.
+        """
+        with self._lock:
+            left = self._silent_since + seconds - self._clock.now()
+            if left > 0:
+                return left
+            if text is not None and self._verbosity >= 0:
+                self._write(f"    {text}")
+            return seconds
 
     def _started(self, event: StepStarted) -> None:
         if self._verbosity >= 0:
@@ -93,8 +109,12 @@ class Console:
 
     def _line(self, text: str) -> None:
         with self._lock:
-            self._stream.write(text + "\n")
-            self._stream.flush()
+            self._write(text)
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text + "\n")
+        self._stream.flush()
+        self._silent_since = self._clock.now()
 
 
 def render_seconds(seconds: float) -> str:

@@ -10,7 +10,7 @@ from accelerator.events import Event as Happening
 from accelerator.events import LogLine, Note, Requested, Retried, StepFinished, StepStarted
 from accelerator.heroku.answers import SIGNED
 from accelerator.output.console import Console, render_seconds, wants_color
-from tests.unit.fakes import BEGIN
+from tests.unit.fakes import BEGIN, FakeClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +54,7 @@ LOUDNESS: dict[int, set[Happening]] = {
 
 def written(*events: Happening, verbosity: int = 2, color: bool = False) -> str:
     stream = io.StringIO()
-    console = Console(stream, color=color, verbosity=verbosity)
+    console = Console(stream, FakeClock(), color=color, verbosity=verbosity)
     for event in events:
         console(event)
     return stream.getvalue()
@@ -75,7 +75,7 @@ def test_the_verbosity_decides_what_is_said(verbosity: int) -> None:
 def test_a_failure_says_what_happened_and_then_what_to_do() -> None:
     stream = io.StringIO()
 
-    Console(stream, color=False, verbosity=-1).error("it broke", "mend it")
+    Console(stream, FakeClock(), color=False, verbosity=-1).error("it broke", "mend it")
 
     assert stream.getvalue() == "error: it broke\nhint:  mend it\n"
 
@@ -83,7 +83,7 @@ def test_a_failure_says_what_happened_and_then_what_to_do() -> None:
 def test_a_failure_without_a_hint_is_one_line() -> None:
     stream = io.StringIO()
 
-    Console(stream, color=False).error("it broke", None)
+    Console(stream, FakeClock(), color=False).error("it broke", None)
 
     assert stream.getvalue() == "error: it broke\n"
 
@@ -131,7 +131,7 @@ class Slow(io.StringIO):
 
 def test_lines_of_parallel_steps_never_mix() -> None:
     stream = Slow()
-    console = Console(stream, color=False)
+    console = Console(stream, FakeClock(), color=False)
     together = Barrier(4)
 
     def talk(name: str) -> None:
