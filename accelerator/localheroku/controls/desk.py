@@ -101,7 +101,7 @@ def set_git_limit(desk: Desk, _: Params, body: Body) -> Any:
 
 
 def faults(desk: Desk, _: Params, __: Body) -> Any:
-    """List the faults with how many requests matched each."""
+    """List the faults with how many requests matched each, and how many it hit."""
     return desk.application.faults.read()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 import re
 import socket
 import struct
@@ -23,7 +24,10 @@ When = Literal["before", "after"]
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault; `occurrences` are the matching requests it hits, from 1; none means all."""
+    """One fault; `occurrences` are the matching requests it hits, from 1; none means all.
+
+    Of those `probability` decides, request by request; an equal `seed` draws equal numbers.
+    """
 
     method: str
     path: str
@@ -33,6 +37,25 @@ class Fault:
     status: int = 503
     id: str = "service_unavailable"
     message: str = "Service unavailable."
+    probability: float = 1.0
+    seed: int | None = None
+
+
+@dataclass
+class _Standing:
+    """A fault that is set: how many requests matched it, how many it hit, and its chance."""
+
+    fault: Fault
+    chance: random.Random
+    matched: int = 0
+    hit: int = 0
+
+    def takes(self) -> bool:
+        """Count a matching request and say whether the fault wants it."""
+        self.matched += 1
+        # Drawn every time, so that a fault of the same seed hits the same numbers.
+        is_drawn = self.chance.random() < self.fault.probability
+        return is_drawn and (not self.fault.occurrences or self.matched in self.fault.occurrences)
 
 
 def make_fault(fields: Mapping[str, Any]) -> Fault:
@@ -60,17 +83,18 @@ def _check(fault: Fault) -> None:
 
 
 class Faults:
-    """The faults that are set, each with its count of matching requests."""
+    """The faults that are set, each with its counts of requests."""
 
     def __init__(self) -> None:
-        self._faults: dict[int, tuple[Fault, list[int]]] = {}
+        self._faults: dict[int, _Standing] = {}
         self._numbers = itertools.count(1)
         self._stopping = asyncio.Event()
 
     def add(self, fault: Fault) -> int:
         """Set a fault and return its number."""
         number = next(self._numbers)
-        self._faults[number] = (fault, [0])
+        # Not for secrets; without a seed every run differs.
+        self._faults[number] = _Standing(fault, random.Random(fault.seed))  # noqa: S311
         return number
 
     def clear(self) -> None:
@@ -80,21 +104,22 @@ class Faults:
         self._stopping = asyncio.Event()
 
     def read(self) -> list[dict[str, Any]]:
-        """Return the faults with how many requests matched each."""
+        """Return the faults with how many requests matched each, and how many it hit."""
         return [
-            {"number": number, "matched": seen[0], **asdict(fault)}
-            for number, (fault, seen) in self._faults.items()
+            {"number": number, "matched": each.matched, "hit": each.hit, **asdict(each.fault)}
+            for number, each in self._faults.items()
         ]
 
     def find(self, method: str, path: str) -> Fault | None:
         """Count a request and return the fault that hits it."""
-        hit = None
-        for fault, seen in self._faults.values():
-            if re.fullmatch(fault.method, method) and re.search(fault.path, path):
-                seen[0] += 1
-                if not fault.occurrences or seen[0] in fault.occurrences:
-                    hit = hit or fault
-        return hit
+        first = None
+        for each in self._faults.values():
+            if re.fullmatch(each.fault.method, method) and re.search(each.fault.path, path):
+                first = each if each.takes() and first is None else first
+        if first is None:
+            return None
+        first.hit += 1
+        return first.fault
 
     async def run(
         self, fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send

@@ -26,6 +26,13 @@ def number(value: Any) -> int:
     return value
 
 
+def probability(value: Any) -> float:
+    """Return a probability above 0, as what never happens need not be set."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+        raise ValueError("must be a number above 0 and at most 1")
+    return float(value)
+
+
 def text(value: Any) -> str:
     """Return a string that is not empty."""
     if not isinstance(value, str) or not value:

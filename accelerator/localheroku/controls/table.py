@@ -23,6 +23,7 @@ from accelerator.localheroku.controls.fields import (
     number,
     objects_of,
     pattern,
+    probability,
     seconds,
     text,
     texts,
@@ -68,6 +69,8 @@ _FAULT: dict[str, Parse] = {
     "status": number,
     "id": text,
     "message": text,
+    "probability": probability,
+    "seed": number,
 }
 
 CONTROLS = (

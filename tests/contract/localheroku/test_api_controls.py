@@ -53,6 +53,31 @@ def test_a_status_is_answered_for_the_wanted_occurrence_only(own: Client) -> Non
     assert own.control("GET", "/faults")[0]["matched"] == 3
 
 
+def _statuses(own: Client, **fault: object) -> list[int]:
+    own.control("DELETE", "/faults")
+    own.control("POST", "/faults", {"path": "^/account$", **fault})
+    return [own.call("GET", "/account").status_code for _ in range(60)]
+
+
+def test_a_fault_of_some_probability_hits_some_requests_the_same_for_the_same_seed(
+    own: Client,
+) -> None:
+    drawn = _statuses(own, probability=0.3, seed=7)
+    [counted] = own.control("GET", "/faults")
+    again, other = (_statuses(own, probability=0.3, seed=seed) for seed in (7, 8))
+
+    assert 5 < drawn.count(503) < 35
+    assert (counted["matched"], counted["hit"]) == (60, drawn.count(503))
+    assert again == drawn
+    assert other != drawn
+
+
+def test_a_fault_that_is_certain_for_an_occurrence_hits_no_other(own: Client) -> None:
+    statuses = _statuses(own, probability=1, seed=1, occurrences=[2, 5])
+
+    assert [number for number, each in enumerate(statuses, 1) if each == 503] == [2, 5]
+
+
 @pytest.mark.parametrize(
     ("when", "apps"), [pytest.param("before", 0, id="before"), pytest.param("after", 1, id="after")]
 )

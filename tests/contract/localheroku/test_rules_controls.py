@@ -68,6 +68,8 @@ def test_every_field_is_checked_and_named_when_it_is_wrong(own: Client, control:
         pytest.param("POST", "/faults", {"when": "never"}, "field when: must be", id="fault time"),
         pytest.param("POST", "/faults", {"status": 99}, "field status: must", id="fault status"),
         pytest.param("POST", "/faults", {"path": "("}, "regular expression", id="fault path"),
+        pytest.param("POST", "/faults", {"probability": 0}, "above 0", id="fault that never is"),
+        pytest.param("POST", "/faults", {"probability": 1.5}, "at most 1", id="over certainty"),
         pytest.param("POST", "/accounts", {"email": "nobody"}, "email address", id="no address"),
         pytest.param("POST", "/keys", {"scopes": "global"}, "must be a list", id="no list"),
     ],
