@@ -108,6 +108,15 @@ def find_unread_apps(commit: Commit, facts: Facts) -> frozenset[str]:
     return frozenset(unread)
 
 
+def rests_on_a_build(commit: Commit, facts: Facts, decision: Decision) -> bool:
+    """Say whether an artifact is to be shipped and reading it is all that is left to be read."""
+    candidate = decision.candidate
+    if candidate is None or decision.route not in {Route.PROMOTE, Route.RELEASE}:
+        return False
+    unread = {ref.id for _, ref in find_unconfirmed(commit, facts)}
+    return unread <= {candidate.artifact.id} and not find_unread_apps(commit, facts)
+
+
 def _differ_in_kind(ref: ArtifactRef, target: TargetState) -> bool:
     held = target.current.artifact if target.current else None
     return held is not None and held.kind is not ref.kind

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from accelerator.models import Reason, Route
-from accelerator.steps.compare import Decision, compare, witness_of
-from accelerator.steps.facts import Wanted, fetch_facts, refresh_targets
+from accelerator.steps.compare import Decision, compare, rests_on_a_build, witness_of
+from accelerator.steps.facts import Wanted, confirm, fetch_states, refresh_targets
 from accelerator.steps.follow import follow_release
 from accelerator.steps.join import join, wait_for_build
 from accelerator.steps.reconcile import let_builds_end
@@ -26,18 +26,24 @@ class Deciding:
     """The decision of one deploy, and what is remembered from one look to the next.
 
     ``joined`` are builds that were followed to their end, as they ended: a list that is read right
-    after that may still be the old one. A build that took for ever counts as failed.
+    after that may still be the old one. A build that took for ever counts as failed. ``is_told``
+    says whether a decision was told of yet.
     """
 
     run: Run
     order: DeployOrder
     report: Report
     joined: dict[str, Build] = field(default_factory=dict)
+    is_told: bool = False
 
-    def decide(self) -> tuple[Facts, Decision]:
-        """Read, compare, and join the build that runs, if one does, until there is a way to go."""
+    def decide(self, *, for_now: bool = False) -> tuple[Facts, Decision]:
+        """Read, compare, and join the build that runs, if one does, until there is a way to go.
+
+        A decision `for_now` may rest on a build's word for what its artifact holds, and saves a
+        round trip: `look_again` reads the artifact itself, together with the targets.
+        """
         order = self.order
-        facts, decision = self._read()
+        facts, decision = self._read(for_now=for_now and not order.plan)
         if decision.route is Route.BUILD and order.on_miss == "wait" and not order.plan:
             prepare_apps = tuple(place.app for place in order.places if place.is_prepare)
             if wait_for_build(self.run, order.commit, prepare_apps, order.wait_seconds):
@@ -62,24 +68,46 @@ class Deciding:
         again = self._named(compare(self.order.commit, facts))
         if again.route in {Route.BUILD, Route.WAIT} or decision.route is Route.BUILD:
             facts, again = self.decide()
-        elif (again.route, again.routes) != (decision.route, decision.routes):
-            _tell(self.run, self.order.commit, facts, again, self.report)
+        elif not self.is_told or (again.route, again.routes) != (decision.route, decision.routes):
+            self._tell(facts, again)
         for target in facts.targets:
             self.report.target(target.app).previous_release = target.current
         return facts, again
 
-    def _read(self) -> tuple[Facts, Decision]:
+    def _read(self, *, for_now: bool = False) -> tuple[Facts, Decision]:
         run, order = self.run, self.order
         wanted = Wanted(
             order.commit, order.places, order.targets, order.build_config, order.read_trees
         )
         title = f"Compare {order.commit.short} with what is prepared"
         with run.events.step("compare", title) as step:
-            facts = self._remembering(fetch_facts(run, wanted))
+            facts = self._remembering(fetch_states(run, wanted))
             decision = self._named(compare(order.commit, facts))
+            if not (for_now and rests_on_a_build(order.commit, facts, decision)):
+                facts = confirm(run, order.commit, facts)
+                decision = self._named(compare(order.commit, facts))
+                for_now = False
             step.detail = explain(decision)
-        _tell(run, order.commit, facts, decision, self.report)
+        _record(self.report, order.commit, facts, decision)
+        if not for_now:
+            self._tell(facts, decision)
         return facts, decision
+
+    def _tell(self, facts: Facts, decision: Decision) -> None:
+        """Put a decision into the report, and say what is worth saying about it."""
+        report, events = self.report, self.run.events
+        _record(report, self.order.commit, facts, decision)
+        self.is_told = True
+        for line in decision.passed_over:
+            events.note(f"passed over: {line}", "detail")
+        for warning in decision.warnings:
+            events.note(warning, "warning")
+        if report.source and report.source.metadata == "disagrees":
+            events.note(
+                f"HEROKU_SLUG_COMMIT of {report.source.app} names another commit than its release "
+                "holds; the release decides (the variable may be stale)",
+                "warning",
+            )
 
     def _remembering(self, facts: Facts) -> Facts:
         """Put the builds that were followed in the place of what the lists say of them."""
@@ -113,23 +141,13 @@ def explain(decision: Decision) -> str:
     return f"{decision.route}: {decision.reason}{held}"
 
 
-def _tell(run: Run, commit: Commit, facts: Facts, decision: Decision, report: Report) -> None:
+def _record(report: Report, commit: Commit, facts: Facts, decision: Decision) -> None:
     report.route, report.reason = decision.route, decision.reason
     report.passed_over = list(decision.passed_over)
     report.source = _source_report(facts, decision, commit)
     for target in facts.targets:
         entry = report.target(target.app)
         entry.route, entry.previous_release = decision.routes[target.app], target.current
-    for line in decision.passed_over:
-        run.events.note(f"passed over: {line}", "detail")
-    for warning in decision.warnings:
-        run.events.note(warning, "warning")
-    if report.source and report.source.metadata == "disagrees":
-        run.events.note(
-            f"HEROKU_SLUG_COMMIT of {report.source.app} names another commit than its release "
-            "holds; the release decides (the variable may be stale)",
-            "warning",
-        )
 
 
 def _source_report(facts: Facts, decision: Decision, commit: Commit) -> SourceReport | None:

@@ -54,6 +54,11 @@ def fetch_facts(run: Run, wanted: Wanted) -> Facts:
 
     Raises `NotFound` when an app does not exist.
     """
+    return confirm(run, wanted.commit, fetch_states(run, wanted))
+
+
+def fetch_states(run: Run, wanted: Wanted) -> Facts:
+    """Read sources and targets only: what lies where is known by the lists of builds so far."""
     heroku, reader = run.heroku, _Reader(run.heroku, wanted.build_config, os.urandom(16))
     reads = [read for place in wanted.places for read in reader.of_source(place)]
     reads += [read for target in wanted.targets for read in reader.of_target(target)]
@@ -66,17 +71,23 @@ def fetch_facts(run: Run, wanted: Wanted) -> Facts:
         built = {build.commit for source in facts.sources for build in source.builds}
         trees = wanted.read_trees(frozenset(sha for sha in built if sha))
         facts = replace(facts, trees=trees)
-    return confirm(run, wanted.commit, facts)
+    return facts
 
 
 def refresh_targets(run: Run, commit: Commit, facts: Facts) -> Facts:
-    """Read the targets' releases again: the last look before a write."""
-    reads = [partial(run.heroku.releases.fetch_newest, target.app) for target in facts.targets]
-    pages = run.heroku.together(*reads)
-    targets = tuple(
-        replace(target, releases=page) for target, page in zip(facts.targets, pages, strict=True)
+    """Read the targets' releases again, the last look before a write, and what was not read yet."""
+    missing = _find_missing(commit, facts)
+    answers: tuple[Any, ...] = run.heroku.together(
+        *(partial(run.heroku.releases.fetch_newest, target.app) for target in facts.targets),
+        *(partial(find_artifact, run.heroku, app, ref) for app, ref in missing),
     )
-    return confirm(run, commit, replace(facts, targets=targets))
+    count = len(facts.targets)
+    targets = tuple(
+        replace(target, releases=page)
+        for target, page in zip(facts.targets, answers[:count], strict=True)
+    )
+    facts = _with_artifacts(replace(facts, targets=targets), missing, answers[count:])
+    return confirm(run, commit, facts)
 
 
 def confirm(run: Run, commit: Commit, facts: Facts) -> Facts:
@@ -85,7 +96,7 @@ def confirm(run: Run, commit: Commit, facts: Facts) -> Facts:
     What the decision names at the end has been read itself; a build's word is not enough.
     """
     while True:
-        missing = sorted(find_unconfirmed(commit, facts), key=lambda pair: pair[1].id)
+        missing = _find_missing(commit, facts)
         apps = sorted(find_unread_apps(commit, facts))
         if not missing and not apps:
             return facts
@@ -93,13 +104,9 @@ def confirm(run: Run, commit: Commit, facts: Facts) -> Facts:
             *(partial(find_artifact, run.heroku, app, ref) for app, ref in missing),
             *(partial(run.heroku.apps.fetch, app) for app in apps),
         )
-        found: dict[str, Artifact | None] = {}
-        for (_, ref), artifact in zip(missing, answers, strict=False):
-            # Two apps may hold one artifact, and the key may read only one of them.
-            found[ref.id] = artifact or found.get(ref.id)
         infos = {app: answers[len(missing) + at] for at, app in enumerate(apps)}
         targets = tuple(_with_app(target, infos.get(target.app)) for target in facts.targets)
-        facts = replace(facts, artifacts={**facts.artifacts, **found}, targets=targets)
+        facts = _with_artifacts(replace(facts, targets=targets), missing, answers)
 
 
 def resolve_targets(run: Run, source: str, targets: tuple[str, ...]) -> tuple[str, ...]:
@@ -215,6 +222,20 @@ class _Reader:
         if config is None:
             return {}
         return {name: fingerprint(config.get(name), self.salt) for name in self.build_config}
+
+
+def _find_missing(commit: Commit, facts: Facts) -> list[tuple[str, ArtifactRef]]:
+    return sorted(find_unconfirmed(commit, facts), key=lambda pair: pair[1].id)
+
+
+def _with_artifacts(
+    facts: Facts, refs: list[tuple[str, ArtifactRef]], answers: tuple[Artifact | None, ...]
+) -> Facts:
+    """Add what was read; two apps may hold one artifact, and the key may read only one of them."""
+    found: dict[str, Artifact | None] = {}
+    for (_, ref), artifact in zip(refs, answers, strict=False):
+        found[ref.id] = artifact or found.get(ref.id)
+    return replace(facts, artifacts={**facts.artifacts, **found})
 
 
 def _with_app(target: TargetState, app: App | None) -> TargetState:
