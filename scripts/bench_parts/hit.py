@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench_parts.platform import Entry, Platform, count_round_trips, running
+from bench_parts.bash import BashFunction, find_cli
+from bench_parts.platform import Entry, count_round_trips, running
 from bench_parts.processes import Ended, environment, find_accelerator, run_well
-from bench_parts.results import BenchFailed, Part, Ratio, Series, Size, Skipped, alternate
+from bench_parts.results import BenchFailed, Part, Ratio, Series, Size, alternate
 from bench_parts.scene import PREPARE, TARGET, Scene, make_scene
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
+    from pathlib import Path
 
 PROMOTION_SECONDS = 0.3
 GOALS = {0: 7.0, 100: 3.5}  # milliseconds of latency: how many times faster we want to be
 MOST_ROUND_TRIPS, MOST_REQUESTS = 5.0, 12.0
-CLI_IN_REPOSITORY = Path(".cache/heroku-cli/node_modules/.bin/heroku")
-# Counts its starts; the shell it costs takes about a millisecond.
-CLI_DOOR = '#!/bin/sh\nprintf . >>"$CLI_STARTS"\nexec "$REAL_CLI" "$@"\n'
 
 
 @dataclass(frozen=True)
@@ -44,24 +40,25 @@ class Deploys:
     """Both ways to deploy, on one scene; each call is one measured hit."""
 
     scene: Scene
-    home: Path
-    cli: Path
+    bash: BashFunction
 
     def by_bash(self, latency_ms: int) -> Hit:
         """Run the bash function. What it knows it knows when it ends."""
-        starts = self.home / "starts"
-        starts.write_text("")
-        script = str(Path(__file__).with_name("hit.sh"))
-        ended, journal = self._measure(["bash", script], self._bash_environment(starts), latency_ms)
-        looks = [index for index, entry in enumerate(journal) if _is_look(entry)]
+        scene = self.scene
+        ended, journal = self._measure(
+            lambda: self.bash.deploy(
+                scene.platform, scene.repository, scene.sha, (PREPARE, TARGET)
+            ),
+            latency_ms,
+        )
         return Hit(
             known=ended.seconds,
             total=ended.seconds,
             requests=len(journal),
             round_trips=count_round_trips(journal),
             all_requests=len(journal),
-            cli_starts=len(starts.read_text()),
-            looks=len(looks),
+            cli_starts=self.bash.count_starts(),
+            looks=sum(_is_look(entry) for entry in journal),
         )
 
     def by_accelerator(self, latency_ms: int) -> Hit:
@@ -70,8 +67,10 @@ class Deploys:
         command = [find_accelerator(), "deploy", "--from", PREPARE, "--to", TARGET, "--lock", "off"]
         command += ["--commit", self.scene.sha, "--json"]
         platform = self.scene.platform
-        env = environment(self.home, HEROKU_HOST=platform.url, HEROKU_API_KEY=platform.key)
-        ended, journal = self._measure(command, env, latency_ms)
+        env = environment(self.bash.home, HEROKU_HOST=platform.url, HEROKU_API_KEY=platform.key)
+        ended, journal = self._measure(
+            lambda: run_well(command, self.scene.repository, env), latency_ms
+        )
         looks = [index for index, entry in enumerate(journal) if _is_look(entry)]
         until = journal[: looks[-1] + 1]
         return Hit(
@@ -84,92 +83,30 @@ class Deploys:
             looks=len(looks),
         )
 
-    def _measure(
-        self, command: Sequence[str], env: dict[str, str], latency_ms: int
-    ) -> tuple[Ended, list[Entry]]:
+    def _measure(self, deploy: Callable[[], Ended], latency_ms: int) -> tuple[Ended, list[Entry]]:
         self.scene.reset()
-        self.scene.begin(latency_ms / 1000)
-        ended = run_well(command, self.scene.repository, env)
+        self.scene.platform.begin(latency_ms / 1000)
+        ended = deploy()
         journal = self.scene.platform.read_journal()
         if sum(entry.path == "/pipeline-promotions" for entry in journal) != 1:
-            raise BenchFailed(f"not a hit: {' '.join(command[:2])} promoted nothing")
+            raise BenchFailed("what was to be a hit promoted nothing")
         if not self.scene.is_shipped():
-            raise BenchFailed(f"{' '.join(command[:2])} did not ship the prepared slug")
+            raise BenchFailed("what was to be a hit did not ship the prepared slug")
         return ended, journal
-
-    def _bash_environment(self, starts: Path) -> dict[str, str]:
-        platform = self.scene.platform
-        door = self.home / "bin"
-        env = environment(
-            self.home,
-            **cli_environment(self.home, platform),
-            GIT_COMMIT=self.scene.sha,
-            PREPARE_APP=PREPARE,
-            TARGET_APP=TARGET,
-            CLI_STARTS=str(starts),
-            REAL_CLI=str(self.cli),
-        )
-        return {**env, "PATH": f"{door}{os.pathsep}{env['PATH']}"}
-
-
-def cli_environment(home: Path, platform: Platform) -> dict[str, str]:
-    """Point the Heroku CLI at the platform only, with nothing of the user's, and no telemetry."""
-    return {
-        "HEROKU_HOST": platform.url,
-        "HEROKU_API_KEY": platform.key,
-        "HEROKU_PARTICLEBOARD_URL": platform.url,
-        "HEROKU_BUILDPACK_REGISTRY_URL": platform.url,
-        "HEROKU_SKIP_NEW_VERSION_CHECK": "1",
-        "HEROKU_DISABLE_AUTOUPDATE": "1",
-        "DISABLE_TELEMETRY": "true",
-        "XDG_CACHE_HOME": str(home / ".cache"),
-        "GIT_CONFIG_GLOBAL": str(home / ".gitconfig"),
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_TERMINAL_PROMPT": "0",
-        "NO_COLOR": "1",
-        "CI": "1",
-    }
-
-
-def find_cli(root: Path) -> Path:
-    """Find the Heroku CLI: `HEROKU_CLI`, else where CI installs it; raises `Skipped`."""
-    named = os.environ.get("HEROKU_CLI")
-    cli = Path(named) if named else root / CLI_IN_REPOSITORY
-    if not (cli.is_file() and os.access(cli, os.X_OK)):
-        where = f"HEROKU_CLI={named}" if named else str(CLI_IN_REPOSITORY)
-        raise Skipped(f"no Heroku CLI ({where}); `npm install heroku` somewhere, set HEROKU_CLI")
-    if not (shutil.which("node") and shutil.which("bash")):
-        raise Skipped("the Heroku CLI needs node, and its function bash")
-    return cli.absolute()
 
 
 def measure_hit(size: Size, directory: Path, root: Path) -> Part:
     """Measure hits without and with latency, both ways in turn."""
     part = Part("hit", "A hit: the bash function around the Heroku CLI, and accelerator deploy")
-    cli = find_cli(root)
-    home = make_home(directory)
-    env = environment(home)
+    bash = BashFunction.make(directory, find_cli(root))
+    env = environment(bash.home)
     rounds = size.pick(quick=3, full=9)
     with running(env) as platform:
-        scene = make_scene(platform, directory, env, PROMOTION_SECONDS)
-        deploys = Deploys(scene, home, cli)
+        deploys = Deploys(make_scene(platform, directory, env, PROMOTION_SECONDS), bash)
         for latency in GOALS:
             _measure_at(latency, rounds, deploys, part)
-    _explain(part, run_well([str(cli), "--version"], directory, env).stdout)
+    _explain(part, bash.version())
     return part
-
-
-def make_home(directory: Path) -> Path:
-    """Make a home for the CLI, with the door that counts its starts first on PATH."""
-    home = directory / "home"
-    terms = home / ".cache" / "heroku" / "terms-of-service"
-    terms.parent.mkdir(parents=True)
-    terms.touch()  # else the CLI's first start has a line to say about them
-    door = home / "bin" / "heroku"
-    door.parent.mkdir()
-    door.write_text(CLI_DOOR)
-    door.chmod(0o755)
-    return home
 
 
 def _measure_at(latency: int, rounds: int, deploys: Deploys, part: Part) -> None:
@@ -231,9 +168,8 @@ def _is_look(entry: Entry) -> bool:
 
 
 def _explain(part: Part, version: str) -> None:
-    name, _, _ = version.partition(" ")
     part.notes += [
-        f"the CLI is {name}; a promotion takes {PROMOTION_SECONDS} s",
+        f"the CLI is {version}; a promotion takes {PROMOTION_SECONDS} s",
         "the bash function ends when the promotion is over and does not verify; accelerator's "
         "time up to the same moment is compared, its whole run is given beside it",
         "requests and round trips are counted up to that moment, by the platform's journal; the "

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ACCEPT = "application/vnd.heroku+json; version=3"
 SOON_SECONDS = 0.02
+TOKENS = 4500
 PATIENCE_SECONDS = 60.0
 
 
@@ -30,6 +31,21 @@ class Entry:
     path: str
     began: float
     ended: float
+
+    @property
+    def is_git(self) -> bool:
+        """Say whether git was speaking: a push, or a lock."""
+        return ".git/" in self.path
+
+    @property
+    def is_signed(self) -> bool:
+        """Say whether a signed address was asked for: a source, a log."""
+        return self.path.startswith("/-/")
+
+    @property
+    def is_api(self) -> bool:
+        """Say whether it was a request to the API."""
+        return not (self.is_git or self.is_signed)
 
 
 @dataclass(frozen=True)
@@ -47,6 +63,17 @@ class Platform:
     def control(self, method: str, name: str, body: Any = None) -> Any:
         """Use a control of the platform; those are not in its journal."""
         return self._send(method, f"/local/v1/{name}", body)
+
+    def set_latency(self, seconds: float) -> None:
+        """Let every answer wait that long."""
+        self.control("PUT", "latency", {"seconds": seconds})
+
+    def begin(self, latency_seconds: float) -> None:
+        """Forget all requests so far, and what they took of the limits: now it is measured."""
+        self.set_latency(latency_seconds)
+        self.control("PUT", "rate-limit", {"remaining": TOKENS})
+        self.control("PUT", "git-limit", {"per_hour": TOKENS})
+        self.control("DELETE", "journal")
 
     def upload(self, url: str, data: bytes) -> None:
         """Store a source at its signed address."""

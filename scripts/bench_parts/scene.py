@@ -35,23 +35,13 @@ class Scene:
 
     def reset(self) -> None:
         """Let the target run the old commit again, its dynos up, and empty the journal."""
-        self.platform.control("PUT", "latency", {"seconds": 0})
-        body = {"slug": self.old_slug}
-        made = self.platform.call("POST", f"/apps/{TARGET}/releases", body)
-        is_up = partial(_is_up, self.platform, made["version"])
-        await_that(is_up, f"the dynos of {TARGET}")
-
-    def begin(self, latency_seconds: float) -> None:
-        """Set the latency and forget all requests so far: what follows is measured."""
-        self.platform.control("PUT", "latency", {"seconds": latency_seconds})
-        self.platform.control("DELETE", "journal")
+        self.platform.set_latency(0)
+        serve(self.platform, TARGET, self.old_slug)
 
     def is_shipped(self) -> bool:
         """Say whether the target's current release holds the prepared slug."""
-        self.platform.control("PUT", "latency", {"seconds": 0})
-        releases = self.platform.call("GET", f"/apps/{TARGET}/releases")
-        current = [release for release in releases if release["current"]]
-        return [(each["slug"] or {}).get("id") for each in current] == [self.new_slug]
+        self.platform.set_latency(0)
+        return serves(self.platform, TARGET) == self.new_slug
 
 
 def make_scene(
@@ -60,9 +50,9 @@ def make_scene(
     """Make apps, pipeline, repository and both builds; nothing of it is measured."""
     repository = directory / "repository"
     shas = make_repository(repository, env)
-    _make_apps(platform)
-    slugs = [_build(platform, repository, sha, env) for sha in shas]
-    platform.call("PATCH", f"/apps/{PREPARE}/formation/web", {"quantity": 0})
+    make_apps(platform, {PREPARE: "development", TARGET: "production"}, "bench")
+    slugs = [build(platform, repository, PREPARE, sha, env) for sha in shas]
+    stop_dynos(platform, PREPARE)
     platform.control("PUT", "durations", {"promotion_seconds": promotion_seconds})
     return Scene(platform, repository, shas[1], slugs[0], slugs[1])
 
@@ -90,24 +80,57 @@ def _commit(repository: Path, env: Mapping[str, str], text: str) -> str:
     return git(repository, env, "rev-parse", "HEAD")
 
 
-def _make_apps(platform: Platform) -> None:
-    pipeline = platform.call("POST", "/pipelines", {"name": "bench"})
-    for app, stage in ((PREPARE, "development"), (TARGET, "production")):
-        made = platform.call("POST", "/apps", {"name": app})
-        platform.call("PATCH", f"/apps/{app}/features/{METADATA}", {"enabled": True})
-        coupling = {"app": made["id"], "pipeline": pipeline["id"], "stage": stage}
+def make_apps(platform: Platform, stages: Mapping[str, str], pipeline: str) -> None:
+    """Make apps with their metadata on, in stages of a new pipeline."""
+    made = platform.call("POST", "/pipelines", {"name": pipeline})
+    for name, stage in stages.items():
+        app = make_app(platform, name)
+        coupling = {"app": app["id"], "pipeline": made["id"], "stage": stage}
         platform.call("POST", "/pipeline-couplings", coupling)
 
 
-def _build(platform: Platform, repository: Path, sha: str, env: Mapping[str, str]) -> str:
-    """Build a commit on the prepare app as `prepare` would; gives the slug."""
+def make_app(platform: Platform, name: str) -> Any:
+    """Make an app that tells its dynos, and whoever reads its config, which commit it runs."""
+    made = platform.call("POST", "/apps", {"name": name})
+    platform.call("PATCH", f"/apps/{name}/features/{METADATA}", {"enabled": True})
+    return made
+
+
+def stop_dynos(platform: Platform, app: str) -> None:
+    """Let an app run nothing: a prepare app only builds."""
+    platform.call("PATCH", f"/apps/{app}/formation/web", {"quantity": 0})
+
+
+def serve(platform: Platform, app: str, slug: str) -> None:
+    """Release a slug on an app and wait until its dynos are up."""
+    made = platform.call("POST", f"/apps/{app}/releases", {"slug": slug})
+    await_that(partial(_is_up, platform, app, made["version"]), f"the dynos of {app}")
+
+
+def serves(platform: Platform, app: str) -> str | None:
+    """Give the slug of an app's current release."""
+    releases = platform.call("GET", f"/apps/{app}/releases")
+    slugs = [release["slug"] or {} for release in releases if release["current"]]
+    return slugs[0].get("id") if slugs else None
+
+
+def start_build(
+    platform: Platform, repository: Path, app: str, sha: str, env: Mapping[str, str]
+) -> str:
+    """Start a build of a commit on an app as `prepare` would; gives its path in the API."""
     archive = repository.parent / f"{sha}.tar.gz"
     git(repository, env, "archive", "--format=tar.gz", f"--output={archive}", sha)
-    blob = platform.call("POST", f"/apps/{PREPARE}/sources")["source_blob"]
+    blob = platform.call("POST", f"/apps/{app}/sources")["source_blob"]
     platform.upload(blob["put_url"], archive.read_bytes())
+    archive.unlink()
     source = {"source_blob": {"url": blob["get_url"], "version": sha}}
-    build = platform.call("POST", f"/apps/{PREPARE}/builds", source)
-    path = f"/apps/{PREPARE}/builds/{build['id']}"
+    started = platform.call("POST", f"/apps/{app}/builds", source)
+    return f"/apps/{app}/builds/{started['id']}"
+
+
+def build(platform: Platform, repository: Path, app: str, sha: str, env: Mapping[str, str]) -> str:
+    """Build a commit on an app to its release; gives the slug."""
+    path = start_build(platform, repository, app, sha, env)
     await_that(lambda: _has_release(platform.call("GET", path)), f"the build of {sha[:8]}")
     return str(platform.call("GET", path)["slug"]["id"])
 
@@ -116,8 +139,8 @@ def _has_release(build: Mapping[str, Any]) -> bool:
     return build["status"] == "succeeded" and build["release"] is not None
 
 
-def _is_up(platform: Platform, version: int) -> bool:
-    dynos = platform.call("GET", f"/apps/{TARGET}/dynos")
+def _is_up(platform: Platform, app: str, version: int) -> bool:
+    dynos = platform.call("GET", f"/apps/{app}/dynos")
     return bool(dynos) and all(
         dyno["state"] == "up" and dyno["release"]["version"] == version for dyno in dynos
     )
