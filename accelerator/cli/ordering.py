@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from accelerator.cli.locks import make_lock_policy, reject_quietly
-from accelerator.errors import RepositoryProblem, UsageProblem
+from accelerator.errors import AcceleratorError, RepositoryProblem, UsageProblem
 from accelerator.models import Ancestry
 from accelerator.steps.facts import Place
 from accelerator.steps.guard import Direction
@@ -16,6 +18,7 @@ from accelerator.steps.smoke import parse_check
 if TYPE_CHECKING:
     from accelerator.cli.session import Session
     from accelerator.models import Commit
+    from accelerator.repository import Repository
     from accelerator.steps.build import Source
     from accelerator.steps.smoke import SmokeCheck
 
@@ -34,10 +37,12 @@ def make_deploy_order(session: Session, targets: tuple[str, ...]) -> DeployOrder
     if settings.same_tree and commit.tree is None:
         commit = session.repository.resolve(commit.sha)
 
-    def tree() -> tuple[Source, Commit]:
-        return session.repository, session.repository.resolve(commit.sha)
-
     lineage = Lineage(session)
+
+    def tree() -> tuple[Source, Commit]:
+        repository = lineage.repository()
+        return repository, repository.resolve(commit.sha)
+
     return DeployOrder(
         commit=commit,
         places=tuple(Place(app) for app in session.find_sources()),
@@ -63,15 +68,39 @@ def make_deploy_order(session: Session, targets: tuple[str, ...]) -> DeployOrder
 
 
 class Lineage:
-    """What the local clone knows of commits; without a clone, nothing."""
+    """What the local clone knows of commits; without a clone, nothing.
+
+    The clone is opened in the background, beside the first requests. What is known of two commits
+    stays true, so each question is put to it once.
+    """
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._told: dict[tuple[str, str], Ancestry] = {}
+        self._opener = Thread(target=self._open, name="clone", daemon=True)
+        self._opener.start()
+
+    def repository(self) -> Repository:
+        """Give the clone; raises `RepositoryProblem` where there is none."""
+        self._opener.join()
+        return self._session.repository
 
     def ancestry(self, older: str, newer: str) -> Ancestry:
         """Ask the clone, with more history where it is shallow and the answer is not in it."""
+        if (older, newer) not in self._told:
+            told = self._ask(older, newer)
+            if told is Ancestry.UNKNOWN:
+                return told
+            self._told[older, newer] = told
+        return self._told[older, newer]
+
+    def read_trees(self, shas: frozenset[str]) -> dict[str, str]:
+        """Read the trees of the commits that are in the clone."""
+        return self.repository().read_trees(shas)
+
+    def _ask(self, older: str, newer: str) -> Ancestry:
         try:
-            repository = self._session.repository
+            repository = self.repository()
         except RepositoryProblem:
             return Ancestry.UNKNOWN
         told = repository.ancestry(older, newer)
@@ -82,9 +111,9 @@ class Lineage:
                 told = repository.ancestry(older, newer)
         return told
 
-    def read_trees(self, shas: frozenset[str]) -> dict[str, str]:
-        """Read the trees of the commits that are in the clone."""
-        return self._session.repository.read_trees(shas)
+    def _open(self) -> None:
+        with suppress(AcceleratorError):  # it is raised again where the clone is asked for
+            _ = self._session.repository
 
 
 def demand_targets(targets: tuple[str, ...]) -> tuple[str, ...]:
