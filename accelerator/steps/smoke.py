@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
@@ -25,6 +25,7 @@ CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 10.0
 BODY_BYTES = 1 << 20
 BLOCK_BYTES = 1 << 16
+_HEADER = re.compile(r"header ([!#$%&'*+.^_`|~\w-]+): *(\S.*)")  # a token, as RFC 9110 names it
 NOT_RUN = frozenset({126, 127})  # the shell: not executable, not found
 
 
@@ -33,10 +34,11 @@ class SmokeCheck:
     """One address that must answer.
 
     ``url`` is a path on the app's `web_url` or a full URL; ``text``, if any, must be in the first
-    MiB of the body, where ``{commit}`` stands for the full sha: the proof that this commit serves.
-    ``status`` is the expected HTTP status; None takes any of 200 to 399. ``times`` is how often in
-    a row it must be so. With ``command`` a shell command is run instead, with APP_URL, COMMIT and
-    RELEASE in its environment; it must exit 0.
+    MiB of the body, or in the response's ``header`` where one is named; ``{commit}`` in it stands
+    for the full sha: the proof that this commit serves. ``status`` is the expected HTTP status;
+    None takes any of 200 to 399. ``times`` is how often in a row it must be so. With ``command`` a
+    shell command is run instead, with APP_URL, COMMIT and RELEASE in its environment; it must
+    exit 0.
     """
 
     url: str
@@ -44,6 +46,7 @@ class SmokeCheck:
     text: str | None = None
     times: int = 1
     command: str | None = None
+    header: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +74,9 @@ def parse_check(text: str) -> SmokeCheck:
     """Read a check as written in flags and files.
 
     A path or URL, then maybe a status, then maybe a text: ``/health``, ``/up 204``, ``/health
-    {commit}``, ``https://foo.example/ 200 Welcome home``. Anything else is a command, as
-    ``./smoke.sh``. ``3x`` before it asks for three successes in a row.
+    {commit}``, ``https://foo.example/ 200 Welcome home``. ``header NAME: TEXT`` looks for the text
+    in a header: ``/ header X-Revision: {commit}``. Anything else is a command, as ``./smoke.sh``.
+    ``3x`` before it asks for three successes in a row.
     """
     found = re.fullmatch(r"(?:(?P<times>[1-9]\d?)x\s+)?(?P<rest>\S.*)", text.strip(), re.DOTALL)
     if found is None:
@@ -85,7 +89,10 @@ def parse_check(text: str) -> SmokeCheck:
         return SmokeCheck("", times=times, command=rest)
     parts = re.fullmatch(r"(?:(\d{3})(?: |$))?(.*)", expected.strip())
     status, words = parts.groups() if parts else (None, expected)
-    return SmokeCheck(url, int(status) if status else None, words or None, times)
+    named = _HEADER.fullmatch(words)
+    header, words = named.groups() if named else (None, words)
+    number = int(status) if status else None
+    return SmokeCheck(url, number, words or None, times, header=header)
 
 
 def check_smoke(run: Run, checks: tuple[SmokeCheck, ...], site: Site) -> Answer:
@@ -111,7 +118,7 @@ def _try(run: Run, check: SmokeCheck, site: Site, deadline: Deadline) -> Answer:
         if check.command:
             answer = run_command(run, check.command, site, deadline)
         else:
-            answer = ask(url, check.status, expected_text(check, site.commit), deadline)
+            answer = ask(url, replace(check, text=expected_text(check, site.commit)), deadline)
         row[0] = 0 if answer.flaw else row[0] + 1
         return answer
 
@@ -160,7 +167,7 @@ def expected_text(check: SmokeCheck, commit: Commit | None) -> str | None:
     return check.text.replace("{commit}", commit.sha) if commit else None
 
 
-def ask(url: str, status: int | None, text: str | None, deadline: Deadline) -> Answer:
+def ask(url: str, check: SmokeCheck, deadline: Deadline) -> Answer:
     """Ask once, following redirects as a visitor's browser would; a body that drips is left."""
     patience = max(0.1, min(ANSWER_SECONDS, deadline.remaining))
     try:
@@ -173,18 +180,21 @@ def ask(url: str, status: int | None, text: str | None, deadline: Deadline) -> A
                 headers={"Cache-Control": "no-cache"},
             )
             with answer:
-                return Answer(_flaw(answer, status, text, deadline))
+                return Answer(_flaw(answer, check, deadline))
     except (requests.RequestException, HTTPError, OSError) as error:
         return Answer(f"did not answer ({type(error).__name__})", not _is_our_trouble(error))
 
 
-def _flaw(
-    answer: requests.Response, status: int | None, text: str | None, deadline: Deadline
-) -> str | None:
-    seen, wanted = answer.status_code, {status} if status is not None else range(200, 400)
-    if seen not in wanted:
+def _flaw(answer: requests.Response, check: SmokeCheck, deadline: Deadline) -> str | None:
+    seen, text = answer.status_code, check.text
+    if seen not in ({check.status} if check.status is not None else range(200, 400)):
         return f"answered {seen}"
-    if text is not None and not _has_text(answer, text.encode(), deadline):
+    if text is None:
+        return None
+    if check.header is not None:
+        is_there = text in answer.headers.get(check.header, "")
+        return None if is_there else f"answered {seen} without {text!r} in {check.header}"
+    if not _has_text(answer, text.encode(), deadline):
         return f"answered {seen} without the text {text!r}"
     return None
 

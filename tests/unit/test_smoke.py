@@ -98,6 +98,12 @@ def soon() -> Deadline:
         pytest.param("/ two\nlines", SmokeCheck("/", None, "two\nlines"), id="two lines"),
         pytest.param("/x {commit}", SmokeCheck("/x", None, "{commit}"), id="the commit"),
         pytest.param(
+            "/x 200 header X-Revision: {commit}",
+            SmokeCheck("/x", 200, "{commit}", header="X-Revision"),
+            id="the commit in a header",
+        ),
+        pytest.param("/x headers: none", SmokeCheck("/x", None, "headers: none"), id="no header"),
+        pytest.param(
             "https://shop.example/ 301", SmokeCheck("https://shop.example/", 301), id="a full URL"
         ),
     ],
@@ -230,7 +236,27 @@ def test_an_answer_is_judged_by_status_and_text(
 ) -> None:
     site.pages["/"] = [page]
 
-    answer = ask(site.url + "/", status, text, soon)
+    answer = ask(site.url + "/", SmokeCheck("/", status=status, text=text), soon)
+
+    assert answer.flaw == flaw
+
+
+@pytest.mark.parametrize(
+    ("headers", "flaw"),
+    [
+        pytest.param({"X-Revision": "abc123"}, None, id="it is there"),
+        pytest.param(
+            {"X-Revision": "older"}, "answered 200 without 'abc123' in x-revision", id="another one"
+        ),
+        pytest.param({}, "answered 200 without 'abc123' in x-revision", id="no such header"),
+    ],
+)
+def test_a_text_may_be_looked_for_in_a_header(
+    site: Site, soon: Deadline, headers: dict[str, str], flaw: str | None
+) -> None:
+    site.pages["/"] = [Page(body=b"abc123", headers=headers)]
+
+    answer = ask(site.url + "/", SmokeCheck("/", text="abc123", header="x-revision"), soon)
 
     assert answer.flaw == flaw
 
@@ -239,7 +265,7 @@ def test_redirects_are_followed(site: Site, soon: Deadline) -> None:
     site.pages["/"] = [Page(302, b"", {"Location": "/home"})]
     site.pages["/home"] = [Page()]
 
-    answer = ask(site.url + "/", 200, "Welcome", soon)
+    answer = ask(site.url + "/", SmokeCheck("/", status=200, text="Welcome"), soon)
 
     assert answer.flaw is None
     assert [path for path, _ in site.visits] == ["/", "/home"]
@@ -248,7 +274,7 @@ def test_redirects_are_followed(site: Site, soon: Deadline) -> None:
 def test_a_redirect_in_a_circle_is_a_flaw(site: Site, soon: Deadline) -> None:
     site.pages["/"] = [Page(302, b"", {"Location": "/"})]
 
-    assert ask(site.url + "/", None, None, soon).flaw == "did not answer (TooManyRedirects)"
+    assert ask(site.url + "/", SmokeCheck("/"), soon).flaw == "did not answer (TooManyRedirects)"
 
 
 def test_a_refused_connection_is_a_flaw(soon: Deadline) -> None:
@@ -256,7 +282,7 @@ def test_a_refused_connection_is_a_flaw(soon: Deadline) -> None:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
 
-        answer = ask(f"http://127.0.0.1:{port}/", None, None, soon)
+        answer = ask(f"http://127.0.0.1:{port}/", SmokeCheck("/"), soon)
 
     assert answer.flaw == "did not answer (ConnectionError)"
 
@@ -286,7 +312,7 @@ def test_a_site_that_says_nothing_is_not_waited_for_past_the_deadline() -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
     with scripted(answer_late) as url:
-        answer = ask(url, None, None, Deadline.after(FakeClock(), 0.1))
+        answer = ask(url, SmokeCheck("/"), Deadline.after(FakeClock(), 0.1))
         has_left.set()
 
     assert answer.flaw == "did not answer (ReadTimeout)"
@@ -303,7 +329,7 @@ def test_a_body_that_drips_is_left_at_the_deadline() -> None:
         connection.recv(1)  # until the visitor has gone
 
     with scripted(drip) as url:
-        answer = ask(url, None, "Welcome", deadline)
+        answer = ask(url, SmokeCheck("/", text="Welcome"), deadline)
 
     assert answer.flaw == "answered 200 without the text 'Welcome'"
 
@@ -315,7 +341,7 @@ def test_a_text_is_found_across_the_parts_it_comes_in(soon: Deadline) -> None:
         connection.sendall(head + b"3\r\nWel\r\n4\r\ncome\r\n0\r\n\r\n")
 
     with scripted(send_in_parts) as url:
-        answer = ask(url, None, "Welcome", soon)
+        answer = ask(url, SmokeCheck("/", text="Welcome"), soon)
 
     assert answer.flaw is None
 
@@ -331,7 +357,7 @@ def test_no_credential_is_sent(
     site.pages["/"] = [Page(302, b"", {"Location": "/home", "Set-Cookie": "a=b"})]
     site.pages["/home"] = [Page()]
 
-    ask(site.url + "/", None, None, soon)
+    ask(site.url + "/", SmokeCheck("/"), soon)
 
     assert len(site.visits) == 2
     for _, headers in site.visits:
@@ -444,7 +470,7 @@ def test_a_command_that_cannot_be_run_says_nothing_of_the_app(stage: Stage, comm
 
 
 def test_a_name_that_does_not_resolve_says_nothing_of_the_app(soon: Deadline) -> None:
-    answer = ask("http://no-such-host.invalid/", None, None, soon)
+    answer = ask("http://no-such-host.invalid/", SmokeCheck("/"), soon)
 
     assert answer.flaw is not None
     assert not answer.conclusive
@@ -453,5 +479,5 @@ def test_a_name_that_does_not_resolve_says_nothing_of_the_app(soon: Deadline) ->
 def test_a_refused_connection_speaks_against_the_app(site: Site, soon: Deadline) -> None:
     site.pages["/"] = [Page(500)]
 
-    assert ask(site.url + "/", None, None, soon).conclusive
-    assert ask("http://127.0.0.1:9/", None, None, soon).conclusive
+    assert ask(site.url + "/", SmokeCheck("/"), soon).conclusive
+    assert ask("http://127.0.0.1:9/", SmokeCheck("/"), soon).conclusive
