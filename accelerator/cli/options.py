@@ -89,7 +89,7 @@ def safety(command: Command) -> Command:
             metavar="URL",
             multiple=True,
             help="Must answer after the release: '/health', '/up 204', '/health {commit}' "
-            "(path or URL, status, text in the body; 'header NAME: TEXT' looks there instead), or a "
+            "(path or URL, status, text in the body; 'header NAME: TEXT' looks there), or a "
             "command. May be repeated.",
         ),
         click.option(
