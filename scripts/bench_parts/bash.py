@@ -14,6 +14,7 @@ from bench_parts.results import Skipped
 if TYPE_CHECKING:
     from bench_parts.platform import Platform
 
+FUNCTION = Path(__file__).with_name("function.sh")
 CLI_IN_REPOSITORY = Path(".cache/heroku-cli/node_modules/.bin/heroku")
 # Counts its starts; the shell it costs takes about a millisecond.
 CLI_DOOR = '#!/bin/sh\nprintf . >>"$CLI_STARTS"\nexec "$REAL_CLI" "$@"\n'
@@ -45,6 +46,13 @@ class BashFunction:
     ) -> Ended:
         """Run it for a commit, from the first app to the second; it has to succeed."""
         self._starts.write_text("")
+        env = self.environment_for(platform, commit, apps)
+        return run_well(["bash", str(FUNCTION)], repository, env)
+
+    def environment_for(
+        self, platform: Platform, commit: str, apps: tuple[str, str]
+    ) -> dict[str, str]:
+        """Give the environment in which the function deploys a commit."""
         env = environment(
             self.home,
             **self._environment(platform),
@@ -54,9 +62,7 @@ class BashFunction:
             CLI_STARTS=str(self._starts),
             REAL_CLI=str(self.cli),
         )
-        env["PATH"] = f"{self.home / 'bin'}{os.pathsep}{env['PATH']}"
-        script = str(Path(__file__).with_name("function.sh"))
-        return run_well(["bash", script], repository, env)
+        return {**env, "PATH": f"{self.home / 'bin'}{os.pathsep}{env['PATH']}"}
 
     def count_starts(self) -> int:
         """Give how often the last run started the CLI."""
