@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bench_parts.archives import measure_archives
 from bench_parts.hit import measure_hit
 from bench_parts.results import BenchFailed, Part, Size, Skipped
+from bench_parts.routes import measure_routes
 from bench_parts.serving import measure_serving
 from bench_parts.starting import measure_starting
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 PARTS: dict[str, Callable[[Size, Path, Path], Part]] = {
     "hit": measure_hit,
+    "routes": measure_routes,
     "local": measure_serving,
     "start": measure_starting,
     "archive": measure_archives,

@@ -1,25 +1,25 @@
-"""Source archives: ours of a commit against `tar czf` of the working tree."""
+"""Source archives of big repositories: ours against tar's and git's, and in a real preparation."""
 
 from __future__ import annotations
 
-import os
-import random
+import json
 import sys
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from bench_parts.processes import environment, run_measured
-from bench_parts.results import Part, Ratio, Series, Size, alternate
-from bench_parts.scene import git
+from bench_parts.bigrepository import DENSE, MIXED, BigRepository, Kind, make_big_repository
+from bench_parts.memory import Watched, run_watched
+from bench_parts.platform import running
+from bench_parts.processes import environment, find_accelerator
+from bench_parts.results import BenchFailed, Part, Ratio, Series, Size, Table, alternate
+from bench_parts.scene import PREPARE, git, make_app, stop_dynos
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
-MEGABYTE = 1_000_000
 MOST_MEMORY_MB = 120.0
-LINES, WORDS = 20_000, 4_000
-ASSET_BYTES = 400_000
-TEXT_SHARE = 0.7
 # What the measured process runs; it starts Python and opens the repository like a command would.
 ARCHIVE = """
 import os, sys
@@ -28,78 +28,142 @@ from accelerator.repository import Repository
 with Repository.open(Path(sys.argv[1]), os.environ) as repository, open(sys.argv[2], "wb") as out:
     repository.archive(repository.resolve("HEAD"), out)
 """
+EMPTY_COMMIT = ("commit", "--quiet", "--allow-empty", "--message", "Change nothing")
+TITLE = "Each a process of its own, Python's start included"
+HEAD = (
+    "repository",
+    "tree",
+    "pack",
+    "tar czf",
+    "git archive | gzip",
+    "ours",
+    "tar / ours",
+    "git / ours",
+    "our memory",
+    "our size / tar's",
+)
+
+
+Cell = Series | Ratio | None
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The three ways to archive one repository, and the archives' sizes in MB."""
+
+    kind: Kind
+    repository: BigRepository
+    runs: Mapping[str, list[Watched]]
+    sizes: Mapping[str, float]
+
+    @property
+    def faster_than_tar(self) -> Ratio:
+        """Compare with tar, which is the goal."""
+        value = self._seconds("tar").median / self._seconds("own").median
+        return Ratio(f"tar czf / ours, {self.kind.name}", value, at_least=1.0)
+
+    def row(self) -> tuple[str, tuple[Cell, ...]]:
+        """Give the row of the table."""
+        tar, by_git, own = (self._seconds(name) for name in ("tar", "git", "own"))
+        name = f"{self.kind.name}, {self.repository.files} files"
+        return name, (
+            Series("tree", "MB", (self.repository.tree_mb,)),
+            Series("pack", "MB", (self.repository.pack_mb,)),
+            tar,
+            by_git,
+            own,
+            self.faster_than_tar,
+            Ratio("git / ours", by_git.median / own.median),
+            peak("our memory", self.runs["own"]),
+            Ratio("our size / tar's", self.sizes["own"] / self.sizes["tar"]),
+        )
+
+    def _seconds(self, side: str) -> Series:
+        return Series(side, "s", tuple(each.seconds for each in self.runs[side]))
 
 
 def measure_archives(size: Size, directory: Path, root: Path) -> Part:
-    """Generate a repository, then archive it both ways in turn."""
+    """Generate both kinds of repository, archive each in three ways in turn, then prepare one."""
     del root
     env = environment(directory)
     megabytes = size.pick(quick=60, full=300)
-    repository, out = directory / "repository", directory / "archive.tar.gz"
-    files = make_big_repository(repository, megabytes, env)
-    ours = [sys.executable, "-c", ARCHIVE, str(repository), str(out)]
-    theirs = ["tar", "czf", str(out), "--exclude=./.git", "."]
-    sizes: dict[str, float] = {}
-
-    def side(name: str, command: list[str]) -> tuple[float, float]:
-        measured = run_measured(command, repository, env)
-        sizes[name] = out.stat().st_size / 1e6
-        return measured
-
-    tar, own = alternate(
-        size.pick(quick=3, full=5),
-        [lambda: side("tar", theirs), lambda: side("own", ours)],
-    )
-    part = Part("archive", f"Source archives: {files} files, {megabytes} MB of source, one pack")
-    part.series += [
-        Series("tar czf", "s", tuple(seconds for seconds, _ in tar)),
-        Series("Repository.archive, with Python's start", "s", tuple(each for each, _ in own)),
-        Series("Repository.archive: peak memory", "MB", tuple(memory for _, memory in own)),
-        Series("tar czf: archive", "MB", (sizes["tar"],)),
-        Series("Repository.archive: archive", "MB", (sizes["own"],)),
-    ]
-    part.ratios += _ratios(part.series)
-    part.notes.append("tar reads files, git its pack; both from the page cache after a first round")
-    part.notes.append("peak memory is that of the largest process, Python's or git's")
+    compared = [_compare(kind, megabytes, size, directory, env) for kind in (MIXED, DENSE)]
+    part = Part("archive", f"Source archives: repositories of {megabytes} MB")
+    part.tables.append(Table(TITLE, HEAD, tuple(each.row() for each in compared)))
+    part.ratios += [each.faster_than_tar for each in compared]
+    _prepare(part, compared[-1].repository, size.pick(quick=1, full=3), env)
+    part.notes += NOTES
     return part
 
 
-def _ratios(series: list[Series]) -> list[Ratio]:
-    tar, own, memory, tar_size, own_size = (each.median for each in series)
-    return [
-        Ratio("tar czf / Repository.archive", tar / own, at_least=1.0),
-        Ratio(f"peak memory / {MOST_MEMORY_MB:g} MB", memory / MOST_MEMORY_MB, at_most=1.0),
-        Ratio("our archive's size / tar's", own_size / tar_size),
+NOTES = (
+    "tar reads files, git its pack; both from the page cache after a first round",
+    "memory is the peak of what all processes of the command, Python and git, held at one moment, "
+    "with pages they share counted twice; without /proc that of the largest one",
+    "accelerator prepare ran against the local platform, whose unpacking, building and packing is "
+    "in its time but not in the memory; its archive step is given beside it",
+)
+
+
+def _compare(
+    kind: Kind, megabytes: int, size: Size, directory: Path, env: Mapping[str, str]
+) -> Compared:
+    place = directory / kind.name.replace(" ", "-").replace("%", "")
+    repository = make_big_repository(place, megabytes, kind, env)
+    out = directory / "archive.tar.gz"
+    sides = {
+        "tar": ["tar", "czf", str(out), "--exclude=./.git", "."],
+        "git": ["sh", "-c", 'git archive --format=tar HEAD | gzip >"$0"', str(out)],
+        "own": [sys.executable, "-c", ARCHIVE, str(place), str(out)],
+    }
+    sizes: dict[str, float] = {}
+
+    def archive(name: str) -> Watched:
+        watched = run_watched(sides[name], place, env)
+        sizes[name] = out.stat().st_size / 1e6
+        return watched
+
+    columns = alternate(
+        size.pick(quick=2, full=3), [partial(archive, name) for name in sides], warm=not size.quick
+    )
+    out.unlink()
+    return Compared(kind, repository, dict(zip(sides, columns, strict=True)), sizes)
+
+
+def _prepare(part: Part, repository: BigRepository, rounds: int, env: Mapping[str, str]) -> None:
+    """Prepare new commits of the same tree, each archived, uploaded and built anew."""
+    with running(env) as platform:
+        make_app(platform, PREPARE)
+        own = {"HEROKU_HOST": platform.url, "HEROKU_API_KEY": platform.key}
+        command = [find_accelerator(), "prepare", "--app", PREPARE, "--json"]
+        ended = []
+        for _ in range(rounds):
+            git(repository.directory, env, *EMPTY_COMMIT)
+            ended.append(run_watched(command, repository.directory, {**env, **own}))
+            stop_dynos(platform, PREPARE)
+    archived = tuple(_seconds_of("archive", each) for each in ended)
+    memory = peak("accelerator prepare: peak memory of all its processes", ended)
+    part.series += [
+        Series("accelerator prepare", "s", tuple(each.seconds for each in ended)),
+        Series("accelerator prepare: its archive step", "s", archived),
+        memory,
+        Series(
+            "accelerator prepare: of the largest process",
+            "MB",
+            tuple(each.largest for each in ended),
+        ),
     ]
+    used = max(memory.values) / MOST_MEMORY_MB
+    part.ratios.append(Ratio(f"memory of prepare / {MOST_MEMORY_MB:g} MB", used, at_most=1.0))
 
 
-def make_big_repository(repository: Path, megabytes: int, env: Mapping[str, str]) -> int:
-    """Make a repository of source-like text and incompressible assets; gives its files."""
-    count = 0
-    for name, content in _contents(random.Random(megabytes), megabytes * MEGABYTE):  # noqa: S311  # same bytes each time
-        path = repository / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-        count += 1
-    git(repository, env, "init", "--quiet", "--initial-branch", "main")
-    git(repository, env, "add", "--all")
-    git(repository, env, "commit", "--quiet", "--message", "Everything")
-    git(repository, env, "-c", "pack.window=0", "repack", "-adq")
-    return count
+def peak(name: str, runs: list[Watched]) -> Series:
+    """Give the memory of all processes together where that is known, else of the largest."""
+    return Series(name, "MB", tuple(each.together or each.largest for each in runs))
 
 
-def _contents(source: random.Random, total: int) -> Iterator[tuple[str, bytes]]:
-    words = ["".join(source.choices("etaoinshrdlu_", k=source.randint(2, 9))) for _ in range(WORDS)]
-    lines = [
-        "    " * source.randint(0, 4) + " ".join(source.choices(words, k=source.randint(1, 12)))
-        for _ in range(LINES)
-    ]
-    written, number = 0.0, 0
-    while written < TEXT_SHARE * total:
-        text = "\n".join(source.choices(lines, k=source.randint(20, 600))).encode()
-        yield f"src/part{number % 97}{os.sep}module{number}.py", text
-        written, number = written + len(text), number + 1
-    while written < total:
-        asset = source.randbytes(source.randint(ASSET_BYTES // 8, ASSET_BYTES * 2))
-        yield f"assets/image{number}.jpg", asset
-        written, number = written + len(asset), number + 1
+def _seconds_of(step: str, watched: Watched) -> float:
+    document = json.loads(watched.stdout)
+    if document["reused"]:
+        raise BenchFailed("accelerator prepare found its commit built already")
+    return float(next(each["seconds"] for each in document["steps"] if each["name"] == step))

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
 LIMIT_SECONDS = 300.0
-KILOBYTE = 1 if sys.platform == "darwin" else 1024  # the unit of ru_maxrss
 
 
 @dataclass(frozen=True)
@@ -62,22 +61,6 @@ def run_well(command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> Ended
         said = (ended.stderr + ended.stdout).strip()[-1000:]
         raise BenchFailed(f"{Path(command[0]).name} exited {ended.status}: {said}")
     return ended
-
-
-def run_measured(command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> tuple[float, float]:
-    """Run a process and give its seconds and the peak memory of its largest process, in MB.
-
-    The memory counts the moment before `exec` too, when the child is a copy of this process, so
-    it is never below this process's own.
-    """
-    begun = time.monotonic()
-    process = subprocess.Popen(command, cwd=cwd, env=dict(env), stdin=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.monotonic() - begun
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise BenchFailed(f"{Path(command[0]).name} exited {process.returncode}")
-    return seconds, usage.ru_maxrss * KILOBYTE / 1e6
 
 
 def find_accelerator() -> str:

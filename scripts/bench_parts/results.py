@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+NOTHING = "-"
+
 
 class BenchFailed(Exception):  # the whole run's end, with its reason
     """What was to be measured did not happen, so there is no number for it."""
@@ -30,6 +32,10 @@ class Series:
     def median(self) -> float:
         """Give the middle value."""
         return statistics.median(self.values)
+
+    def render_short(self) -> str:
+        """Write the median alone, for a table."""
+        return f"{_number(self.median, self.unit)} {self.unit}".rstrip()
 
     def render(self) -> str:
         """Write median, smallest and largest."""
@@ -68,6 +74,10 @@ class Ratio:
             return self.value >= self.at_least
         return None if self.at_most is None else self.value <= self.at_most
 
+    def render_short(self) -> str:
+        """Write the number alone, for a table."""
+        return f"{self.value:.1f}x"
+
     def render(self) -> str:
         """Write the number, its goal and whether it is met."""
         return f"{self.value:>8.2f}x  {self._goal()}".rstrip()
@@ -89,6 +99,41 @@ class Ratio:
         return f"goal: {word} {goal:g}x, {'met' if self.is_met else 'NOT MET'}"
 
 
+@dataclass(frozen=True)
+class Table:
+    """Measurements that are read side by side; a cell without one does not exist."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[Series | Ratio | None, ...]], ...]
+
+    def texts(self) -> list[list[str]]:
+        """Give the head and all rows as texts, medians only."""
+        body = [
+            [name, *(cell.render_short() if cell else NOTHING for cell in cells)]
+            for name, cells in self.rows
+        ]
+        return [list(self.head), *body]
+
+    def render(self) -> str:
+        """Write the table for eyes."""
+        texts = self.texts()
+        widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+        lines = [self.title]
+        for name, *cells in texts:
+            padded = (f"{cell:>{width}}" for cell, width in zip(cells, widths[1:], strict=True))
+            lines.append("  ".join([f"{name:<{widths[0]}}", *padded]))
+        return "\n".join(lines)
+
+    def document(self) -> dict[str, Any]:
+        """Give it as JSON has it: every single value."""
+        rows = [
+            {"name": name, "cells": [cell.document() if cell else None for cell in cells]}
+            for name, cells in self.rows
+        ]
+        return {"title": self.title, "head": list(self.head), "rows": rows}
+
+
 @dataclass
 class Part:
     """One part of the benchmark with its numbers; `skipped` says why it has none."""
@@ -98,6 +143,7 @@ class Part:
     series: list[Series] = field(default_factory=list)
     ratios: list[Ratio] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
     skipped: str | None = None
 
     def render(self) -> str:
@@ -107,7 +153,8 @@ class Part:
             return "\n".join([*lines, f"skipped: {self.skipped}"])
         rows = [(each.name, each.render()) for each in self.series]
         rows += [(each.name, each.render()) for each in self.ratios]
-        width = max(len(name) for name, _ in rows)
+        width = max((len(name) for name, _ in rows), default=0)
+        lines += [each.render() + "\n" for each in self.tables]
         lines += [f"{name:<{width}}  {text}" for name, text in rows]
         return "\n".join([*lines, *(f"* {note}" for note in self.notes)])
 
@@ -119,6 +166,7 @@ class Part:
             "skipped": self.skipped,
             "series": [each.document() for each in self.series],
             "ratios": [each.document() for each in self.ratios],
+            "tables": [each.document() for each in self.tables],
             "notes": self.notes,
         }
 
