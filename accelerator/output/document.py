@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from accelerator.models import ArtifactRef, Build, Commit
     from accelerator.settings import Row
     from accelerator.steps.marks import MarkReport
+    from accelerator.steps.plan import Plan
     from accelerator.steps.report import SourceReport, TargetReport
 
 Document = dict[str, Any]
@@ -27,7 +28,12 @@ Document = dict[str, Any]
 
 def deploy_document(report: Report, outcome: Outcome) -> Document:
     """Render the result of `deploy` as ``accelerator.deploy/1``."""
-    return {**_head("deploy", report.commit, outcome), **_deployed(report), **_tail(outcome)}
+    return {
+        **_head("deploy", report.commit, outcome),
+        **_deployed(report),
+        "plan": _plan(report.plan),
+        **_tail(outcome),
+    }
 
 
 def prepare_document(report: PrepareReport, outcome: Outcome) -> Document:
@@ -170,6 +176,22 @@ def _target(entry: TargetReport) -> Document:
         "rollback_release": entry.rollback_release,
         "error": entry.error,
     }
+
+
+def _plan(plan: Plan | None) -> Document | None:
+    if plan is None:
+        return None
+    checks = [
+        {
+            "target": app,
+            "name": check.name,
+            "outcome": check.outcome,
+            "detail": check.detail or None,
+        }
+        for app, check in plan.checks
+    ]
+    calls = [{"method": call.method, "path": call.path, "does": call.does} for call in plan.calls]
+    return {"checks": checks, "calls": calls}
 
 
 def _prepared(report: PrepareReport) -> Document:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from accelerator.output.outcome import Outcome
     from accelerator.settings import Row
     from accelerator.steps.marks import MarkReport
+    from accelerator.steps.plan import Plan
     from accelerator.steps.report import PrepareReport, Report, ShipReport, TargetReport
 
 BAR_WIDTH = 28
@@ -18,6 +19,8 @@ BAR_WIDTH = 28
 
 def render_deploy(report: Report, outcome: Outcome) -> str:
     """Render the result of a deploy: a line a target, then the timing table."""
+    if report.plan is not None and outcome.error is None:
+        return "\n".join([*_planned(report, report.plan), *_usage(outcome)])
     return "\n".join([*_targets(report), "", render_timings(outcome.steps), *_usage(outcome)])
 
 
@@ -90,6 +93,22 @@ def _bar(start: float, seconds: float, total: float) -> str:
     first = min(int(start / total * BAR_WIDTH), BAR_WIDTH - 1)
     length = max(1, round(seconds / total * BAR_WIDTH))
     return "." * first + "#" * min(length, BAR_WIDTH - first)
+
+
+def _planned(report: Report, plan: Plan) -> list[str]:
+    commit = report.commit.short if report.commit else "?"
+    lines = [f"Plan for {commit}: {report.route} ({report.reason}). Nothing was written."]
+    for entry in report.targets:
+        runs = f"v{entry.previous_release.version}" if entry.previous_release else "nothing"
+        lines += ["", f"{entry.app}: {entry.route}; it runs {runs}"]
+        mine = [check for app, check in plan.checks if app == entry.app]
+        width = max((len(check.name) for check in mine), default=0)
+        lines += [
+            f"  {check.name:<{width}}  {check.outcome:<7}  {check.detail}".rstrip()
+            for check in mine
+        ]
+    lines += ["", "These writes would follow:" if plan.calls else "No write would follow."]
+    return [*lines, *(f"  {call.method} {call.path}: {call.does}" for call in plan.calls), ""]
 
 
 def _targets(report: Report) -> list[str]:

@@ -36,6 +36,20 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was compared, and what came out.
+
+    ``outcome``: ok, unknown (what it takes was not read), warning, or rebuild, whose ``reason``
+    then says why the artifact must not go there.
+    """
+
+    name: str
+    outcome: str
+    detail: str = ""
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """``rebuild`` names why the artifact must not go there; warnings are for people."""
 
@@ -51,27 +65,32 @@ def fingerprint(value: str | None, salt: bytes) -> str:
     return hashlib.blake2b(value.encode(), key=salt, digest_size=16).hexdigest()
 
 
-def judge(
+def judge(checks: tuple[Check, ...]) -> Verdict:
+    """Say whether an artifact may go to a target as it is: promote, warn as well, or rebuild."""
+    if bad := next((check for check in checks if check.outcome == "rebuild"), None):
+        return Verdict(bad.reason, bad.detail)
+    return Verdict(warnings=tuple(c.detail for c in checks if c.outcome == "warning"))
+
+
+def list_checks(
     artifact: Artifact | None,
     built: Build | None,
     config: Mapping[str, str],
     target: Fit,
-) -> Verdict:
-    """Say whether an artifact may go to a target as it is.
+) -> tuple[Check, ...]:
+    """Compare an artifact with a target in every respect, the gravest first.
 
     ``config`` and the target's ``build_config`` are fingerprints of the config vars that shape the
     build, by name. What was not read is not held against anybody.
     """
-    found = _generation(artifact, target) or _stack(artifact, built, target)
-    if found := found or _buildpacks(built, target):
-        return found
-    differing = sorted(
-        name for name, value in config.items() if target.build_config.get(name, value) != value
+    return (
+        _generation(artifact, target),
+        _stack(artifact, built, target),
+        _buildpacks(built, target),
+        _build_config(config, target),
+        _process_types(artifact, target),
+        _size(artifact),
     )
-    if differing:
-        said = f"{', '.join(differing)} had another value when it was built"
-        return Verdict(Reason.BUILD_CONFIG_DIFFERS, said)
-    return Verdict(warnings=_warnings(artifact, target))
 
 
 def stack_of(artifact: Artifact | None, built: Build | None) -> str | None:
@@ -79,34 +98,36 @@ def stack_of(artifact: Artifact | None, built: Build | None) -> str | None:
     return (artifact.stack if artifact else None) or (built.stack if built else None)
 
 
-def _generation(artifact: Artifact | None, target: Fit) -> Verdict | None:
+def _generation(artifact: Artifact | None, target: Fit) -> Check:
     if artifact is None or target.generation is None:
-        return None
+        return Check("generation", "unknown")
     own = "fir" if artifact.kind is ArtifactKind.OCI_IMAGE else "cedar"
     if own == target.generation:
-        return None
+        return Check("generation", "ok", own)
     said = f"it is of generation {own}, the app of {target.generation}"
-    return Verdict(Reason.GENERATION_DIFFERS, said)
+    return Check("generation", "rebuild", said, Reason.GENERATION_DIFFERS)
 
 
-def _stack(artifact: Artifact | None, built: Build | None, target: Fit) -> Verdict | None:
+def _stack(artifact: Artifact | None, built: Build | None, target: Fit) -> Check:
     stack = stack_of(artifact, built)
-    if stack is None or target.stacks is None or stack in target.stacks:
-        return None
+    if stack is None or target.stacks is None:
+        return Check("stack", "unknown")
+    if stack in target.stacks:
+        return Check("stack", "ok", stack)
     said = f"it was built for {stack}, the app is on {', '.join(sorted(target.stacks))}"
-    return Verdict(Reason.STACK_DIFFERS, said)
+    return Check("stack", "rebuild", said, Reason.STACK_DIFFERS)
 
 
-def _buildpacks(built: Build | None, target: Fit) -> Verdict | None:
+def _buildpacks(built: Build | None, target: Fit) -> Check:
     """Compare lists and order; a target without a list of its own takes what was detected."""
-    if built is None or not built.buildpacks or not target.buildpacks:
-        return None
+    if built is None or not built.buildpacks or target.buildpacks is None:
+        return Check("buildpacks", "unknown")
     used = [_short(name) for name in built.buildpacks]
     own = [_short(name) for name in target.buildpacks]
-    if used == own:
-        return None
+    if not own or used == own:
+        return Check("buildpacks", "ok", ", ".join(used))
     said = f"it was built with {', '.join(used)}, the app asks for {', '.join(own)}"
-    return Verdict(Reason.BUILDPACKS_DIFFER, said)
+    return Check("buildpacks", "rebuild", said, Reason.BUILDPACKS_DIFFER)
 
 
 def _short(name: str) -> str:
@@ -120,17 +141,32 @@ def _short(name: str) -> str:
     return bare
 
 
-def _warnings(artifact: Artifact | None, target: Fit) -> tuple[str, ...]:
-    warnings = []
-    if artifact is not None and artifact.process_types and target.formation is not None:
-        gone = sorted(
-            each.type
-            for each in target.formation
-            if each.quantity > 0 and each.type not in artifact.process_types
-        )
-        if gone:
-            warnings.append(f"process types that run now are not in it: {', '.join(gone)}")
-    if artifact is not None and (artifact.size or 0) > LARGE_SLUG:
-        size = (artifact.size or 0) / 1e6
-        warnings.append(f"it is large ({size:.0f} MB): dynos will start slowly")
-    return tuple(warnings)
+def _build_config(config: Mapping[str, str], target: Fit) -> Check:
+    """Compare the declared config vars by fingerprint; values are never shown."""
+    differing = sorted(
+        name for name, value in config.items() if target.build_config.get(name, value) != value
+    )
+    if differing:
+        said = f"{', '.join(differing)} had another value when it was built"
+        return Check("build config", "rebuild", said, Reason.BUILD_CONFIG_DIFFERS)
+    compared = sorted(config.keys() & target.build_config.keys())
+    return Check("build config", "ok", ", ".join(compared) or "none declared")
+
+
+def _process_types(artifact: Artifact | None, target: Fit) -> Check:
+    if artifact is None or not artifact.process_types or target.formation is None:
+        return Check("process types", "unknown")
+    running = [each.type for each in target.formation if each.quantity > 0]
+    if gone := sorted(kind for kind in running if kind not in artifact.process_types):
+        said = f"process types that run now are not in it: {', '.join(gone)}"
+        return Check("process types", "warning", said)
+    return Check("process types", "ok", ", ".join(sorted(running)) or "none runs now")
+
+
+def _size(artifact: Artifact | None) -> Check:
+    if artifact is None or artifact.size is None:
+        return Check("size", "unknown")
+    size = f"{artifact.size / 1e6:.1f} MB"
+    if artifact.size > LARGE_SLUG:
+        return Check("size", "warning", f"it is large ({size}): dynos will start slowly")
+    return Check("size", "ok", size)

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from accelerator.models import Reason, Route
-from accelerator.steps.checks import Verdict, judge, stack_of
+from accelerator.steps.checks import Verdict, judge, list_checks, stack_of
 from accelerator.steps.known import Candidate, Facts, SourceState, TargetState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from accelerator.models import ArtifactRef, Build, Commit
+    from accelerator.steps.checks import Check
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,16 @@ def witness_of(decision: Decision, commit: Commit) -> str:
     return "agrees" if candidate.source.witness == commit.sha else "disagrees"
 
 
+def fit_checks(candidate: Candidate, facts: Facts, target: TargetState) -> tuple[Check, ...]:
+    """Compare a candidate with a target, by all that is known of both."""
+    return list_checks(
+        facts.artifacts.get(candidate.artifact.id),
+        facts.build_of(candidate.artifact),
+        candidate.source.build_config,
+        facts.fit_of(target),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Way:
     candidate: Candidate
@@ -189,12 +200,7 @@ def _flaw(candidate: Candidate, facts: Facts) -> Verdict | None:
 
 
 def _fit(candidate: Candidate, facts: Facts, target: TargetState) -> Verdict:
-    return judge(
-        facts.artifacts.get(candidate.artifact.id),
-        facts.build_of(candidate.artifact),
-        candidate.source.build_config,
-        facts.fit_of(target),
-    )
+    return judge(fit_checks(candidate, facts, target))
 
 
 def _way(

@@ -13,6 +13,7 @@ from accelerator.steps.known import Candidate, SourceState
 from accelerator.steps.locking import Locking
 from accelerator.steps.moving import Ends, move
 from accelerator.steps.notes import LockNote
+from accelerator.steps.plan import make_plan
 from accelerator.steps.reconcile import wait_out
 from accelerator.steps.settling import Errors, compensate, conclude, is_open, settle
 
@@ -54,6 +55,8 @@ def _deploy(run: Run, order: DeployOrder, report: Report, locking: Locking) -> N
     _guard(run, order, facts, locking)
     _refuse_misses(order, decision)
     if order.plan:
+        marks = None if locking.refs is None else locking.marks
+        report.plan = make_plan(order, facts, decision, marks)
         return
     locks: tuple[Held, ...] = ()
     if decision.route is Route.LIVE and not _is_locked(facts, locking):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Release,
         Route,
     )
+    from accelerator.steps.plan import Plan
 
 
 @dataclass
@@ -63,6 +64,7 @@ class Report:
     source: SourceReport | None = None
     targets: list[TargetReport] = field(default_factory=list)
     passed_over: list[str] = field(default_factory=list)
+    plan: Plan | None = None
 
     def target(self, app: str) -> TargetReport:
         """Give the entry of a target, making it when it is new."""

@@ -194,30 +194,38 @@ def test_a_locked_target_is_waited_for_and_then_refused_with_the_holder(
     passed.check(0)
 
 
-def test_a_plan_tells_the_decision_and_writes_nothing(
-    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+@pytest.mark.parametrize(
+    ("is_prepared", "route"),
+    [pytest.param(True, "promote", id="a hit"), pytest.param(False, "build", id="a miss")],
+)
+def test_a_plan_writes_nothing_and_names_what_the_deploy_then_writes(
+    heroku: Platform,
+    pipeline: Pipeline,
+    repo: Repository,
+    run: Command,
+    *,
+    is_prepared: bool,
+    route: str,
 ) -> None:
-    prepare(pipeline, repo, run)
+    if is_prepared:
+        prepare(pipeline, repo, run)
+    else:
+        repo.commit()
 
-    with heroku.watching() as journal:
-        result = run("deploy", *pipeline.to_staging, "--plan", "--json")
+    with heroku.watching() as planning:
+        plan = run("deploy", *pipeline.to_staging, "--plan", "--json").check(0)
+        assert (planning().writes, planning().pushes) == ([], [])
+    with heroku.watching() as deploying:
+        run("deploy", *pipeline.to_staging, "--json").check(0)
 
-    document = result.check(0)
-    assert (document["route"], document["reason"]) == ("promote", "prepared")
-    assert [target["status"] for target in document["targets"]] == ["pending"]
-    assert (journal().writes, journal().pushes) == ([], [])
-
-
-def test_a_plan_of_a_miss_builds_nothing(
-    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
-) -> None:
-    repo.commit()
-
-    with heroku.watching() as journal:
-        result = run("deploy", *pipeline.to_staging, "--plan", "--json")
-
-    assert (result.check(0)["route"], result.document["reason"]) == ("build", "nothing_prepared")
-    assert (journal().writes, journal().pushes) == ([], [])
+    assert plan["route"] == route
+    assert [target["status"] for target in plan["targets"]] == ["pending"]
+    calls = [(call["method"], call["path"]) for call in plan["plan"]["calls"]]
+    pushes = [call for call in calls if call[0] == "git push"]
+    assert [" ".join(call) for call in calls if call[0] == "POST"] == deploying().writes
+    assert len(pushes) == len(deploying().pushes)
+    outcomes = {check["name"]: check["outcome"] for check in plan["plan"]["checks"]}
+    assert (outcomes["lock"], outcomes["direction"]) == ("ok", "ok")
 
 
 @pytest.mark.parametrize("command", ["freeze", "lock"])

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from accelerator.models import Artifact, ArtifactKind, Build, Formation, Reason
-from accelerator.steps.checks import Fit, Verdict, fingerprint, judge, stack_of
+from accelerator.steps.checks import Fit, Verdict, fingerprint, judge, list_checks, stack_of
 from tests.unit.fakes import COMMIT, artifact, make_build
 
 SLUG = artifact("good", COMMIT, stack="heroku-24", process_types={"web": "./serve"}, size=9)
@@ -104,7 +104,7 @@ def dyno(kind: str, quantity: int) -> Fit:
 def test_what_does_not_fit_has_to_be_built_again(
     held: Artifact | None, built: Build | None, target: Fit, reason: Reason | None
 ) -> None:
-    verdict = judge(held, built, {}, target)
+    verdict = judge(list_checks(held, built, {}, target))
 
     assert verdict.rebuild is reason
     assert bool(verdict.detail) is (reason is not None)
@@ -123,7 +123,7 @@ def test_what_does_not_fit_has_to_be_built_again(
 def test_declared_config_vars_are_compared_by_their_fingerprints(
     built: dict[str, str], target: dict[str, str], differing: str
 ) -> None:
-    verdict = judge(SLUG, BUILT, built, replace(FIT, build_config=target))
+    verdict = judge(list_checks(SLUG, BUILT, built, replace(FIT, build_config=target)))
 
     if not differing:
         assert verdict == Verdict()
@@ -159,7 +159,7 @@ def test_a_fingerprint_tells_equal_from_different_and_nothing_else() -> None:
         pytest.param(
             replace(SLUG, size=300_000_001),
             FIT,
-            ("it is large (300 MB): dynos will start slowly",),
+            ("it is large (300.0 MB): dynos will start slowly",),
             id="a large one",
         ),
         pytest.param(replace(SLUG, size=None), FIT, (), id="a size nobody knows"),
@@ -169,7 +169,7 @@ def test_a_fingerprint_tells_equal_from_different_and_nothing_else() -> None:
 def test_what_is_worth_saying_does_not_stand_in_the_way(
     held: Artifact | None, target: Fit, warned: tuple[str, ...]
 ) -> None:
-    assert judge(held, BUILT, {}, target) == Verdict(warnings=warned)
+    assert judge(list_checks(held, BUILT, {}, target)) == Verdict(warnings=warned)
 
 
 def test_the_artifact_knows_its_stack_better_than_the_build() -> None:

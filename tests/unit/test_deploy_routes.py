@@ -232,8 +232,29 @@ def test_what_is_only_worth_a_warning_is_promoted_and_said() -> None:
     assert odd.stage.ear.warnings() == ["process types that run now are not in it: worker"]
 
 
-@pytest.mark.parametrize("prepared", ["good", None])
-def test_a_plan_says_what_would_be_done_and_writes_nothing(prepared: str | None) -> None:
+@pytest.mark.parametrize(
+    ("prepared", "calls"),
+    [
+        pytest.param(
+            "good",
+            [("POST", "/pipeline-promotions", "promote shop-prepare v1 to shop, shop-eu")],
+            id="a hit",
+        ),
+        pytest.param(
+            None,
+            [
+                ("POST", "/apps/shop/sources", "ask for a place to put the source"),
+                ("PUT", "(signed URL)", f"upload the tree of {COMMIT.short}"),
+                ("POST", "/apps/shop/builds", f"build {COMMIT.short}"),
+                ("POST", "/apps/shop-eu/releases", "release that too"),
+            ],
+            id="a miss",
+        ),
+    ],
+)
+def test_a_plan_says_what_would_be_done_and_writes_nothing(
+    prepared: str | None, calls: list[tuple[str, str, str]]
+) -> None:
     planned = scene(prepared)
 
     report = planned.deploy(plan=True)
@@ -241,6 +262,21 @@ def test_a_plan_says_what_would_be_done_and_writes_nothing(prepared: str | None)
     assert planned.writes() == []
     assert report.route is (Route.PROMOTE if prepared else Route.BUILD)
     assert [entry.status for entry in report.targets] == ["pending", "pending"]
+    assert report.plan is not None
+    assert [(call.method, call.path, call.does) for call in report.plan.calls] == calls
+
+
+def test_a_plan_tells_what_was_compared_with_each_target() -> None:
+    odd = scene("good", make_app("shop", "old", dyno_types=("web", "worker")))
+    odd.stage.heroku.hold("good", COMMIT, process_types={"web": "./serve"})
+
+    plan = odd.deploy(plan=True).plan
+
+    assert plan is not None
+    outcomes = {(app, check.name): check.outcome for app, check in plan.checks}
+    assert outcomes["shop", "process types"] == "warning"
+    assert outcomes["shop", "build config"] == "ok"
+    assert outcomes["shop", "lock"] == "unknown"
 
 
 def test_a_plan_does_not_join_the_build_it_would_join() -> None:

@@ -87,6 +87,7 @@ def test_a_deploy_is_told_in_the_words_of_the_design() -> None:
             }
         ],
         "passed_over": ["v6: expired"],
+        "plan": None,
         "steps": [
             {
                 "name": "compare",
@@ -226,6 +227,7 @@ def test_a_failure_before_the_command_began_has_every_key_of_the_command() -> No
         "source": None,
         "targets": [],
         "passed_over": [],
+        "plan": None,
         "steps": [],
         "api": {"requests": 0, "round_trips": 0, "retries": 0, "rate_limit_remaining": None},
         "error": error,

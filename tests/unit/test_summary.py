@@ -20,6 +20,8 @@ from accelerator.output.summary import (
     render_timings,
 )
 from accelerator.settings import Row
+from accelerator.steps.checks import Check
+from accelerator.steps.plan import Call, Plan
 from accelerator.steps.report import PrepareReport, Report, ShipReport, TargetReport
 from tests.unit.fakes import BEGIN, COMMIT, artifact, make_release
 
@@ -215,4 +217,23 @@ def test_settings_are_a_table_with_their_sources() -> None:
         "on_miss  fail   the flag",
         "",
         "The platform is https://api.heroku.com.",
+    ]
+
+
+def test_a_plan_is_told_by_its_checks_and_calls() -> None:
+    checks = (("shop", Check("stack", "ok", "heroku-24")), ("shop", Check("size", "unknown")))
+    calls = (Call("POST", "/apps/shop/releases", "release slug 72bf0535 of shop-prepare"),)
+    report = Report(commit=COMMIT, route=Route.RELEASE, reason=Reason.ON_OTHER_APP)
+    report.target("shop").route = Route.RELEASE
+    report.plan = Plan(checks, calls)
+
+    assert render_deploy(report, Outcome()).splitlines() == [
+        f"Plan for {SHORT}: release (on_other_app). Nothing was written.",
+        "",
+        "shop: release; it runs nothing",
+        "  stack  ok       heroku-24",
+        "  size   unknown",
+        "",
+        "These writes would follow:",
+        "  POST /apps/shop/releases: release slug 72bf0535 of shop-prepare",
     ]
