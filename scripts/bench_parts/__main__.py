@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench_parts.archives import measure_archives
 from bench_parts.hit import measure_hit
+from bench_parts.markdown import render_markdown
 from bench_parts.results import BenchFailed, Part, Size, Skipped
 from bench_parts.routes import measure_routes
 from bench_parts.serving import measure_serving
@@ -49,6 +50,8 @@ def main() -> int:
     if wanted.json:
         document = json.dumps(_document(wanted.quick, parts), indent=2)
         Path(wanted.json).write_text(document + "\n")
+    if wanted.markdown:
+        Path(wanted.markdown).write_text(render_markdown(parts))
     return 0
 
 
@@ -58,6 +61,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--quick", action="store_true", help="fewer runs, a smaller repository")
     parser.add_argument("--json", metavar="FILE", help="write the numbers there as well")
+    parser.add_argument("--markdown", metavar="FILE", help="write tables there, for documentation")
     parser.add_argument(
         "--only", action="append", choices=list(PARTS), help="only this part; may be repeated"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,12 @@ METADATA = "runtime-dyno-metadata"
 FILES = {
     "Procfile": "web: python3 -u -m http.server --bind 127.0.0.1 $PORT\n",
     "bin/detect": "#!/bin/sh\necho Bench\n",
-    "bin/compile": "#!/bin/sh\necho '-----> Nothing to compile'\n",
+    # Its log begins at once, as Heroku's do, and it lasts as long as a config var says.
+    "bin/compile": (
+        "#!/bin/sh\n"
+        'echo "-----> Nothing to compile"\n'
+        'sleep "$(cat "$3/BUILD_SECONDS" 2>/dev/null || echo 0)"\n'
+    ),
 }
 
 
@@ -61,7 +65,7 @@ def make_repository(repository: Path, env: Mapping[str, str]) -> tuple[str, str]
     """Make a repository of two commits; gives their shas, the older first."""
     (repository / "bin").mkdir(parents=True)
     for name, text in FILES.items():
-        (repository / name).write_text(textwrap.dedent(text))
+        (repository / name).write_text(text)
         (repository / name).chmod(0o755 if name.startswith("bin/") else 0o644)
     git(repository, env, "init", "--quiet", "--initial-branch", "main")
     return _commit(repository, env, "first"), _commit(repository, env, "second")

@@ -81,7 +81,8 @@ class World:
 
     def slow_builds(self, app: str) -> None:
         """Let builds on an app take as long as builds do."""
-        self.platform.control("PUT", f"apps/{app}/durations", {"build_seconds": BUILD_SECONDS})
+        config = {"BUILD_SECONDS": str(BUILD_SECONDS)}
+        self.platform.call("PATCH", f"/apps/{app}/config-vars", config)
 
 
 STAGES = ("development", "production")
