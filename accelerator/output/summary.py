@@ -119,7 +119,9 @@ def _targets(report: Report) -> list[str]:
 def _target(entry: TargetReport, commit: str) -> str:
     version = f"v{entry.release.version}" if entry.release else "no release"
     if entry.rolled_back_to is not None:
-        return f"{commit} failed verification; back to the code of v{entry.rolled_back_to}"
+        taken = "was taken back, as others failed"
+        why = taken if entry.status == "compensated" else "failed verification"
+        return f"{commit} {why}; back to the code of v{entry.rolled_back_to}"
     if entry.error is not None:
         return f"failed: {entry.error}"
     if entry.status == "unchanged":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from accelerator.models import Reason, Route
+from accelerator.models import Commit, Reason, Route
 from accelerator.steps.compare import Decision, compare, rests_on_a_build, witness_of
 from accelerator.steps.facts import Wanted, confirm, fetch_states, refresh_targets
 from accelerator.steps.follow import follow_release
@@ -14,7 +14,7 @@ from accelerator.steps.reconcile import let_builds_end
 from accelerator.steps.report import SourceReport
 
 if TYPE_CHECKING:
-    from accelerator.models import Build, Commit
+    from accelerator.models import Build
     from accelerator.steps.known import Facts
     from accelerator.steps.order import DeployOrder
     from accelerator.steps.report import Report
@@ -155,10 +155,6 @@ def _source_report(facts: Facts, decision: Decision, commit: Commit) -> SourceRe
     if candidate is None:
         return None
     artifact = facts.artifacts.get(candidate.artifact.id) or candidate.artifact
-    return SourceReport(
-        candidate.source.app,
-        candidate.release,
-        artifact,
-        facts.commit_of(candidate.artifact),
-        witness_of(decision, commit),
-    )
+    sha = facts.commit_of(candidate.artifact)
+    witness = witness_of(decision, Commit(sha) if sha else commit)
+    return SourceReport(candidate.source.app, candidate.release, artifact, sha, witness)

@@ -100,7 +100,9 @@ def _settle_one(
     if isinstance(end, AcceleratorError):
         raise end
     checks = order.smoke(_stage_of(facts, entry.app))
-    verdict = verify(run, entry.app, entry.release_id or "", end, order.commit, checks)
+    # An equal tree's artifact says of itself the commit it was built from.
+    built = Commit(facts.commit_of(end) or order.commit.sha)
+    verdict = verify(run, entry.app, entry.release_id or "", end, built, checks)
     entry.release = verdict.release
     entry.artifact = facts.artifacts.get(end.id) or end
     entry.verified = verdict.outcome

@@ -164,7 +164,8 @@ def test_an_equal_tree_ships_what_its_branch_built_and_is_live_afterwards(
     merged = repo.commit(subject="Merge, with the same tree")
 
     strict = run("deploy", *pipeline.to_staging, "--on-miss", "fail", "--json")
-    result = run("deploy", *pipeline.to_staging, "--same-tree", "--json")
+    proof = ("--smoke", "/health {commit}")
+    result = run("deploy", *pipeline.to_staging, "--same-tree", *proof, "--json")
     with heroku.watching() as journal:
         again = run("deploy", *pipeline.to_staging, "--json")
 
@@ -172,6 +173,7 @@ def test_an_equal_tree_ships_what_its_branch_built_and_is_live_afterwards(
     document = result.check(0)
     assert (document["route"], document["reason"]) == ("release", "same_tree")
     assert (document["commit"], document["source"]["commit"]) == (merged, built)
+    assert document["source"]["metadata"] == "agrees"
     assert pipeline.staging.slug_id == pipeline.prepare.slug_id
     assert again.check(0)["route"] == "live"
     assert journal().writes == []

@@ -114,6 +114,11 @@ def entry(**changes: object) -> TargetReport:
             f"{SHORT} failed verification; back to the code of v33",
             id="rolled back",
         ),
+        pytest.param(
+            entry(status="compensated", rolled_back_to=33),
+            f"{SHORT} was taken back, as others failed; back to the code of v33",
+            id="taken back",
+        ),
         pytest.param(entry(status="failed", error="no"), "failed: no", id="failed"),
         pytest.param(TargetReport("shop"), "pending", id="not reached"),
         pytest.param(
