@@ -107,38 +107,63 @@ def test_generated_pages_are_current(page: Path, wanted: str) -> None:
     assert present == wanted, "run scripts/docs-reference"
 
 
-def test_every_exit_code_is_explained() -> None:
-    told = rows(read("exit-codes.md"))
+def advice(page: str) -> dict[str, list[str]]:
+    """Give what the tables with a column "what to do" say there, by their first cell."""
+    found: dict[str, list[str]] = {}
+    for table in re.findall(r"(?m)(?:^\|.*\n)+", page + "\n"):
+        cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in table.splitlines()]
+        if cells[0][-1] != "what to do":
+            continue
+        for first, *rest in cells[2:]:
+            found.setdefault(first, []).append(rest[-1] if len(rest) + 1 == len(cells[0]) else "")
+    return found
 
-    assert {str(int(code)) for code in ExitCode} <= told
+
+def test_every_exit_code_says_what_to_do() -> None:
+    told = advice(read("exit-codes.md"))
+
+    assert [code for code in ExitCode if not all(told.get(str(int(code)), [""]))] == []
 
 
-def test_every_error_word_is_explained() -> None:
+def test_every_error_word_says_what_to_do() -> None:
     words = {kind.code for kind in error_classes() if kind.__module__ == errors.__name__}
-    told = rows(read("exit-codes.md"))
+    told = advice(read("exit-codes.md"))
 
-    assert {f"`{word}`" for word in words | {"bug", "demo_failed"}} <= told
-
-
-def test_every_route_and_reason_is_explained() -> None:
-    told = read("reasons.md")
-
-    missing = [word for word in (*Route, *Reason) if f"`{word}`" not in told]
+    missing = [w for w in {*words, "bug", "demo_failed"} if not all(told.get(f"`{w}`", [""]))]
 
     assert missing == []
 
 
-def test_every_reason_of_a_refusal_is_explained() -> None:
+def test_every_route_is_explained() -> None:
+    assert {f"`{route}`" for route in Route} <= rows(read("reasons.md"))
+
+
+@pytest.mark.parametrize("reason", [*Reason, *Refusal])
+def test_every_reason_says_what_to_do(reason: Reason | Refusal) -> None:
+    assert all(advice(read("reasons.md")).get(f"`{reason}`", [""]))
+
+
+def test_no_reason_or_code_is_explained_that_there_is_not() -> None:
+    known = {f"`{word}`" for word in (*Reason, *Refusal)}
+    codes = {str(int(code)) for code in ExitCode}
+    words = {f"`{kind.code}`" for kind in error_classes()} | {"`bug`"}
+    witness = rows(section(read("reasons.md"), "The second witness"))
+
+    assert set(advice(read("reasons.md"))) - witness <= known
+    assert set(advice(read("exit-codes.md"))) <= codes | words
+
+
+def test_words_that_are_reserved_are_given_nowhere_yet() -> None:
     sources = [
         path.read_text(encoding="utf-8")
         for path in (ROOT / "accelerator").rglob("*.py")
         if "localheroku" not in path.parts
     ]
     named = {name for text in sources for name in re.findall(r"\bRefusal\.([A-Z_]+)", text)}
-    reasons = {str(Refusal[name]) for name in named}
+    (reserved,) = re.findall(r"These words are reserved.*\n\n((?:\|.*\n)+)", read("reasons.md"))
+    told = rows(reserved) - {"reason", "---"}
 
-    assert reasons
-    assert {f"`{reason}`" for reason in reasons} <= rows(read("reasons.md"))
+    assert told == {f"`{refusal}`" for refusal in Refusal if refusal.name not in named}
 
 
 def test_a_refusal_is_named_by_its_word_of_the_enum_and_no_other() -> None:
