@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import Event, Thread
 from typing import TYPE_CHECKING, TypeVar
 
-from accelerator.errors import BuildFailed, OutcomeUnknown, ReleaseFailed
+from accelerator.errors import BuildFailed, NotFound, OutcomeUnknown, ReleaseFailed
 from accelerator.events import LogLine
 from accelerator.waiting import Deadline, StillPending, wait_for
 
@@ -97,8 +97,32 @@ def find_release_of_build(run: Run, build: Build) -> Release | None:
             )
     except StillPending:
         return None
-    release = run.heroku.releases.fetch(app, str(build.release_id))
-    return follow_release(run, release)
+    return follow_release(run, fetch_release(run, app, str(build.release_id)))
+
+
+def fetch_release(run: Run, app: str, release_id: str) -> Release:
+    """Read a release that a write has just named: a read may lag behind and not show it yet.
+
+    Raises `OutcomeUnknown` when it does not show up: what was written is not undone by that.
+    """
+
+    def look() -> Release | None:
+        try:
+            return run.heroku.releases.fetch(app, release_id)
+        except NotFound:
+            return None
+
+    limit = run.deadline.within(run.waits.traces)
+    try:
+        found = wait_for(look, lambda seen: seen is not None, limit, run.heroku.pace)
+    except StillPending:
+        found = None
+    if found is None:
+        raise OutcomeUnknown(
+            f"release {release_id} of {app} was made but cannot be read",
+            f"look with `heroku releases -a {app}`, then run this again",
+        )
+    return found
 
 
 def follow_release(run: Run, release: Release) -> Release:

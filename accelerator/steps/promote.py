@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from accelerator.errors import OutcomeUnknown, WrongArtifact
+from accelerator.errors import NotFound, OutcomeUnknown, WrongArtifact
 from accelerator.models import PromotionTarget
 from accelerator.steps.follow import Logs, follow_release
 from accelerator.steps.reconcile import find_release, trace_of
@@ -101,10 +102,12 @@ def _looking(
     def look() -> tuple[PromotionTarget, ...]:
         seen = run.heroku.promotions.fetch_targets(promotion.id)
         for target in seen:
-            if target.status != "succeeded" and target.release_id not in {None, *followed}:
-                followed.add(str(target.release_id))
-                app = names[target.app_id]
+            if target.status == "succeeded" or target.release_id in {None, *followed}:
+                continue
+            app = names[target.app_id]
+            with suppress(NotFound):  # a read may lag behind the write; the next look asks again
                 release = run.heroku.releases.fetch(app, str(target.release_id))
+                followed.add(str(target.release_id))
                 logs.follow(release.output_stream_url, f"release {app}")
         return seen
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from accelerator.errors import ReleaseFailed, WrongArtifact
+from accelerator.steps.follow import fetch_release
 from accelerator.steps.smoke import Answer, Site, SmokeCheck, check_smoke
 from accelerator.waiting import StillPending, wait_for
 
@@ -95,7 +96,7 @@ def _look(
 ) -> tuple[Release, tuple[Dyno, ...], str | None]:
     heroku = run.heroku
     reads: list[Callable[[], Any]] = [
-        lambda: heroku.releases.fetch(app, release_id),
+        lambda: fetch_release(run, app, release_id),
         lambda: heroku.dynos.fetch(app),
     ]
     if checks:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 
 import requests
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
 
 HOP_BY_HOP = {"connection", "content-encoding", "content-length", "keep-alive", "server", "date"}
@@ -35,11 +36,16 @@ class Heard:
 
 @dataclass(frozen=True)
 class Reply:
-    """What to answer."""
+    """What to answer. `blocks` follow the body, without a length told, until there are no more."""
 
     status: int = 200
     body: bytes = b"listening"
     headers: dict[str, str] = field(default_factory=dict)
+    blocks: Iterable[bytes] = ()
+
+    def replace(self, old: str, new: str) -> Reply:
+        """Return the same answer with other words in its body."""
+        return replace(self, body=self.body.replace(old.encode(), new.encode()))
 
 
 class _Server(ThreadingHTTPServer):
@@ -90,9 +96,13 @@ class Listener:
                 self.send_response(reply.status)
                 for name, value in reply.headers.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", str(len(reply.body)))
+                if not reply.blocks:
+                    self.send_header("Content-Length", str(len(reply.body)))
                 self.end_headers()
                 self.wfile.write(reply.body)
+                with suppress(ConnectionError):  # who had enough has gone
+                    for block in reply.blocks:
+                        self.wfile.write(block)
 
             do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
 

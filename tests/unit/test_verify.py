@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from accelerator.errors import ReleaseFailed, UsageProblem, WrongArtifact
+from accelerator.errors import (
+    NotFound,
+    OutcomeUnknown,
+    ReleaseFailed,
+    UsageProblem,
+    WrongArtifact,
+)
 from accelerator.models import Dyno
 from accelerator.steps.smoke import SmokeCheck
 from accelerator.steps.verify import is_serving, verify
@@ -43,6 +49,18 @@ def test_a_release_that_did_not_succeed_has_failed(stage: Stage, status: str) ->
 
     with pytest.raises(ReleaseFailed, match="v2 on shop"):
         verify(stage.run, "shop", "shop-v2", slug("good"), COMMIT)
+
+
+def test_a_release_that_was_made_and_is_never_shown_leaves_the_outcome_unknown(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetch(app: str, release_id: str) -> None:
+        raise NotFound(f"no release {release_id} of {app}", None, "release")
+
+    monkeypatch.setattr(stage.heroku.releases, "fetch", fetch)
+
+    with pytest.raises(OutcomeUnknown, match="shop-v1 of shop was made but cannot be read"):
+        verify(stage.run, "shop", "shop-v1", slug("good"), COMMIT)
 
 
 def test_dynos_that_crash_fail_the_verification_at_the_deadline(stage: Stage) -> None:
