@@ -61,9 +61,12 @@ class SystemClock:
         time.sleep(seconds)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Deadline:
-    """A moment (in the clock's monotonic seconds) after which waiting ends."""
+    """A moment (in the clock's monotonic seconds) after which waiting ends.
+
+    All who share one notice when it is moved by `shorten`; what `within` gave does not move along.
+    """
 
     clock: Clock
     at: float
@@ -77,6 +80,10 @@ class Deadline:
     def remaining(self) -> float:
         """Give the seconds left, never below zero."""
         return max(0.0, self.at - self.clock.now())
+
+    def shorten(self, seconds: float) -> None:
+        """End that many seconds from now at the latest: somebody told the run to stop."""
+        self.at = min(self.at, self.clock.now() + seconds)
 
     def within(self, seconds: float) -> Deadline:
         """Give the earlier of this deadline and one that many seconds from now."""

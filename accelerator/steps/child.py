@@ -47,6 +47,7 @@ class ChildCommand:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        self._is_ending = False
         self._reader = Thread(target=self._read, args=(events, source), daemon=True)
         self._reader.start()
 
@@ -65,14 +66,21 @@ class ChildCommand:
         self._signal(signal.SIGKILL)
         return status
 
-    def stop(self) -> None:
-        """Ask the group to end, and kill what is left of it after five seconds."""
-        self._signal(signal.SIGTERM)
+    def terminate(self) -> None:
+        """Ask the group to end, once: test runners take a second time for impatience."""
+        if not self._is_ending:
+            self._is_ending = True
+            self._signal(signal.SIGTERM)
+
+    def stop(self, seconds: float | None = None) -> None:
+        """Ask the group to end, and kill what is left of it after so many seconds (five)."""
+        patience = GRACE_SECONDS if seconds is None else seconds
+        self.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(GRACE_SECONDS)
+            self._process.wait(patience)
         self._signal(signal.SIGKILL)
         self._process.wait()
-        self._reader.join(GRACE_SECONDS)
+        self._reader.join(patience)
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):

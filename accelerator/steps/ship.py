@@ -9,6 +9,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from accelerator.errors import AcceleratorError, TestsFailed
+from accelerator.steps.child import GRACE_SECONDS
 from accelerator.steps.deploy import deploy
 from accelerator.steps.facts import Place
 from accelerator.steps.report import PrepareReport, Report, ShipReport
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 STOP_SECONDS = 10.0
+HURRY_SECONDS = 3.5  # an interrupted run has five seconds for everything
+LAST_SECONDS = 0.5
 STOP_LOOKS = 10
 
 
@@ -71,8 +74,10 @@ def _test_and_prepare(run: Run, order: ShipOrder, report: ShipReport) -> None:
             preparing = _beside(order.prepare, report.prepared)
         report.tests = "running" if tests else "not_run"
         _join(testing, preparing)
-    except BaseException:
+    except BaseException as end:
         report.tests = _describe(testing)
+        if isinstance(end, KeyboardInterrupt):
+            run.deadline.shorten(HURRY_SECONDS)
         _stop(run, tests, preparing, report.prepared)
         raise
     report.tests = _describe(testing)
@@ -129,15 +134,20 @@ def _stop(
     """End the tests and the build that is no longer wanted; what cannot be stopped is said."""
     run.stop.set()
     if tests is not None:
-        tests.stop()
-    if preparing is None or prepared is None:
-        return
+        tests.terminate()
+    if preparing is not None and prepared is not None:
+        _stop_build(run, preparing, prepared)
+    if tests is not None:
+        tests.stop(min(GRACE_SECONDS, max(LAST_SECONDS, run.deadline.remaining)))
+
+
+def _stop_build(run: Run, preparing: Future[PrepareReport], prepared: PrepareReport) -> None:
     is_cancelled = False
     for _ in range(STOP_LOOKS):  # a build that was just being asked for shows up a moment later
         if preparing.done():
             return
         is_cancelled = is_cancelled or _cancel(run, prepared)
-        wait([preparing], timeout=STOP_SECONDS / STOP_LOOKS)
+        wait([preparing], timeout=min(STOP_SECONDS / STOP_LOOKS, run.deadline.remaining))
     if not preparing.done():
         run.events.note(f"the build on {prepared.app} could not be stopped", "warning")
 

@@ -136,6 +136,27 @@ def test_failing_tests_cancel_the_build_and_release_nothing(
     assert [app.releases for app in pipeline.targets] == before
 
 
+def test_a_platform_that_does_not_answer_holds_up_no_stop(
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command, tests: Tests
+) -> None:
+    repo.commit()
+    heroku.fault("GET", "/apps/[^/]+/builds", kind="hang")
+    how = ("--from", pipeline.prepare.name, *STAGES, "--json")
+
+    with heroku.watching() as journal:
+        begun = run.start("ship", "--test", tests.command("sleep 600"), *how)
+        eventually(lambda: journal().count("GET", "/builds"))
+        assert tests.pids
+        begun.send(signal.SIGTERM)
+        result = begun.finish()  # it would be minutes with the patience of other requests
+
+    heroku.reset()
+    document = result.check(143)
+    assert (document["tests"], document["stages"]) == ("stopped", [])
+    assert tests.are_gone()
+    assert [app.slug_id for app in pipeline.targets] == [None, None]
+
+
 def test_failing_tests_before_the_build_began_start_none(
     pipeline: Pipeline, repo: Repository, run: Command
 ) -> None:

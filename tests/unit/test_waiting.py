@@ -35,6 +35,18 @@ def test_what_is_done_at_the_first_look_is_not_waited_for() -> None:
     assert (seen, clock.naps) == ("done", [])
 
 
+def test_a_run_that_is_told_to_stop_has_less_time_left_everywhere() -> None:
+    clock = FakeClock()
+    shared = Deadline.after(clock, 60)
+    earlier = shared.within(30)
+
+    shared.shorten(4)
+    shared.shorten(20)
+
+    assert (shared.remaining, shared.within(30).remaining) == (4, 4)
+    assert earlier.remaining == 30
+
+
 def test_what_is_known_already_takes_the_place_of_the_first_look() -> None:
     clock, looks = FakeClock(), iter(["done"])
 
