@@ -44,6 +44,14 @@ def deploy(run: Run, order: DeployOrder, report: Report) -> Report:
         run.events.note(f"{refusal.message}: nothing to do")
         for entry in report.targets:
             entry.status = "unchanged"
+    except KeyboardInterrupt:
+        for app in sorted(locking.at_stake):
+            run.events.note(
+                f"what was begun on {app} is not known to have ended: `accelerator resume {app} "
+                f"--from {order.places[0].app}` finishes or reports it",
+                "warning",
+            )
+        raise
     finally:
         locking.close()
     return report

@@ -127,6 +127,7 @@ def test_a_promotion_that_goes_on_without_its_cancelled_job_is_not_made_twice(
 
     assert stopped is not None
     stopped.check(143)
+    assert f"`accelerator resume {pipeline.staging.name} --from" in stopped.stderr
     assert "cut short" in finished.stderr
     finished.check(0)
     assert (pipeline.staging.commit, count_releases(pipeline.staging)) == (commit, before + 1)
