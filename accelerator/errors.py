@@ -181,9 +181,12 @@ class ReleaseFailed(AcceleratorError):
 
 
 class WrongArtifact(AcceleratorError):
-    """A write ended with another release or artifact than the one that was compared."""
+    """A write ended with another release or artifact than the one that was compared.
 
-    exit_code = ExitCode.RELEASE_FAILED
+    Neither the old release serves nor ours, and going back would undo what somebody else did.
+    """
+
+    exit_code = ExitCode.NOT_ROLLED_BACK
     code = "wrong_artifact"
 
     def __init__(self, app: str, expected: str, found: str | None) -> None:

@@ -71,8 +71,8 @@ WITH_FACTS = [
     (BuildFailed("shop", "b1"), 4, "build_failed", ["shop", "b1"]),
     (PromotionFailed("shop", "no dice"), 5, "promotion_failed", ["shop", "no dice"]),
     (ReleaseFailed("shop", 7), 5, "release_failed", ["shop", "v7"]),
-    (WrongArtifact("shop", "slug a", "slug b"), 5, "wrong_artifact", ["shop", "slug a", "slug b"]),
-    (WrongArtifact("shop", "slug a", None), 5, "wrong_artifact", ["shop", "holds nothing"]),
+    (WrongArtifact("shop", "slug a", "slug b"), 7, "wrong_artifact", ["shop", "slug a", "slug b"]),
+    (WrongArtifact("shop", "slug a", None), 7, "wrong_artifact", ["shop", "holds nothing"]),
     (VerificationFailed("shop", "500", 3), 6, "verification_failed", ["shop", "500", "v3"]),
     (
         VerificationFailed("shop", "500", None, ", as asked"),
