@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from accelerator.errors import AcceleratorError, LockUnavailable, Refused
 from accelerator.steps import lock as lock_step
-from accelerator.steps.lock import Held, look, take
+from accelerator.steps.lock import Held, look
 from accelerator.steps.notes import (
     LOCK_SECONDS,
     RENEW_SECONDS,
@@ -22,6 +22,7 @@ from accelerator.steps.notes import (
     parse_lock,
     render_note,
 )
+from accelerator.steps.taking import take
 from accelerator.waiting import Deadline
 from tests.unit.fakes import BEGIN, FakeClock, MemoryRefs, make_note
 
@@ -121,6 +122,33 @@ def test_a_lock_is_waited_for_and_its_holder_is_told_of_once(desk: Desk) -> None
     assert ours.before is None
     assert len(desk.said) == 1
     assert all(nap >= 1.5 for nap in naps)
+
+
+def test_waiting_asks_the_remote_one_question_a_look(desk: Desk) -> None:
+    desk.take("them")
+    before = desk.refs.looks
+    naps = desk.clock.naps
+
+    with pytest.raises(Refused):
+        desk.take("us", seconds=100)
+
+    first_try = 2
+    assert desk.refs.looks - before == first_try + len(naps)
+
+
+def test_a_remote_that_stops_answering_is_no_reason_to_go_on_beside_a_holder(desk: Desk) -> None:
+    desk.take("them")
+
+    def sleep(seconds: float) -> None:
+        desk.clock.pass_seconds(seconds)
+        desk.refs.trouble = LockUnavailable("429")
+
+    desk.clock.sleep = sleep  # type: ignore[method-assign]
+
+    with pytest.raises(Refused) as caught:
+        desk.take("us", seconds=600)  # their lock runs out meanwhile, as far as can be seen
+
+    assert "them" in caught.value.message
 
 
 @pytest.mark.parametrize(

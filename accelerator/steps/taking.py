@@ -1,0 +1,172 @@
+"""Take a target's lock: wait for its holder, take over what nobody keeps any more."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from accelerator.errors import AcceleratorError, LockUnavailable, Refused
+from accelerator.models import Refusal, Swap
+from accelerator.steps.lock import Found, Held, look
+from accelerator.steps.notes import expiry, lock_ref, render_note
+from accelerator.waiting import StillPending, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from accelerator.steps.lock import Refs
+    from accelerator.steps.notes import LockNote
+    from accelerator.waiting import Deadline
+
+MOST_UNANSWERED = 3
+
+
+def take(
+    refs: Refs,
+    note: LockNote,
+    now: Callable[[], datetime],
+    deadline: Deadline,
+    on_wait: Callable[[str], None],
+) -> Held:
+    """Take the lock, waiting for its holder until the deadline.
+
+    A lock that was let go or has run out is taken over; `Held.before` then holds the old note, for
+    its unfinished business. Raises `Refused` (``locked``) naming the holder.
+    """
+    attempts = _Attempts(refs, note, now, on_wait)
+    try:
+        # Heroku allows 75 git requests an hour and app: look every 1.5 to 20 seconds.
+        end = wait_for(attempts.make, lambda end: isinstance(end, Held), deadline, lambda: 10.0)
+    except StillPending as pending:
+        raise _refusal(note.app, pending.seen) from None
+    except KeyboardInterrupt:
+        attempts.give_up()
+        raise
+    if not isinstance(end, Held):
+        raise LockUnavailable("no lock was taken")
+    return end
+
+
+@dataclass
+class _Attempts:
+    """Tries to take one lock; `made` are our notes, of which one may land after its reply is lost.
+
+    ``over`` tells what such a note took the place of, ``told`` are the locks that were spoken of,
+    ``standing`` is what was in the way at the last try.
+    """
+
+    refs: Refs
+    note: LockNote
+    now: Callable[[], datetime]
+    on_wait: Callable[[str], None]
+    made: dict[str, LockNote] = field(default_factory=dict)
+    over: dict[str, Found] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)
+    unanswered: int = 0
+    standing: Found | None = None
+
+    def give_up(self) -> None:
+        """Let go of a lock that landed while we were interrupted, as far as that can be told."""
+        ref = lock_ref(self.note.app)
+        with suppress(AcceleratorError):
+            standing = self.refs.find(ref).get(ref)
+            if standing not in self.made:
+                return
+            old = self.over[standing].note if standing in self.over else None
+            kept = replace(old, state="interrupted") if old else None
+            self.refs.swap(ref, standing, self.refs.write(render_note(kept)) if kept else None)
+
+    def make(self) -> Held | Found | None:
+        """Try once; gives the lock, or what stands in the way (None: somebody was faster).
+
+        Once somebody is known to hold it, a remote that cannot be asked any more (Heroku counts git
+        requests) is no reason to go on without it: they are taken to hold it still.
+        """
+        standing = self.standing
+        try:
+            if standing is not None and not self._has_moved(standing):
+                return standing
+            end = self._try()
+        except LockUnavailable:
+            if standing is None or self._is_free(standing):
+                raise
+            return standing
+        self.standing = end if isinstance(end, Found) else None
+        return end
+
+    def _has_moved(self, standing: Found) -> bool:
+        """Look, with one small question, whether it is worth a try."""
+        ref = lock_ref(self.note.app)
+        try:
+            seen = self.refs.find(ref).get(ref)
+        except LockUnavailable:  # it may have been renewed
+            return False
+        return seen != standing.sha or self._is_free(standing)
+
+    def _is_free(self, standing: Found) -> bool:
+        return standing.note is not None and standing.note.is_free(self.now())
+
+    def _try(self) -> Held | Found | None:
+        moment = self.now()
+        sha, fresh = self._write(moment)
+        if self._put(None, sha):  # nearly always free: one push and no look
+            return Held(self.refs, sha, fresh, self.now, None)
+        standing = look(self.refs, self.note.app)
+        if standing is not None and standing.sha in self.made:
+            ours, before = self.made[standing.sha], self.over.get(standing.sha)
+            return Held(self.refs, standing.sha, ours, self.now, before)
+        if standing is not None and self._is_free(standing):
+            self.over[sha] = standing
+            if self._put(standing.sha, sha):
+                return Held(self.refs, sha, fresh, self.now, standing)
+        self._tell(standing)
+        return standing
+
+    def _put(self, old: str | None, new: str) -> bool:
+        """Swap; a remote that again and again neither does it nor says no cannot be used."""
+        ref = lock_ref(self.note.app)
+        end = self.refs.swap(ref, old, new)
+        if end is not Swap.UNKNOWN:
+            return end is Swap.DONE
+        standing = self.refs.find(ref).get(ref)
+        self.unanswered += standing == old
+        if self.unanswered >= MOST_UNANSWERED:
+            raise LockUnavailable("pushes there come to nothing")
+        return standing == new
+
+    def _write(self, moment: datetime) -> tuple[str, LockNote]:
+        begun = moment.isoformat(timespec="seconds")
+        fresh = replace(
+            self.note, acquired_at=begun, expires_at=expiry(moment), nonce=secrets.token_hex(8)
+        )
+        sha = self.refs.write(render_note(fresh))
+        self.made[sha] = fresh
+        return sha, fresh
+
+    def _tell(self, standing: Found | None) -> None:
+        """Name the holder, once: a renewal is no news."""
+        if standing is None:
+            return
+        who = standing.note.describe() if standing.note else "a lock that cannot be read"
+        if who not in self.told:
+            self.told.add(who)
+            self.on_wait(who)
+
+
+def _refusal(app: str, seen: object) -> Refused:
+    if not isinstance(seen, Found):
+        return Refused(Refusal.LOCKED, f"{app} is locked by others again and again", "try again")
+    if seen.note is None:
+        return Refused(
+            Refusal.LOCKED,
+            f"{app} has a lock that cannot be read",
+            f"if no deploy is running, remove it with `accelerator unlock {app}`",
+        )
+    return Refused(
+        Refusal.LOCKED,
+        f"{app} is locked by {seen.note.describe()}",
+        f"wait for it (--lock-wait 10m), or see `accelerator resume {app}`",
+    )
