@@ -31,7 +31,8 @@ def _section(part: Part) -> Iterator[str]:
 
 
 def _table(texts: list[list[str]]) -> Iterator[str]:
-    head, *rows = (f"| {' | '.join(cells)} |" for cells in texts)
+    escaped = ([cell.replace("|", "\\|") for cell in cells] for cells in texts)
+    head, *rows = (f"| {' | '.join(cells)} |" for cells in escaped)
     yield head
     yield f"|{' --- |' * len(texts[0])}"
     yield from rows

@@ -76,7 +76,7 @@ class Ratio:
 
     def render_short(self) -> str:
         """Write the number alone, for a table."""
-        return f"{self.value:.1f}x"
+        return f"{self.value:.3g}x"
 
     def render(self) -> str:
         """Write the number, its goal and whether it is met."""
