@@ -81,7 +81,7 @@ def test_an_answer_about_another_release_ends_the_deploy() -> None:
 
     error = wrong.fail(WrongArtifact)
 
-    assert error.exit_code == 5
+    assert error.exit_code == 7
     assert wrong.writes() == [PROMOTION]
 
 
