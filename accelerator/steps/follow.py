@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from threading import Event, Thread
+from threading import Event, Thread, current_thread
 from typing import TYPE_CHECKING, TypeVar
 
 from accelerator.errors import BuildFailed, NotFound, OutcomeUnknown, ReleaseFailed
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Pending = TypeVar("Pending", "Build", "Release")
 
 DRAIN_SECONDS = 2.0
+SILENT_SECONDS = 0.5  # for a log without a line so far, of what ended well: it is silent for good
 
 
 class Logs:
@@ -30,6 +31,7 @@ class Logs:
         self.wake = Event()
         self._run, self._deadline = run, deadline
         self._readers: list[Thread] = []
+        self._speaking: set[Thread] = set()
 
     def follow(self, url: str | None, source: str) -> None:
         """Hand a build's or release command's output to the listeners, in the background."""
@@ -50,17 +52,19 @@ class Logs:
             )
         except StillPending:
             raise still from None
-        self.drain()
+        self.drain(went_well=ended.status == "succeeded")
         return ended
 
-    def drain(self) -> None:
+    def drain(self, *, went_well: bool) -> None:
         """Give the logs a moment to show their last lines, now that the end is known."""
         limit = Deadline.after(self._deadline.clock, DRAIN_SECONDS)
         for reader in self._readers:
-            reader.join(limit.remaining)
+            is_silent = went_well and reader not in self._speaking
+            reader.join(min(SILENT_SECONDS, limit.remaining) if is_silent else limit.remaining)
 
     def _read(self, url: str, source: str) -> None:
         for line in self._run.heroku.streams.follow(url, deadline=self._deadline):
+            self._speaking.add(current_thread())
             self._run.events.emit(LogLine(source, line))
         self.wake.set()
 
@@ -136,7 +140,7 @@ def follow_release(run: Run, release: Release) -> Release:
     app, logs = release.app_name, Logs(run, deadline)
     logs.follow(release.output_stream_url, f"release {app}")
     if release.status != "pending":
-        logs.drain()
+        logs.drain(went_well=False)
         return release
     still = OutcomeUnknown(
         f"the release command of v{release.version} on {app} still runs at the deadline",

@@ -20,13 +20,16 @@ if TYPE_CHECKING:
 
 
 def promote(
-    run: Run, candidate: Candidate, targets: tuple[TargetState, ...]
+    run: Run,
+    candidate: Candidate,
+    targets: tuple[TargetState, ...],
+    on_begun: Callable[[str], None] = lambda _: None,
 ) -> dict[str, PromotionTarget]:
     """Promote the candidate's release to the targets; gives the terminal state of each by app.
 
     The promotion is pinned to the release (`source.release.id`), so whatever lands on the source
     app meanwhile changes nothing; the answer is checked to name that release. A failed target is
-    given back, not raised: the others may have succeeded.
+    given back, not raised: the others may have succeeded. `on_begun` is told the promotion's id.
     """
     release, coupling = candidate.release, candidate.source.coupling
     if release is None or coupling is None:
@@ -37,6 +40,7 @@ def promote(
         )
     except OutcomeUnknown as lost:
         return _find_ends(run, candidate, targets, lost)
+    on_begun(promotion.id)
     if promotion.source_release_id != release.id:
         raise WrongArtifact(
             ", ".join(target.app for target in targets),
@@ -86,7 +90,7 @@ def _follow(run: Run, promotion: Promotion, names: dict[str, str]) -> tuple[Prom
             "at the deadline",
             "run the same command again: a promotion that ended meanwhile is recognised",
         ) from None
-    logs.drain()
+    logs.drain(went_well=all(end.status == "succeeded" for end in ends))
     return ends
 
 

@@ -180,6 +180,28 @@ def test_a_log_without_end_does_not_hold_up_a_build_that_has_ended(
     assert heard_the_end.wait(10)
 
 
+def test_a_log_that_never_said_anything_does_not_hold_up_what_went_well(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(follow, "DRAIN_SECONDS", 60.0)
+    monkeypatch.setattr(follow, "SILENT_SECONDS", 0.01)
+    stage.app("shop").log_url = "https://logs.example/1"
+    is_over, heard_the_end = Event(), Event()
+
+    def silent(url: str, *, deadline: Deadline) -> Iterator[str]:
+        if is_over.wait(10):
+            heard_the_end.set()
+        yield from (url for _ in range(0 if deadline.remaining else 1))
+
+    stage.heroku.streams.follow = silent  # type: ignore[method-assign]
+
+    done = follow_build(stage.run, started(stage))
+    is_over.set()
+
+    assert done.status == "succeeded"
+    assert heard_the_end.wait(10)
+
+
 @pytest.mark.parametrize("status", ["failed", "pending", "expired"])
 def test_only_a_release_that_succeeded_is_good(status: str) -> None:
     with pytest.raises(ReleaseFailed, match="v3 on shop"):
