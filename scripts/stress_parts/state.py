@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
     from stress_parts.site import Site
 
-GIT_PACK = "/git-receive-pack"
+WRITES = {
+    "/pipeline-promotions": "promotions",
+    "/releases": "releases",
+    "/builds": "builds",
+    "/git-receive-pack": "pushes",
+}
 
 
 @dataclass(frozen=True)
@@ -89,11 +94,8 @@ def _is_busy(site: Site) -> bool:
 
 
 def _count_writes(journal: list[Entry]) -> Mapping[str, int]:
-    ends = {"/pipeline-promotions": "promotions", "/releases": "releases", "/builds": "builds"}
     posts = (each.path for each in journal if each.method == "POST")
-    names = (name for path in posts for end, name in ends.items() if path.endswith(end))
-    pushes = sum(each.path.endswith(GIT_PACK) for each in journal)
-    return {**Counter(names), "pushes": pushes}
+    return Counter(name for path in posts for end, name in WRITES.items() if path.endswith(end))
 
 
 def _read_all(site: Site, path: str, order: str) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from stress_parts.proof import builds_of, lied_about, steps_back, took_effect, u
 from stress_parts.site import PRODUCTION
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from stress_parts.attempts import Attempt
     from stress_parts.state import State
@@ -41,6 +41,7 @@ class Row:
     rerun: int
     faults: int
     requests: int
+    writes: Mapping[str, int]
     seconds: float
     skipped: float
 
@@ -82,6 +83,7 @@ def make_row(way: str, record: Record, state: State) -> Row:
         rerun=_count_reruns(jobs),
         faults=state.faults,
         requests=state.requests,
+        writes=state.writes,
         seconds=record.seconds,
         skipped=record.skipped,
     )
@@ -120,6 +122,8 @@ def _cells(row: Row) -> dict[str, str]:
         "jobs started again": str(row.rerun),
         "faults": str(row.faults),
         "API and git requests": str(row.requests),
+        "of these, asking for promotions": str(row.writes.get("promotions", 0)),
+        "for builds, or pushes": str(row.writes.get("builds", 0) + row.writes.get("pushes", 0)),
         "the whole stream": _seconds(row.seconds),
         "of the platform's clock moved forward": _seconds(row.skipped),
     }
