@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from accelerator.errors import Refused, Superseded
@@ -95,7 +96,7 @@ def _go(
         for lock in locks:
             lock.demand()
         locking.at_stake |= {a for a in wave if decision.routes[a] is not Route.LIVE}
-        ends = move(run, order, part, decision, report)
+        ends = move(run, order, part, decision, report, partial(_write_down, locks))
         errors |= settle(run, order, part, ends, report)
         locking.at_stake -= {app for app in wave if not is_open(errors.get(app))}
         decision = _with_built(decision, ends)
@@ -104,6 +105,13 @@ def _go(
     if errors and order.on_failure == "compensate":
         compensate(run, order, facts, report, errors)
     conclude(report, errors)
+
+
+def _write_down(locks: tuple[Held, ...], apps: tuple[str, ...], promotion: str) -> None:
+    """Let the notes of the locks name a promotion: nothing else on Heroku leads to it."""
+    for lock in locks:
+        if lock.note.app in apps:
+            lock.remember(promotion)
 
 
 def _with_built(decision: Decision, ends: Ends) -> Decision:
@@ -148,6 +156,8 @@ def _wait_out(run: Run, locks: tuple[Held, ...]) -> tuple[str, ...]:
     for lock in locks:
         note = lock.before.note if lock.before else None
         if note is not None and note.commit:  # locked by hand it was no deploy
+            if note.promotion is not None:
+                lock.remember(note.promotion)  # as long as we do not know its end ourselves
             wait_out(run, note)
             cut_short.append(lock.note.app)
     return tuple(cut_short)

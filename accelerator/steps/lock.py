@@ -95,6 +95,11 @@ class Held:
                 "nothing more was written; run the same command again",
             )
 
+    def remember(self, promotion: str) -> None:
+        """Have the note name a promotion, from the next time on that it is written anyway."""
+        with self._guard:
+            self.note = replace(self.note, extra={**self.note.extra, "promotion": promotion})
+
     def give_back(self) -> None:
         """Remove the lock, unless somebody else has it by now."""
         self._end()

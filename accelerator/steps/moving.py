@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from accelerator.errors import (
@@ -34,21 +36,30 @@ if TYPE_CHECKING:
     from accelerator.steps.report import Report
     from accelerator.steps.run import Run
 
+# Takes the apps of a promotion and its id.
+OnBegun = Callable[[tuple[str, ...], str], None]
 # What each target should carry now, or why it does not.
 Ends = dict[str, ArtifactRef | AcceleratorError]
 
 
-def move(run: Run, order: DeployOrder, facts: Facts, decision: Decision, report: Report) -> Ends:
+def move(
+    run: Run,
+    order: DeployOrder,
+    facts: Facts,
+    decision: Decision,
+    report: Report,
+    on_begun: OnBegun,
+) -> Ends:
     """Bring the artifact onto every target that does not run the commit yet.
 
     A target's failure is given back, not raised: the others may have succeeded. An unknown outcome
-    is raised: nothing may be decided before it is known.
+    is raised: nothing may be decided before it is known. `on_begun` is told of every promotion.
     """
     ends = _leave_alone(facts, decision, report)
     rest = [target for target in facts.targets if target.app not in ends]
     if decision.candidate is not None:
         promoted = tuple(t for t in rest if decision.routes[t.app] is Route.PROMOTE)
-        ends |= _promote(run, decision, promoted, report)
+        ends |= _promote(run, decision, promoted, report, on_begun)
         rest = [target for target in rest if target.app not in ends]
         built_from = facts.commit_of(decision.candidate.artifact)
         said = describe_release(order.commit, built_from)
@@ -70,7 +81,11 @@ def _leave_alone(facts: Facts, decision: Decision, report: Report) -> Ends:
 
 
 def _promote(
-    run: Run, decision: Decision, targets: tuple[TargetState, ...], report: Report
+    run: Run,
+    decision: Decision,
+    targets: tuple[TargetState, ...],
+    report: Report,
+    on_begun: OnBegun,
 ) -> Ends:
     candidate = decision.candidate
     if candidate is None or not targets:
@@ -80,7 +95,8 @@ def _promote(
     with run.events.step("promote", f"Promote {candidate.name} to {names}") as step:
         try:
             with _telling(report, *targets):
-                states = promote(run, candidate, targets)
+                apps = tuple(target.app for target in targets)
+                states = promote(run, candidate, targets, partial(on_begun, apps))
         except (RequestInvalid, NotFound, WrongArtifact) as error:  # whatever waits, this is over
             step.outcome = "failed"
             return {target.app: error for target in targets}

@@ -82,6 +82,12 @@ class LockNote:
         """Give the moment its holder was certainly there for the last time."""
         return datetime.fromisoformat(self.expires_at) - timedelta(seconds=LOCK_SECONDS)
 
+    @property
+    def promotion(self) -> str | None:
+        """Give the id of the promotion that was begun, as far as it had been written down."""
+        found = self.extra.get("promotion") if isinstance(self.extra, dict) else None
+        return found if isinstance(found, str) else None
+
     def renewed(self, now: datetime, nonce: str) -> LockNote:
         """Give the same note with a later end."""
         return replace(self, expires_at=expiry(now), nonce=nonce)

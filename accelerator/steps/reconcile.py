@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from accelerator.errors import BuildFailed
+from accelerator.errors import BuildFailed, NotFound, OutcomeUnknown, RequestInvalid
 from accelerator.steps.follow import find_release_of_build, follow_build
 from accelerator.waiting import StillPending, wait_for
 
@@ -80,10 +80,35 @@ def wait_out(run: Run, note: LockNote) -> None:
     killed or cut off must be visible before anything is decided. It may have been begun in the
     holder's last moment.
     """
-    left = run.waits.traces - (run.heroku.moment() - note.last_seen_at).total_seconds()
     run.events.note(f"the deploy before this one was cut short: {note.describe()}", "warning")
+    _see_through(run, note)
+    left = run.waits.traces - (run.heroku.moment() - note.last_seen_at).total_seconds()
     if left > 0:
         run.deadline.clock.sleep(min(left, run.deadline.remaining))
+
+
+def _see_through(run: Run, note: LockNote) -> None:
+    """Wait for the end of the promotion that was begun; raises `OutcomeUnknown` at the deadline."""
+    promotion = note.promotion
+    if promotion is None:
+        return
+    with (
+        suppress(NotFound, RequestInvalid),
+        run.events.step("reconcile", f"Let the promotion to {note.app} end") as step,
+    ):
+        try:
+            ends = wait_for(
+                lambda: run.heroku.promotions.fetch_targets(promotion),
+                lambda seen: bool(seen) and all(end.status != "pending" for end in seen),
+                run.deadline.within(run.waits.promotion),
+                run.heroku.pace,
+            )
+        except StillPending:
+            raise OutcomeUnknown(
+                f"promotion {promotion} to {note.app}, begun by an earlier run, is still pending",
+                "run the same command again later: it is not asked for twice",
+            ) from None
+        step.detail = ", ".join(sorted({end.status for end in ends}))
 
 
 def let_builds_end(run: Run, app: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import signal
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ import pytest
 from tests.e2e.faults import count_releases, prepare
 from tests.e2e.sample import WEB
 from tests.e2e.servers import Forwarder, Heard, Listener, Reply
-from tests.e2e.world import SIGNED_PATH
+from tests.e2e.world import SIGNED_PATH, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,6 +58,34 @@ def test_a_promotion_pending_past_the_deadline_is_found_and_not_made_again(
     assert "run the same command again" in document["error"]["hint"]
     assert between == before
     assert again.check(0)["targets"][0]["release"] == before + 1
+    assert journal().writes == PROMOTE
+    assert (pipeline.staging.commit, count_releases(pipeline.staging)) == (commit, before + 1)
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [pytest.param("deadline", id="at a deadline"), pytest.param("terminated", id="by SIGTERM", marks=SLOW)],
+)
+def test_a_promotion_that_goes_on_after_its_run_ended_is_waited_for_by_the_next_one(
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command, ends: str
+) -> None:
+    commit = prepare(pipeline, repo, run)
+    before = count_releases(pipeline.staging)
+    heroku.set_durations(promotion_seconds=3)
+    how = ("deploy", *pipeline.to_staging, "--json")
+
+    with heroku.watching() as journal:
+        if ends == "deadline":
+            run(*how, env={"ACCELERATOR_DEADLINES_PROMOTION": "1s"}).check(9)
+        else:
+            stopped = run.start(*how)
+            eventually(lambda: journal().count("GET", "/promotion-targets"))
+            stopped.send(signal.SIGTERM)
+            stopped.finish().check(143)
+        again = run(*how, env={"ACCELERATOR_DEADLINES_TRACES": "0.1s"})
+
+    assert again.check(0)["route"] == "live"
+    assert "reconcile" in [step["name"] for step in again.document["steps"]]
     assert journal().writes == PROMOTE
     assert (pipeline.staging.commit, count_releases(pipeline.staging)) == (commit, before + 1)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from accelerator.errors import OutcomeUnknown
+from accelerator.errors import NotFound, OutcomeUnknown
 from accelerator.steps.known import Candidate, SourceState, TargetState
 from accelerator.steps.notes import expiry
 from accelerator.steps.promote import promote
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from accelerator.models import Build
+    from accelerator.steps.notes import LockNote
 
 TRACE = Trace("shop", 1, slug("good"))
 
@@ -215,6 +216,44 @@ def test_what_was_cut_short_gets_its_time_to_show(
 
     assert sum(stage.clock.naps) == waited
     assert "cut short: ann@laptop" in stage.ear.warnings()[0]
+
+
+def begun(stage: Stage, looks: int) -> LockNote:
+    """Begin a promotion that is pending for so many looks, and write it down."""
+    stage.heroku.promotions.create("pipe", "id-of-shop-prepare", "shop-prepare-v1", ["id-of-shop"])
+    stage.heroku.promotion_looks = [{"shop": "pending"}] * looks
+    old = stage.clock.moment() - timedelta(hours=1)
+    return make_note(extra={"promotion": "promotion-1"}, expires_at=expiry(old))
+
+
+def test_a_promotion_that_was_begun_is_waited_for_however_long_ago_that_was(
+    pipeline: Stage,
+) -> None:
+    note = begun(pipeline, looks=30)
+
+    wait_out(pipeline.run, note)
+
+    assert pipeline.heroku.promotion_looks == []
+    assert sum(pipeline.clock.naps) > pipeline.run.waits.traces
+    assert pipeline.ear.finished()[-1].detail == "succeeded"
+
+
+def test_a_promotion_that_stays_pending_leaves_the_outcome_unknown(pipeline: Stage) -> None:
+    note = begun(pipeline, looks=10_000)
+
+    with pytest.raises(OutcomeUnknown, match="promotion-1 to shop, begun by an earlier run"):
+        wait_out(pipeline.run, note)
+
+    assert 590 < sum(pipeline.clock.naps) <= 600
+
+
+def test_a_promotion_nobody_knows_any_more_is_not_waited_for(pipeline: Stage) -> None:
+    note = begun(pipeline, looks=10_000)
+    pipeline.heroku.failures["promotions.fetch_targets promotion-1"] = NotFound("gone")
+
+    wait_out(pipeline.run, note)
+
+    assert pipeline.clock.naps == []
 
 
 def test_builds_that_still_run_on_the_target_are_let_end(stage: Stage) -> None:
