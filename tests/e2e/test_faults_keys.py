@@ -63,11 +63,13 @@ def test_a_key_that_may_only_read_promotes_nothing(
     before = count_releases(pipeline.staging)
     env = {"HEROKU_API_KEY": make_key(heroku, run, scopes=["read"])}
 
-    result = run("deploy", *pipeline.to_staging, "--json", env=env)
+    with heroku.watching() as journal:
+        result = run("deploy", *pipeline.to_staging, "--json", env=env)
 
     document = result.check(10)
     assert document["error"]["code"] == "key_refused"
     assert document["source"]["metadata"] == "unreadable"
+    assert journal().writes == ["POST /pipeline-promotions"]
     assert count_releases(pipeline.staging) == before
 
 
@@ -94,8 +96,11 @@ def test_an_account_that_is_asked_for_a_second_factor_is_told_so(
         heroku.control("POST", f"apps/{app.name}/collaborators", {"account": email})
     env = {"HEROKU_API_KEY": make_key(heroku, run, account=email)}
 
-    result = run("deploy", *pipeline.to_staging, "--json", env=env)
+    with heroku.watching() as journal:
+        result = run("deploy", *pipeline.to_staging, "--json", env=env)
 
     error = result.check(10)["error"]
+    assert error["code"] == "key_refused"
+    assert journal().writes == []
     assert "second factor" in f"{error['message']} {error['hint']}"
     assert count_releases(pipeline.staging) == before

@@ -52,6 +52,22 @@ def test_a_build_that_failed_on_the_prepare_app_is_named_as_the_reason(
     assert journal().writes == []
 
 
+def test_what_failed_to_build_on_the_prepare_app_is_built_on_the_target_and_fails_there(
+    pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    repo.commit({"unbuildable": "yes"})
+    before = count_releases(pipeline.staging)
+    run("prepare", "--app", pipeline.prepare.name, "--json").check(4)
+
+    result = run("deploy", *pipeline.to_staging, "--json")
+
+    document = result.check(4)
+    assert (document["route"], document["reason"]) == ("build", "prepare_build_failed")
+    assert document["error"]["code"] == "build_failed"
+    assert [build["status"] for build in pipeline.staging.builds] == ["failed"]
+    assert count_releases(pipeline.staging) == before
+
+
 def test_a_running_build_is_joined_and_not_made_again(
     heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
 ) -> None:
@@ -84,7 +100,7 @@ def test_a_build_that_is_stuck_is_left_at_the_deadline(
 
     document = result.check(9)
     assert (document["route"], document["error"]["code"]) == ("wait", "unknown")
-    assert journal().count("POST", "/pipeline-promotions") == 0
+    assert journal().writes == []
     heroku.api("DELETE", f"/apps/{pipeline.prepare.name}/builds/{build['id']}")
     preparing.finish().check(4)
 
@@ -149,12 +165,15 @@ def test_what_has_expired_is_built_again(
         pipeline.prepare.set_config(NUMBER=str(number))
     heroku.control("POST", "clock", {"advance_seconds": MONTH_SECONDS})
 
+    before = count_releases(pipeline.staging)
+
     plan = run("deploy", *pipeline.to_staging, "--commit", old, "--plan", "--json")
     result = run("deploy", *pipeline.to_staging, "--commit", old, "--json")
 
     assert (plan.check(0)["route"], plan.document["reason"]) == ("build", "expired")
-    assert result.check(0)["route"] == "build"
-    assert pipeline.staging.commit == old
+    assert (result.check(0)["route"], result.document["reason"]) == ("build", "expired")
+    assert len(pipeline.staging.builds) == 1
+    assert (pipeline.staging.commit, count_releases(pipeline.staging)) == (old, before + 1)
 
 
 def test_an_equal_tree_ships_what_its_branch_built_and_is_live_afterwards(

@@ -138,11 +138,19 @@ def lock_ref(pipeline: Pipeline) -> str:
     return f"refs/heads/accelerator/lock/{pipeline.staging.name}"
 
 
+@pytest.mark.parametrize(
+    ("when", "route"),
+    [
+        pytest.param("before", "promote", id="that had promoted nothing"),
+        pytest.param("after", "live", id="that had promoted", marks=pytest.mark.slow),
+    ],
+)
 def test_the_lock_of_a_dead_holder_ends_by_itself(
-    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+    when: str, route: str, heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
 ) -> None:
     commit = prepare(pipeline, repo, run)
-    heroku.fault("POST", "^/pipeline-promotions$", kind="hang")
+    before = count_releases(pipeline.staging)
+    heroku.fault("POST", "^/pipeline-promotions$", kind="hang", when=when)
     holder = run.start("deploy", *pipeline.to_staging, "--json")
     eventually(lambda: heroku.control("GET", "faults")[0]["matched"])
     holder.process.kill()
@@ -155,8 +163,8 @@ def test_the_lock_of_a_dead_holder_ends_by_itself(
 
     assert waited.check(3)["reason"] == "locked"
     assert "cut short" in taken.stderr
-    taken.check(0)
-    assert pipeline.staging.commit == commit
+    assert taken.check(0)["route"] == route
+    assert (pipeline.staging.commit, count_releases(pipeline.staging)) == (commit, before + 1)
     left = repo.git(*git_options(heroku), "ls-remote", git_url(heroku, pipeline))
     assert "accelerator/lock" not in left
 
@@ -168,14 +176,18 @@ def test_a_lock_that_cannot_be_read_stops_everybody_until_it_is_removed(
     where = f"{commit}:{lock_ref(pipeline)}"
     repo.git(*git_options(heroku), "push", git_url(heroku, pipeline), where)
 
-    refused = run("deploy", *pipeline.to_staging, "--lock-wait", "1s", "--json")
+    with heroku.watching() as journal:
+        refused = run("deploy", *pipeline.to_staging, "--lock-wait", "1s", "--json")
+        sent = journal().writes
     run("unlock", pipeline.staging.name, "--from", pipeline.prepare.name)
     passed = run("deploy", *pipeline.to_staging, "--json")
 
     document = refused.check(3)
     assert "cannot be read" in document["error"]["message"]
     assert "accelerator unlock" in document["error"]["hint"]
+    assert sent == []
     passed.check(0)
+    assert pipeline.staging.commit == commit
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,8 @@ def test_a_page_of_a_proxy_instead_of_an_answer_is_asked_again(
     assert pipeline.staging.commit == commit
 
 
-def test_something_else_at_the_address_of_the_platform_is_told_at_once(
+@pytest.mark.slow  # it is asked for half a minute: proxies have bad moments
+def test_something_else_at_the_address_of_the_platform_is_told_and_gets_no_write(
     pipeline: Pipeline, repo: Repository, run: Command
 ) -> None:
     repo.commit()

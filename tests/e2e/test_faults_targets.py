@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SLOW = pytest.mark.slow
 DONE, FAILED, LEFT, RETURNED = "succeeded", "failed", "pending", "compensated"
+RELEASES = {DONE: 1, FAILED: 1, LEFT: 0, RETURNED: 2}  # a failed release command leaves one too
 
 
 @pytest.fixture
@@ -65,6 +66,7 @@ def test_one_of_three_targets_fails(
     run(*source, "--to", first, "--to", second, "--to", third).check(0)
     new = prepare(pipeline, repo, run, "new")
     targets[position].set_config(RELEASE_FAILS="yes")
+    before = [len(target.releases) for target in targets]
     waves = ("--to", first, "--then", second, "--then", third, "--on-failure", policy)
 
     result = run(*source, *waves)
@@ -74,6 +76,8 @@ def test_one_of_three_targets_fails(
     assert tuple(each["status"] for each in told) == statuses
     runs = [new if status == DONE else old for status in statuses]
     assert [target.commit for target in targets] == runs
+    made = [len(target.releases) - then for target, then in zip(targets, before, strict=True)]
+    assert made == [RELEASES[status] for status in statuses]
     for each in told:
         wanted = each["previous_release"] if each["status"] == RETURNED else None
         assert each["rolled_back_to"] == wanted

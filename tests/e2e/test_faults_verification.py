@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from tests.e2e.commands import Command
     from tests.e2e.world import Pipeline, Platform
 
+SLOW = pytest.mark.slow
+MONTH_SECONDS = 31 * 86400
 HEALTH = ("--smoke", "/health", "--json")
 
 
@@ -45,12 +47,16 @@ def test_a_smoke_check_may_flap_until_it_holds(
 def test_a_smoke_check_that_goes_on_flapping_fails_also_after_the_way_back(
     pipeline: Pipeline, run: Command, broken: str
 ) -> None:
+    before = count_releases(pipeline.staging)
+
     with Listener(lambda _: Reply(500 if len(site.heard) % 2 else 200)) as site:
         smoke = f"2x {site.url}/health"
         result = run("deploy", *pipeline.to_staging, "--smoke", smoke, "--json")
 
     document = result.check(7)
     assert "fails as well" in document["error"]["message"]
+    assert document["targets"][0]["verified"] == "failed"
+    assert count_releases(pipeline.staging) == before + 2
     assert pipeline.staging.commit != broken
 
 
@@ -85,10 +91,40 @@ def test_a_way_back_that_is_none_is_told_and_the_new_code_stays(
     assert (pipeline.staging.commit, count_releases(pipeline.staging)) == (broken, before + 1)
 
 
+@pytest.mark.slow
+def test_code_that_expired_during_the_deploy_is_no_way_back(
+    heroku: Platform, pipeline: Pipeline, run: Command, broken: str
+) -> None:
+    before = count_releases(pipeline.staging)
+    holders = (pipeline.prepare, pipeline.staging)  # both have a release of the code of before
+    for app in holders:
+        heroku.api("PATCH", f"/apps/{app.name}/formation/web", {"quantity": 0})
+    made: list[int] = []
+
+    def answer(_: Heard) -> Reply:
+        if not made:  # enough releases, and old enough: now the code of before is gone
+            for number in range(40):
+                holders[number % 2].set_config(NUMBER=str(number))
+            heroku.control("POST", "clock", {"advance_seconds": MONTH_SECONDS})
+            made.append(count_releases(pipeline.staging))
+        return Reply(500)
+
+    with Listener(answer) as site:
+        smoke = ("--smoke", f"{site.url}/", "--lock", "off", "--json")
+        result = run("deploy", *pipeline.to_staging, *smoke)
+
+    document = result.check(7)
+    assert "has expired" in document["error"]["message"]
+    assert document["targets"][0]["rolled_back_to"] is None
+    assert made == [before + 21]
+    assert (pipeline.staging.commit, count_releases(pipeline.staging)) == (broken, before + 21)
+
+
 def test_a_config_change_between_deploy_and_rollback_is_kept(
     heroku: Platform, pipeline: Pipeline, run: Command, broken: str
 ) -> None:
     changed: list[str] = []
+    before = count_releases(pipeline.staging)
 
     def answer(_: Heard) -> Reply:
         is_new = pipeline.staging.commit == broken
@@ -100,7 +136,9 @@ def test_a_config_change_between_deploy_and_rollback_is_kept(
     with Listener(answer) as site:
         result = run("deploy", *pipeline.to_staging, "--smoke", f"{site.url}/", "--json")
 
-    result.check(6)
+    [target] = result.check(6)["targets"]
+    assert (target["rolled_back_to"], target["release"]) == (before, before + 1)
+    assert count_releases(pipeline.staging) == before + 3  # ours, the config change, the way back
     assert changed == ["ADDED"]
     config = heroku.api("GET", f"/apps/{pipeline.staging.name}/config-vars")
     assert config["ADDED"] == "meanwhile"
@@ -170,36 +208,12 @@ def test_an_app_without_dynos_is_said_aloud(
     assert "runs no dynos" in result.stderr
 
 
-def test_a_release_command_that_takes_for_ever_is_left_running_and_found_again(
-    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
-) -> None:
-    slow = {"Procfile": f'{WEB}release: test -z "$SLOW" || sleep 6\n'}
-    commit = repo.commit(slow)
-    run("prepare", "--app", pipeline.prepare.name, "--json").check(0)
-    pipeline.staging.set_config(SLOW="yes")
-    before = count_releases(pipeline.staging)
-
-    late = run(
-        "deploy",
-        *pipeline.to_staging,
-        "--json",
-        env={"ACCELERATOR_DEADLINES_PROMOTION": "1s"},
-    )
-    with heroku.watching() as journal:
-        again = run("deploy", *pipeline.to_staging, "--json")
-
-    assert late.check(9)["targets"][0]["status"] == "pending"
-    again.check(0)
-    assert journal().writes == []
-    assert (pipeline.staging.commit, count_releases(pipeline.staging)) == (commit, before + 1)
-
-
 @pytest.mark.parametrize(
     "fault",
     [
         pytest.param({"kind": "status", "status": 404}, id="not there"),
-        pytest.param({"kind": "half_body", "when": "after"}, id="cut"),
-        pytest.param({"kind": "hang"}, id="silent for ever"),
+        pytest.param({"kind": "half_body", "when": "after"}, id="cut", marks=SLOW),
+        pytest.param({"kind": "hang"}, id="silent for ever", marks=SLOW),
     ],
 )
 @pytest.mark.parametrize("is_prepared", [True, False], ids=["of a promotion", "of a build"])
@@ -214,12 +228,13 @@ def test_a_log_that_does_not_come_delays_and_spoils_nothing(
     commit = repo.commit({"Procfile": f"{WEB}release: sleep 1\n"})
     if is_prepared:
         run("prepare", "--app", pipeline.prepare.name, "--json").check(0)
+    before = count_releases(pipeline.staging)
     heroku.fault("GET", "^/-/(builds|releases)/", **fault)
 
     result = run("deploy", *pipeline.to_staging, "--json")
 
-    result.check(0)
-    assert pipeline.staging.commit == commit
+    assert result.check(0)["targets"][0]["release"] == before + 1
+    assert (pipeline.staging.commit, count_releases(pipeline.staging)) == (commit, before + 1)
 
 
 def test_a_stale_variable_does_not_overrule_the_release(

@@ -108,21 +108,6 @@ def test_a_promotion_that_takes_long_is_waited_for(
     assert journal().count("GET", "/promotion-targets") > 1
 
 
-def test_a_promotion_that_outlasts_the_time_allowed_is_found_by_the_next_run(
-    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
-) -> None:
-    prepare(pipeline, repo, run)
-    heroku.set_durations(promotion_seconds=2)
-    env = {"ACCELERATOR_DEADLINES_PROMOTION": "1s"}
-
-    late = run("deploy", *pipeline.to_staging, "--json", env=env)
-
-    assert "run the same command again" in late.check(9)["error"]["hint"]
-    heroku.reset()
-    waited = run("deploy", *pipeline.to_staging, "--json")
-    assert waited.check(0)["targets"][0]["status"] in {"succeeded", "unchanged"}
-
-
 def test_a_deploy_stopped_in_a_promotion_says_so_and_the_next_one_goes_on(
     heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
 ) -> None:
@@ -139,6 +124,7 @@ def test_a_deploy_stopped_in_a_promotion_says_so_and_the_next_one_goes_on(
     assert (target["status"], target["release"]) == ("pending", None)
     eventually(lambda: pipeline.staging.slug_id)
     assert run("deploy", *pipeline.to_staging, "--json").check(0)["route"] == "live"
+    assert journal().writes == ["POST /pipeline-promotions"]
 
 
 def test_a_build_request_whose_answer_is_lost_is_not_sent_again(

@@ -53,7 +53,7 @@ def test_a_failed_release_command_leaves_the_old_release_serving(
 ) -> None:
     first = deploy_first(pipeline, repo, run)
     pipeline.staging.set_config(RELEASE_FAILS="yes")
-    before = pipeline.staging.slug_id
+    before, releases = pipeline.staging.slug_id, len(pipeline.staging.releases)
     repo.commit({"text": "second"})
     if is_prepared:
         run("prepare", "--app", pipeline.prepare.name, "--json").check(0)
@@ -62,6 +62,8 @@ def test_a_failed_release_command_leaves_the_old_release_serving(
 
     document = result.check(5)
     assert document["route"] == route
+    assert document["error"]["code"] == ("promotion_failed" if is_prepared else "release_failed")
+    assert len(pipeline.staging.releases) == releases + 1
     assert [target["status"] for target in document["targets"]] == ["failed"]
     assert "migrating" in result.stderr
     assert pipeline.staging.releases[0]["status"] == "failed"
