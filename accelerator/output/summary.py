@@ -123,7 +123,7 @@ def _target(entry: TargetReport, commit: str) -> str:
         why = taken if entry.status == "compensated" else "failed verification"
         return f"{commit} {why}; back to the code of v{entry.rolled_back_to}"
     if entry.error is not None:
-        return f"failed: {entry.error}"
+        return f"{'not known' if entry.status == 'pending' else 'failed'}: {entry.error}"
     if entry.status == "unchanged":
         return f"{commit} is live already as {version}, {_verified(entry)}"
     if entry.status == "succeeded":

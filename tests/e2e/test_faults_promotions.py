@@ -64,7 +64,10 @@ def test_a_promotion_pending_past_the_deadline_is_found_and_not_made_again(
 
 @pytest.mark.parametrize(
     "ends",
-    [pytest.param("deadline", id="at a deadline"), pytest.param("terminated", id="by SIGTERM", marks=SLOW)],
+    [
+        pytest.param("deadline", id="at a deadline"),
+        pytest.param("terminated", id="by SIGTERM", marks=SLOW),
+    ],
 )
 def test_a_promotion_that_goes_on_after_its_run_ended_is_waited_for_by_the_next_one(
     heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command, ends: str

@@ -120,6 +120,9 @@ def entry(**changes: object) -> TargetReport:
             id="taken back",
         ),
         pytest.param(entry(status="failed", error="no"), "failed: no", id="failed"),
+        pytest.param(
+            entry(status="pending", error="late"), "not known: late", id="with an unknown end"
+        ),
         pytest.param(TargetReport("shop"), "pending", id="not reached"),
         pytest.param(
             entry(status="unchanged", verified="not_run"),
