@@ -43,13 +43,13 @@ def test_a_promotion_pending_past_the_deadline_is_found_and_not_made_again(
 ) -> None:
     commit = prepare(pipeline, repo, run)
     before = count_releases(pipeline.staging)
-    heroku.set_durations(promotion_seconds=2)
+    heroku.set_durations(promotion_seconds=3)
     how = ("deploy", *pipeline.to_staging, "--json")
 
     with heroku.watching() as journal:
         late = run(*how, env={"ACCELERATOR_DEADLINES_PROMOTION": "1s"})
         between = count_releases(pipeline.staging)
-        again = run(*how, env={"ACCELERATOR_DEADLINES_TRACES": "4s"})
+        again = run(*how, env={"ACCELERATOR_DEADLINES_TRACES": "0.1s"})
 
     document = late.check(9)
     assert (document["route"], document["error"]["code"]) == ("promote", "unknown")
@@ -57,20 +57,18 @@ def test_a_promotion_pending_past_the_deadline_is_found_and_not_made_again(
     assert "still pending at the deadline" in document["error"]["message"]
     assert "run the same command again" in document["error"]["hint"]
     assert between == before
-    assert again.check(0)["targets"][0]["release"] == before + 1
+    assert (again.check(0)["route"], again.document["targets"][0]["release"]) == (
+        "live",
+        before + 1,
+    )
+    assert "reconcile" in [step["name"] for step in again.document["steps"]]
     assert journal().writes == PROMOTE
     assert (pipeline.staging.commit, count_releases(pipeline.staging)) == (commit, before + 1)
 
 
-@pytest.mark.parametrize(
-    "ends",
-    [
-        pytest.param("deadline", id="at a deadline"),
-        pytest.param("terminated", id="by SIGTERM", marks=SLOW),
-    ],
-)
-def test_a_promotion_that_goes_on_after_its_run_ended_is_waited_for_by_the_next_one(
-    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command, ends: str
+@pytest.mark.slow
+def test_a_promotion_that_goes_on_after_its_run_was_cancelled_is_followed_by_the_next_one(
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
 ) -> None:
     commit = prepare(pipeline, repo, run)
     before = count_releases(pipeline.staging)
@@ -78,13 +76,10 @@ def test_a_promotion_that_goes_on_after_its_run_ended_is_waited_for_by_the_next_
     how = ("deploy", *pipeline.to_staging, "--json")
 
     with heroku.watching() as journal:
-        if ends == "deadline":
-            run(*how, env={"ACCELERATOR_DEADLINES_PROMOTION": "1s"}).check(9)
-        else:
-            stopped = run.start(*how)
-            eventually(lambda: journal().count("GET", "/promotion-targets"))
-            stopped.send(signal.SIGTERM)
-            stopped.finish().check(143)
+        cancelled = run.start(*how)
+        eventually(lambda: journal().count("GET", "/promotion-targets"))
+        cancelled.send(signal.SIGTERM)
+        cancelled.finish().check(143)
         again = run(*how, env={"ACCELERATOR_DEADLINES_TRACES": "0.1s"})
 
     assert again.check(0)["route"] == "live"

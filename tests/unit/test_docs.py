@@ -277,3 +277,22 @@ def test_commands_that_are_shown_exist_with_their_options(page: Path) -> None:
             shown = re.findall(r"(?<![\w'-])--?[a-z][\w-]*", re.sub(r"'[^']*'|#.*", "", rest))
             assert command in COMMANDS, line
             assert set(shown) <= options_of(command), line
+
+
+def test_every_fault_is_shown_by_a_test_there_is() -> None:
+    named = re.findall(r"`(test_\w+\.py)::(\w+)`", read("faults.md"))
+    modules = {path.name: path for path in ROOT.glob("tests/e2e/test_*.py")}
+    defined = {
+        (name, node.name)
+        for name, path in modules.items()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef)
+    }
+
+    faults = {name for name in modules if name.startswith("test_faults_")}
+    told = [line for line in read("faults.md").splitlines() if line.startswith("| ")]
+    untold = [line for line in told if "::" not in line and "| --- |" not in line]
+
+    assert sorted({*named} - defined) == []
+    assert sorted(faults - {name for name, _ in named}) == []
+    assert {line.split(" | ")[0] for line in untold} == {"| fault"}
