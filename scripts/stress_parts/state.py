@@ -95,7 +95,8 @@ def _is_busy(site: Site) -> bool:
 
 def _count_writes(journal: list[Entry]) -> Mapping[str, int]:
     posts = (each.path for each in journal if each.method == "POST")
-    return Counter(name for path in posts for end, name in WRITES.items() if path.endswith(end))
+    names = (name for path in posts for end, name in WRITES.items() if path.endswith(end))
+    return dict(Counter(names))
 
 
 def _read_all(site: Site, path: str, order: str) -> list[dict[str, Any]]:
