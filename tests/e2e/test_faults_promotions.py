@@ -48,7 +48,6 @@ def test_a_promotion_pending_past_the_deadline_is_found_and_not_made_again(
 
     with heroku.watching() as journal:
         late = run(*how, env={"ACCELERATOR_DEADLINES_PROMOTION": "1s"})
-        between = count_releases(pipeline.staging)
         again = run(*how, env={"ACCELERATOR_DEADLINES_TRACES": "0.1s"})
 
     document = late.check(9)
@@ -56,7 +55,6 @@ def test_a_promotion_pending_past_the_deadline_is_found_and_not_made_again(
     assert [each["status"] for each in document["targets"]] == ["pending"]
     assert "still pending at the deadline" in document["error"]["message"]
     assert "run the same command again" in document["error"]["hint"]
-    assert between == before
     assert (again.check(0)["route"], again.document["targets"][0]["release"]) == (
         "live",
         before + 1,
@@ -99,11 +97,9 @@ def test_a_promotion_whose_reply_is_lost_and_that_shows_late_is_not_made_again(
 
     with heroku.watching() as journal:
         lost = run(*how, env={"ACCELERATOR_DEADLINES_TRACES": "1s"})
-        between = count_releases(pipeline.staging)
         again = run(*how, env={"ACCELERATOR_DEADLINES_TRACES": "4s"})
 
     assert lost.check(9)["error"]["code"] == "unknown"
-    assert between == before
     again.check(0)
     assert journal().writes == PROMOTE
     assert (pipeline.staging.commit, count_releases(pipeline.staging)) == (commit, before + 1)
