@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 @options.targets
 @options.commit
 @options.safety
+@options.subdir
 @options.waves
 @options.guards
 @click.option("--plan", is_flag=True, help="Only say what would be done; nothing is written.")

@@ -66,6 +66,16 @@ def targets(command: Command) -> Command:
     )
 
 
+def subdir(command: Command) -> Command:
+    """Add the folder that is built."""
+    return _add(
+        command,
+        click.option(
+            "--subdir", metavar="DIR", help="Build only this folder of the commit (monorepo)."
+        ),
+    )
+
+
 def safety(command: Command) -> Command:
     """Add what happens on a miss and after the release."""
     return _add(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from accelerator.cli.locks import make_lock_policy, reject_quietly
 from accelerator.errors import AcceleratorError, RepositoryProblem, UsageProblem
 from accelerator.models import Ancestry
+from accelerator.steps.build import Subtree
 from accelerator.steps.facts import Place
 from accelerator.steps.guard import Direction
 from accelerator.steps.order import DeployOrder
@@ -41,7 +42,8 @@ def make_deploy_order(session: Session, targets: tuple[str, ...]) -> DeployOrder
 
     def tree() -> tuple[Source, Commit]:
         repository = lineage.repository()
-        return repository, repository.resolve(commit.sha)
+        source = Subtree(repository, settings.prepare.subdir)
+        return source, repository.resolve(commit.sha)
 
     return DeployOrder(
         commit=commit,

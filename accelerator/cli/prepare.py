@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 @click.option(
     "--cancel-superseded", is_flag=True, help="Stop running builds of commits this one contains."
 )
-@click.option("--subdir", metavar="DIR", help="Build only this folder of the commit (monorepo).")
+@options.subdir
 @options.limits
 @options.common
 @click.pass_obj
@@ -83,10 +83,10 @@ def make_preparation(session: Session) -> Callable[[Run, Commit, PrepareReport],
     """Choose strategy, pool and rules; shared with `ship`."""
     settings, flags = session.settings, session.flags
     if settings.prepare.strategy == "source":
-        start = step.from_source(Subtree(session.repository, flags.get("subdir")))
+        start = step.from_source(Subtree(session.repository, settings.prepare.subdir))
     else:
         session.repository.demand_history()
-        if flags.get("subdir"):
+        if settings.prepare.subdir:
             raise UsageProblem(
                 "--subdir needs the source strategy: a push carries the whole commit",
                 "leave out --strategy git",

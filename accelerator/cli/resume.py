@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 @click.argument("target")
 @options.lock_remote
 @options.safety
+@options.subdir
 @options.limits
 @options.common
 @click.pass_obj

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     type=click.Choice(["source", "git"]),
     help="How the prepare app gets the commit.  [default: source]",
 )
+@options.subdir
 @options.safety
 @options.guards
 @options.limits

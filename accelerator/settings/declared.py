@@ -78,6 +78,14 @@ _GLOBAL = (
         ("--strategy",),
     ),
     Setting(
+        "prepare.subdir",
+        "the folder of the repository that is the app (monorepo)",
+        parsing.parse_text,
+        None,
+        ("--subdir",),
+        "the whole repository",
+    ),
+    Setting(
         "prepare.build_config",
         "config vars that shape the build, compared (by hash) before promoting",
         parsing.parse_strings,

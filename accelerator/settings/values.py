@@ -22,6 +22,7 @@ class Prepare:
 
     apps: tuple[str, ...]
     strategy: str
+    subdir: str | None
     build_config: tuple[str, ...]
 
 

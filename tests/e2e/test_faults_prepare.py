@@ -265,6 +265,21 @@ def test_one_folder_of_a_monorepo_is_built_under_the_commit_of_the_whole(
     assert pipeline.staging.ask().text == f"{commit} {commit} hello"
 
 
+def test_a_miss_in_a_monorepo_builds_the_folder_too(
+    pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    for name in APPLICATION:
+        moved = repo.directory / "shop" / name
+        moved.parent.mkdir(parents=True, exist_ok=True)
+        (repo.directory / name).rename(moved)
+    commit = repo.commit({"accelerator.toml": '[prepare]\nsubdir = "shop"\n'})
+
+    deployed = run("deploy", *pipeline.to_staging, "--json")
+
+    assert deployed.check(0)["route"] == "build"
+    assert pipeline.staging.ask().text == f"{commit} {commit} hello"
+
+
 def test_a_pointer_of_git_lfs_is_refused_with_its_name(
     heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
 ) -> None:
