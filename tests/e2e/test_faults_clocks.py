@@ -35,7 +35,10 @@ class Skewed(datetime.datetime):
 
 datetime.datetime = Skewed
 """
-HOURS = [pytest.param(5, id="hours ahead"), pytest.param(-5, id="hours behind")]
+HOURS = [
+    pytest.param(5, id="hours ahead"),
+    pytest.param(-5, id="hours behind", marks=SLOW),
+]
 
 
 @pytest.fixture
@@ -144,7 +147,12 @@ NO_RELEASE = Reply(
 @pytest.mark.parametrize(
     ("path", "before"),
     [
-        pytest.param("/pipeline-promotions/[^/]+/promotion-targets", Reply(200, b"[]"), id="none"),
+        pytest.param(
+            "/pipeline-promotions/[^/]+/promotion-targets",
+            Reply(200, b"[]"),
+            id="a promotion without targets",
+            marks=SLOW,
+        ),
         pytest.param("/apps/[^/]+-staging/releases/[^/]+", NO_RELEASE, id="no such release"),
         pytest.param("/apps/[^/]+-staging/dynos", None, id="the dynos of before", marks=SLOW),
     ],

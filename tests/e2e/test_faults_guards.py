@@ -76,7 +76,7 @@ def test_going_back_on_purpose_is_allowed_and_said(
     ("flags", "exit_code"),
     [
         pytest.param((), 3, id="refused"),
-        pytest.param(("--allow-diverged",), 0, id="allowed on purpose"),
+        pytest.param(("--allow-diverged",), 0, id="allowed on purpose", marks=pytest.mark.slow),
     ],
 )
 def test_a_commit_on_another_line(
@@ -228,7 +228,7 @@ def test_a_plan_writes_nothing_and_names_what_the_deploy_then_writes(
     assert (outcomes["lock"], outcomes["direction"]) == ("ok", "ok")
 
 
-@pytest.mark.parametrize("command", ["freeze", "lock"])
+@pytest.mark.parametrize("command", ["freeze", pytest.param("lock", marks=pytest.mark.slow)])
 def test_a_mark_may_name_the_stage(
     command: str, pipeline: Pipeline, repo: Repository, run: Command
 ) -> None:

@@ -27,7 +27,7 @@ def make_key(heroku: Platform, run: Command, **what: object) -> str:
     ("path", "made"),
     [
         pytest.param("/pipeline-promotions", 0, id="before the promotion"),
-        pytest.param("/promotion-targets", 1, id="after the promotion"),
+        pytest.param("/promotion-targets", 1, id="after the promotion", marks=pytest.mark.slow),
     ],
 )
 def test_a_key_that_is_revoked_midway_ends_the_deploy_and_another_one_finishes_it(

@@ -86,6 +86,7 @@ def test_a_promotion_that_goes_on_after_its_run_was_cancelled_is_followed_by_the
     assert (pipeline.staging.commit, count_releases(pipeline.staging)) == (commit, before + 1)
 
 
+@pytest.mark.slow
 def test_a_promotion_whose_reply_is_lost_and_that_shows_late_is_not_made_again(
     heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
 ) -> None:

@@ -76,14 +76,14 @@ def test_a_page_of_a_proxy_instead_of_an_answer_is_asked_again(
     assert pipeline.staging.commit == commit
 
 
-@pytest.mark.slow  # it is asked for half a minute: proxies have bad moments
 def test_something_else_at_the_address_of_the_platform_is_told_and_gets_no_write(
     pipeline: Pipeline, repo: Repository, run: Command
 ) -> None:
     repo.commit()
 
     with Listener(lambda _: Reply(200, PAGE, {"Content-Type": "text/html"})) as portal:
-        result = run("deploy", *pipeline.to_staging, "--json", env={"HEROKU_HOST": portal.url})
+        how = (*pipeline.to_staging, "--timeout", "2s", "--json")  # else for half a minute
+        result = run("deploy", *how, env={"HEROKU_HOST": portal.url})
 
     assert result.check(11)["error"]["code"] == "unreachable"
     assert {heard.method for heard in portal.heard} == {"GET"}

@@ -36,7 +36,7 @@ def targets(heroku: Platform, pipeline: Pipeline) -> Iterator[tuple[App, ...]]:
     ("policy", "position", "exit_code", "statuses"),
     [
         pytest.param("stop", 0, 5, (FAILED, LEFT, LEFT), id="stop at the first", marks=SLOW),
-        pytest.param("stop", 1, 8, (DONE, FAILED, LEFT), id="stop at the second"),
+        pytest.param("stop", 1, 8, (DONE, FAILED, LEFT), id="stop at the second", marks=SLOW),
         pytest.param("stop", 2, 8, (DONE, DONE, FAILED), id="stop at the last", marks=SLOW),
         pytest.param("continue", 0, 8, (FAILED, DONE, DONE), id="go on after the first"),
         pytest.param(
@@ -44,7 +44,9 @@ def targets(heroku: Platform, pipeline: Pipeline) -> Iterator[tuple[App, ...]]:
         ),
         pytest.param("continue", 2, 8, (DONE, DONE, FAILED), id="go on after the last", marks=SLOW),
         pytest.param("compensate", 0, 5, (FAILED, LEFT, LEFT), id="nothing to return", marks=SLOW),
-        pytest.param("compensate", 1, 5, (RETURNED, FAILED, LEFT), id="return the first"),
+        pytest.param(
+            "compensate", 1, 5, (RETURNED, FAILED, LEFT), id="return the first", marks=SLOW
+        ),
         pytest.param("compensate", 2, 5, (RETURNED, RETURNED, FAILED), id="return both"),
     ],
 )

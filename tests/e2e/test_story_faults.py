@@ -79,22 +79,6 @@ def test_a_promotion_whose_answer_is_lost_is_not_made_again(
     assert pipeline.staging.slug_id == pipeline.prepare.slug_id
 
 
-def test_a_promotion_that_never_arrived_is_made_by_running_the_command_again(
-    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
-) -> None:
-    prepare(pipeline, repo, run)
-    before = len(pipeline.staging.releases)
-    heroku.fault("POST", "^/pipeline-promotions$", kind="reset", when="before", occurrences=[1])
-
-    lost = run("deploy", *pipeline.to_staging, "--json")
-    again = run("deploy", *pipeline.to_staging, "--json")
-
-    assert lost.check(9)["error"]["code"] == "unknown"
-    assert again.check(0)["route"] == "promote"
-    assert len(pipeline.staging.releases) == before + 1
-    assert pipeline.staging.slug_id == pipeline.prepare.slug_id
-
-
 def test_a_promotion_that_takes_long_is_waited_for(
     heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
 ) -> None:
