@@ -122,6 +122,8 @@ def _tell(size: Size, outcomes: dict[str, Outcome], skipped: dict[str, str]) -> 
     for name, outcome in outcomes.items():
         for failure, count in Counter(outcome.failures).most_common():
             print(f"red ({name}): {count} x {failure}")
+        for each in outcome.seen:
+            print(f"seen ({name}): {each}")
     violations = [(name, each) for name, found in outcomes.items() for each in found.violations]
     for name, violation in violations:
         print(f"VIOLATION ({name}, seed {size.seed}): {violation}")

@@ -33,6 +33,15 @@ def find_violations(record: Record, state: State) -> list[str]:
     ]
 
 
+def find_wrongs(record: Record, state: State) -> list[str]:
+    """List where a way that promises nothing did not do what it said, or went backwards."""
+    lies = ((each, app) for each in record.attempts for app in lied_about(each, state))
+    return [
+        *(f"{_name(each)} is green, but {app} {_ran(state, app, each)}" for each, app in lies),
+        *_stepped_back(state),
+    ]
+
+
 def took_effect(releases: tuple[Release, ...]) -> list[Release]:
     """Give the releases that became current one after the other."""
     return [each for each in releases if each.status == "succeeded"]
@@ -110,13 +119,26 @@ def _false_greens(record: Record, state: State) -> Iterator[str]:
                 yield f"{_name(each)} is green, but {app} served {served} over HTTP"
 
 
-def _backwards(record: Record, state: State) -> Iterator[str]:
+def _ran(state: State, app: str, attempt: Attempt) -> str:
+    """Say what a target ran instead when a job said that it is done."""
+    then = [each for each in took_effect(state.releases[app]) if each.at <= attempt.moment]
+    if not then:
+        return "ran nothing of the stream"
+    return f"ran {then[-1].number} (v{then[-1].version}, {then[-1].description})"
+
+
+def _stepped_back(state: State) -> Iterator[str]:
     for app, releases in state.releases.items():
         for old, new in steps_back(releases):
             yield (
                 f"{app} went from {old.number} (v{old.version}) back to {new.number} "
                 f"(v{new.version}, {new.description})"
             )
+
+
+def _backwards(record: Record, state: State) -> Iterator[str]:
+    yield from _stepped_back(state)
+    for app in state.releases:
         for before, after in pairwise(each for each in record.sights if each.app == app):
             if after.number < before.number:
                 yield f"{app} served {after.number} over HTTP after {before.number}"

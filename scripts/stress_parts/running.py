@@ -10,7 +10,7 @@ from bench_parts.platform import running
 from bench_parts.processes import environment
 
 from stress_parts.faulty import clear_faults, set_faults
-from stress_parts.proof import find_violations
+from stress_parts.proof import find_violations, find_wrongs
 from stress_parts.site import make_site
 from stress_parts.state import await_quiet, read_state
 from stress_parts.stream import Stream
@@ -34,15 +34,20 @@ _TOO_EXACT = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """A row of the table, what must never be, and how jobs failed."""
+    """A row of the table, what must never be, how jobs failed; `seen` is what nobody promised."""
 
     row: Row
     violations: tuple[str, ...]
     failures: tuple[str, ...]
+    seen: tuple[str, ...] = ()
 
     def document(self) -> dict[str, object]:
         """Give it for the JSON."""
-        lists = {"violations": list(self.violations), "failures": list(self.failures)}
+        lists = {
+            "violations": list(self.violations),
+            "failures": list(self.failures),
+            "seen": list(self.seen),
+        }
         return {**self.row.document(), **lists}
 
 
@@ -59,10 +64,11 @@ def run_way(
         record = stream.run(changes)
         faults = clear_faults(site)
         await_quiet(site)
-        row = make_row(way.name, record, read_state(site, faults))
+        state = read_state(site, faults)
+        row = make_row(way.name, record, state)
         failures = tuple(describe(each) for each in record.attempts if is_failure(each))
         if not way.is_judged:
-            return Outcome(row, (), failures)
+            return Outcome(row, (), failures, tuple(find_wrongs(record, state)))
         # Whatever the stream left behind, the next deploy must get through.
         stream.finish(changes[-1])
         violations = find_violations(record, read_state(site, faults))

@@ -231,6 +231,17 @@ def test_a_deploy_may_build_what_a_prepare_job_that_was_cut_off_did_not(case: Ca
     assert case.violations() == []
 
 
+def test_what_a_way_that_promises_nothing_did_instead_is_told(case: Case) -> None:
+    case.put_releases(2)
+    case.record.attempts[:] = [case.job(1, stdout="promoted")]
+
+    wrongs = case.proof.find_wrongs(case.record, case.found)
+
+    assert wrongs == [
+        "deploy 1 (1) is green, but stress-production ran 2 (v1, Promote)",
+    ]
+
+
 def test_a_killed_job_has_nothing_to_say(case: Case) -> None:
     case.put_job(was_killed=True, status=-9, stdout="", serves={})
     case.record.abandoned[case.job(1).link] = {"app": STAGING}
