@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 from accelerator.localheroku.persistence.problems import DataUnusable
 
 DEFAULT_PORT = 5080
+GARBAGE = (700, 10, 10)  # Python's own: our other commands end before it is worth collecting
 
 
 @click.command()
@@ -66,6 +68,7 @@ def local(
     Ctrl-C. Everything it made is gone afterwards, unless --data says where to keep it: another
     platform on that directory goes on where the last one ended, even if that one was killed.
     """
+    gc.set_threshold(*GARBAGE)
     ports = (port, (tls_port or 0) if with_tls or tls_port is not None else None)
     with _stop_signals() as stopped:
         platform = _start(ports, api_key, data)

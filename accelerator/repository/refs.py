@@ -83,6 +83,11 @@ class RefStore:
         self._repo.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    @property
+    def is_metered(self) -> bool:
+        """Say whether this is Heroku's git host, which counts requests: only that takes our key."""
+        return bool(self._own)
+
     def hurry(self) -> None:
         """Wait for the remote a moment only, from now on: the run is being stopped."""
         self._seconds = HURRY_SECONDS

@@ -33,7 +33,11 @@ MARGIN_SECONDS = 30.0  # what a write may take, at least, before the lock may en
 
 
 class Refs(Protocol):
-    """The lock remote (`repository.refs.RefStore`)."""
+    """The lock remote (`repository.refs.RefStore`); `is_metered` where requests are counted."""
+
+    @property
+    def is_metered(self) -> bool:
+        """Say whether it allows only so many requests an hour."""
 
     def find(self, prefix: str) -> dict[str, str]:
         """List refs with their shas."""

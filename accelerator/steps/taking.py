@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from accelerator.waiting import Deadline
 
 MOST_UNANSWERED = 3
+METERED = 10.0  # Heroku allows 75 git requests an hour and app: look every 1.5 to 20 seconds
 
 
 def take(
@@ -38,8 +39,8 @@ def take(
     """
     attempts = _Attempts(refs, note, now, on_wait)
     try:
-        # Heroku allows 75 git requests an hour and app: look every 1.5 to 20 seconds.
-        end = wait_for(attempts.make, lambda end: isinstance(end, Held), deadline, lambda: 10.0)
+        slower = METERED if refs.is_metered else 1.0
+        end = wait_for(attempts.make, lambda end: isinstance(end, Held), deadline, lambda: slower)
     except StillPending as pending:
         raise _refusal(note.app, pending.seen) from None
     except KeyboardInterrupt:

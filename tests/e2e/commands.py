@@ -63,13 +63,17 @@ class Started:
         """Send a signal to the command alone."""
         self.process.send_signal(number)
 
-    def finish(self) -> Result:
+    def kill(self) -> None:
+        """End it whatever it does, and wait until it has."""
+        self.process.kill()
+        self.process.wait()
+
+    def finish(self, limit: float = LIMIT_SECONDS) -> Result:
         """Wait for the end. No command may ever show a secret: that is checked here for all."""
         try:
-            exit_code = self.process.wait(LIMIT_SECONDS)
+            exit_code = self.process.wait(limit)
         finally:
-            self.process.kill()
-            self.process.wait()
+            self.kill()
         result = Result(self.arguments, exit_code, _all_of(self.stdout), _all_of(self.stderr))
         for secret in self.secrets:
             assert secret not in result.stdout + result.stderr
@@ -84,6 +88,7 @@ class Command:
     directory: Path
     environment: Mapping[str, str]
     secrets: set[str] = field(default_factory=set)
+    started: list[Started] = field(default_factory=list)
 
     def __call__(
         self, *arguments: str, env: Mapping[str, str] | None = None, cwd: Path | None = None
@@ -104,7 +109,16 @@ class Command:
             stdout=stdout,
             stderr=stderr,
         )
-        return Started(arguments, process, stdout, stderr, frozenset(self.secrets))
+        begun = Started(arguments, process, stdout, stderr, frozenset(self.secrets))
+        self.started.append(begun)
+        return begun
+
+    def close(self) -> None:
+        """End what a test that failed has left running."""
+        for begun in self.started:
+            begun.kill()
+            begun.stdout.close()
+            begun.stderr.close()
 
     def keep_secret(self, key: str) -> None:
         """Refuse any output with this key, plain or as git sends it, or with a signed address."""

@@ -66,8 +66,11 @@ def repo(environment: dict[str, str], tmp_path: Path) -> Repository:
 
 
 @pytest.fixture
-def run(program: Path, heroku: Platform, repo: Repository, environment: dict[str, str]) -> Command:
+def run(
+    program: Path, heroku: Platform, repo: Repository, environment: dict[str, str]
+) -> Iterator[Command]:
     """The command in the repository; none of its outputs may show the key."""
     command = Command(program, repo.directory, environment)
     command.keep_secret(heroku.key)
-    return command
+    yield command
+    command.close()

@@ -51,17 +51,22 @@ def test_two_deploys_at_once_leave_the_newer_commit(
 
 @pytest.mark.slow
 def test_twenty_deploys_at_once_never_go_backwards(
-    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+    heroku: Platform,
+    pipeline: Pipeline,
+    repo: Repository,
+    run: Command,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     commits = [prepare(pipeline, repo, run, str(number)) for number in range(20)]
-    heroku.control("PUT", "git-limit", {"per_hour": 1000})
-    how = ("deploy", *pipeline.to_staging, "--json", "--lock-wait", "10m", "--commit")
+    remote = tmp_path_factory.mktemp("locks") / "locks.git"
+    repo.git("init", "--quiet", "--bare", str(remote))
+    locked = ("--lock", "required", "--lock-wait", "10m", "--lock-remote", f"file://{remote}")
+    how = ("deploy", *pipeline.to_staging, *locked, "--json", "--commit")
     mixed = [commits[(7 * number) % 20] for number in range(20)]
 
     started = {commit: run.start(*how, commit) for commit in mixed}
-    results = {commit: each.finish() for commit, each in started.items()}
+    results = {commit: each.finish(limit=600) for commit, each in started.items()}
 
-    heroku.control("PUT", "git-limit", {"per_hour": 75})
     ordered = [results[commit] for commit in commits]
     check_race(ordered, commits, served_in_order(heroku, pipeline))
 

@@ -428,6 +428,8 @@ class MemoryRefs:
     on the way there, "after" is done and its reply lost, "late" is done only at the next look.
     """
 
+    is_metered = True
+
     def __init__(self) -> None:
         self.refs: dict[str, str] = {}
         self.texts: dict[str, str] = {}
