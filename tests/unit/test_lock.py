@@ -124,6 +124,16 @@ def test_a_lock_is_waited_for_and_its_holder_is_told_of_once(desk: Desk) -> None
     assert all(nap >= 1.5 for nap in naps)
 
 
+def test_a_remote_that_counts_no_requests_is_asked_sooner(desk: Desk) -> None:
+    desk.refs.is_metered = False
+    desk.take("them")
+
+    with pytest.raises(Refused):
+        desk.take("us", seconds=3)
+
+    assert max(desk.clock.naps) < 1.5
+
+
 def test_waiting_asks_the_remote_one_question_a_look(desk: Desk) -> None:
     desk.take("them")
     before = desk.refs.looks
