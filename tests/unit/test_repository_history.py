@@ -199,6 +199,7 @@ def test_a_file_kept_elsewhere_by_git_lfs_is_refused_by_name(origin: Origin) -> 
     [
         pytest.param("see " + POINTER, id="a text that quotes one"),
         pytest.param(POINTER + "x" * 2000, id="a long file that begins like one"),
+        pytest.param(POINTER.partition("oid")[0] + "text\n", id="a short one that goes on as text"),
     ],
 )
 def test_a_file_that_only_looks_like_a_pointer_is_archived(origin: Origin, content: str) -> None:
