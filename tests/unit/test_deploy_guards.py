@@ -118,6 +118,8 @@ def test_a_commit_on_another_line_is_never_waved_through_as_late() -> None:
 
     aside.fail(Refused, ancestry=relate(COMMIT), on_superseded="ok")
 
+    assert (aside.report.reason, aside.writes()) == (Refusal.DIVERGED, [])
+
 
 def test_what_nobody_can_tell_is_said_aloud_and_refused_when_strict() -> None:
     def unknown(_older: str, _newer: str) -> Ancestry:
