@@ -182,9 +182,11 @@ class Session:
                 trace = "".join(traceback.format_exception(error))
                 self.invocation.stderr.write(trace)
             self.console.error(error.message, error.hint)
+        self.console.close()
 
     def _write_bug(self, bug: Exception) -> None:
         self.invocation.settle()
+        self.console.close()
         if self.flags.get("json"):
             said = {
                 "code": "bug",

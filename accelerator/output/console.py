@@ -35,7 +35,7 @@ class Console:
     def __init__(self, stream: TextIO, clock: Clock, *, color: bool, verbosity: int = 0) -> None:
         self._stream, self._color, self._verbosity = stream, color, verbosity
         self._lock, self._clock = Lock(), clock
-        self._silent_since = clock.now()
+        self._silent_since, self._is_closed = clock.now(), False
         self._writers: dict[type, Callable[..., None]] = {
             StepStarted: self._started,
             StepFinished: self._finished,
@@ -54,6 +54,15 @@ class Console:
         self._line(self._paint("error: ", fg="red", bold=True) + message)
         if hint:
             self._line(self._paint("hint:  ", bold=True) + hint)
+
+    def close(self) -> None:
+        """Write nothing from now on, and let a line under way come to its end.
+
+        Threads that follow a log may outlast the run. Python aborts the whole process (SIGABRT)
+        when one of them is writing to stderr at the moment the interpreter shuts down.
+        """
+        with self._lock:
+            self._is_closed = True
 
     def break_silence(self, seconds: float, text: str | None) -> float:
         """Write `text` if nothing was written for so long; gives how long it may be silent yet.
@@ -112,6 +121,8 @@ class Console:
             self._write(text)
 
     def _write(self, text: str) -> None:
+        if self._is_closed:
+            return
         self._stream.write(text + "\n")
         self._stream.flush()
         self._silent_since = self._clock.now()

@@ -168,3 +168,17 @@ def test_lines_of_parallel_steps_never_mix() -> None:
 )
 def test_durations_are_written_for_people(seconds: float, expected: str) -> None:
     assert render_seconds(seconds) == expected
+
+
+def test_a_closed_console_is_silent_whoever_speaks() -> None:
+    stream, clock = io.StringIO(), FakeClock()
+    console = Console(stream, clock, color=False)
+    console(LINE)
+
+    console.close()
+    console(LINE)
+    console.error("it broke", "mend it")
+    clock.sleep(100)
+    console.break_silence(60, "still waiting")
+
+    assert stream.getvalue() == LINES[LINE]
