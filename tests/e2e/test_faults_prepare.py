@@ -138,7 +138,8 @@ def test_a_prepare_job_that_is_late_is_waited_for(
         run("prepare", "--app", pipeline.prepare.name, "--json").check(0)
         result = waiting.finish()
 
-    assert result.check(0)["route"] == "promote"
+    # It may be seen in the moment between the end of the build and its release.
+    assert result.check(0)["route"] in {"promote", "release"}
     assert pipeline.staging.builds == []
     assert pipeline.staging.commit == commit
 
