@@ -109,7 +109,7 @@ def _settle_one(
     if verdict.outcome == "inconclusive":
         raise Inconclusive(
             f"{entry.app} could not be verified: {verdict.flaw}",
-            f"nothing was rolled back; `accelerator verify -a {entry.app}` looks again",
+            "nothing was rolled back; run the same command again: it verifies what is live",
         )
     if verdict.outcome != "passed":
         _go_back(run, order, facts, entry, verdict.flaw or "")

@@ -220,6 +220,14 @@ def test_every_request_against_the_schema_is_explained() -> None:
     assert all(paths.replace("[^/]+", "{app}") in told for _, paths, _ in UNKNOWN)
 
 
+def test_commands_that_messages_name_exist() -> None:
+    sources = (path.read_text(encoding="utf-8") for path in (ROOT / "accelerator").rglob("*.py"))
+    named = {name for text in sources for name in re.findall(r"`accelerator ([a-z]+)", text)}
+
+    assert "resume" in named
+    assert named <= set(COMMANDS)
+
+
 def test_every_module_of_the_platform_is_on_the_map() -> None:
     told = section(
         (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), "The local platform, by purpose"
