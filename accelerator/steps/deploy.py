@@ -61,7 +61,7 @@ def deploy(run: Run, order: DeployOrder, report: Report) -> Report:
 def _deploy(run: Run, order: DeployOrder, report: Report, locking: Locking) -> None:
     deciding = Deciding(run, order, report)
     facts, decision = deciding.decide(for_now=True)
-    _guard(run, order, facts, locking)
+    said = _guard(run, order, facts, locking)
     _refuse_misses(order, decision)
     if order.plan:
         marks = None if locking.refs is None else locking.marks
@@ -74,7 +74,7 @@ def _deploy(run: Run, order: DeployOrder, report: Report, locking: Locking) -> N
     with locking.holding(_notes(order, facts, decision)) as locks:
         cut_short = _wait_out(run, locks)
         facts, decision = deciding.look_again(facts, decision, cut_short)
-        _guard(run, order, facts, locking)
+        _guard(run, order, facts, locking, said)
         _refuse_misses(order, decision)
         _adopt(order, facts, locks, report)
         _go(run, order, facts, decision, report, (locking, locks))
@@ -125,13 +125,21 @@ def _with_built(decision: Decision, ends: Ends) -> Decision:
     return replace(decision, candidate=candidate, routes=routes)
 
 
-def _guard(run: Run, order: DeployOrder, facts: Facts, locking: Locking) -> None:
-    """Refuse what is frozen, rejected or not forward; asked again under the lock."""
+def _guard(
+    run: Run, order: DeployOrder, facts: Facts, locking: Locking, known: tuple[str, ...] = ()
+) -> tuple[str, ...]:
+    """Refuse what is frozen, rejected or not forward; asked again under the lock.
+
+    Gives what was worth saying; of that, what is `known` is not said again.
+    """
     marks = locking.read()
     if locking.refs is not None:
         demand(check_marks(order.commit, facts.targets, marks, locking.refs))
-    for said in demand(check_directions(order.commit, facts, order.ancestry, order.direction)):
-        run.events.note(said, "warning")
+    said = demand(check_directions(order.commit, facts, order.ancestry, order.direction))
+    for text in said:
+        if text not in known:
+            run.events.note(text, "warning")
+    return said
 
 
 def _refuse_misses(order: DeployOrder, decision: Decision) -> None:

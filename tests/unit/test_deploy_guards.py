@@ -130,7 +130,8 @@ def test_what_nobody_can_tell_is_said_aloud_and_refused_when_strict() -> None:
     aloud.deploy(ancestry=unknown)
     strict.fail(Refused, ancestry=unknown, direction=Direction(strict=True))
 
-    assert "cannot be told from this clone" in aloud.stage.ear.warnings()[0]
+    [warning] = aloud.stage.ear.warnings()
+    assert "cannot be told from this clone" in warning
     assert strict.report.reason is Refusal.ANCESTRY_UNKNOWN
     assert strict.writes() == []
 
