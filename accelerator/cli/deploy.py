@@ -13,7 +13,7 @@ from accelerator.cli.session import Session
 from accelerator.output.document import deploy_document
 from accelerator.output.summary import render_deploy
 from accelerator.steps import deploy as step
-from accelerator.steps.facts import resolve_targets
+from accelerator.steps.compare.reading import resolve_targets
 from accelerator.steps.report import Report
 
 if TYPE_CHECKING:

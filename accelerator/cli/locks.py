@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from accelerator.environment import detect_ci
 from accelerator.errors import AcceleratorError, UsageProblem
-from accelerator.steps.facts import STAGES, resolve_targets
-from accelerator.steps.locking import LockPolicy
-from accelerator.steps.notes import Mark, reject_ref, render_note
+from accelerator.steps.compare.reading import STAGES, resolve_targets
+from accelerator.steps.guard.locks import LockPolicy
+from accelerator.steps.guard.notes import Mark, reject_ref, render_note
 
 if TYPE_CHECKING:
     from datetime import datetime

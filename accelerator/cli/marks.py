@@ -12,8 +12,8 @@ from accelerator.cli.session import Session
 from accelerator.output.document import mark_document
 from accelerator.output.summary import render_mark
 from accelerator.settings.parsing import parse_duration
-from accelerator.steps import marks as step
-from accelerator.steps.marks import MarkReport
+from accelerator.steps.guard import marks as step
+from accelerator.steps.guard.marks import MarkReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from accelerator.cli.invocation import Invocation
     from accelerator.errors import ExitCode
-    from accelerator.steps.lock import Refs
+    from accelerator.steps.guard.held import Refs
 
     Change = Callable[[Refs, MarkReport, datetime], MarkReport]
 

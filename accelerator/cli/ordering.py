@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 from accelerator.cli.locks import make_lock_policy, reject_quietly
 from accelerator.errors import AcceleratorError, RepositoryProblem, UsageProblem
 from accelerator.models import Ancestry
-from accelerator.steps.build import Subtree
-from accelerator.steps.facts import Place
-from accelerator.steps.guard import Direction
+from accelerator.steps.compare.reading import Place
+from accelerator.steps.guard.direction import Direction
 from accelerator.steps.order import DeployOrder
-from accelerator.steps.smoke import parse_check
+from accelerator.steps.route.build import Subtree
+from accelerator.steps.verify.smoke import parse_check
 
 if TYPE_CHECKING:
     from accelerator.cli.session import Session
     from accelerator.models import Commit
     from accelerator.repository import Repository
-    from accelerator.steps.build import Source
-    from accelerator.steps.smoke import SmokeCheck
+    from accelerator.steps.route.build import Source
+    from accelerator.steps.verify.smoke import SmokeCheck
 
 
 def make_deploy_order(session: Session, targets: tuple[str, ...]) -> DeployOrder:

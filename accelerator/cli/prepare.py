@@ -14,8 +14,8 @@ from accelerator.models import Ancestry
 from accelerator.output.document import prepare_document
 from accelerator.output.summary import render_prepare
 from accelerator.steps import prepare as step
-from accelerator.steps.build import Subtree
 from accelerator.steps.report import PrepareReport
+from accelerator.steps.route.build import Subtree
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,13 +16,13 @@ from accelerator.models import Commit, Refusal
 from accelerator.output.document import deploy_document
 from accelerator.output.summary import render_deploy
 from accelerator.steps import deploy as step
-from accelerator.steps.lock import look
+from accelerator.steps.guard.held import look
 from accelerator.steps.report import Report
 
 if TYPE_CHECKING:
     from accelerator.cli.invocation import Invocation
     from accelerator.errors import ExitCode
-    from accelerator.steps.notes import LockNote
+    from accelerator.steps.guard.notes import LockNote
 
 
 @click.command()

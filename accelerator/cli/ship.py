@@ -13,8 +13,8 @@ from accelerator.cli.session import Session
 from accelerator.output.document import ship_document
 from accelerator.output.summary import render_ship
 from accelerator.steps import ship as step
-from accelerator.steps.child import ChildCommand
-from accelerator.steps.facts import resolve_targets
+from accelerator.steps.compare.reading import resolve_targets
+from accelerator.steps.follow.user_command import ChildCommand
 from accelerator.steps.report import PrepareReport, ShipReport
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelerator.demo.report import DemoReport, Lap
 from accelerator.errors import AcceleratorError
-from accelerator.steps.smoke import Site, check_smoke, parse_check
+from accelerator.steps.verify.smoke import Site, check_smoke, parse_check
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

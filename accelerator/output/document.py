@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from accelerator.events import StepFinished
     from accelerator.models import ArtifactRef, Build, Commit
     from accelerator.settings import Row
-    from accelerator.steps.marks import MarkReport
+    from accelerator.steps.guard.marks import MarkReport
     from accelerator.steps.plan import Plan
     from accelerator.steps.report import SourceReport, TargetReport
 

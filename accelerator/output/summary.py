@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from accelerator.events import StepFinished
     from accelerator.output.outcome import Outcome
     from accelerator.settings import Row
-    from accelerator.steps.marks import MarkReport
+    from accelerator.steps.guard.marks import MarkReport
     from accelerator.steps.plan import Plan
     from accelerator.steps.report import PrepareReport, Report, ShipReport, TargetReport
 

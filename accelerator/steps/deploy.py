@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING
 
 from accelerator.errors import Refused, Superseded
 from accelerator.models import ArtifactRef, Refusal, Route
-from accelerator.steps.deciding import Deciding
-from accelerator.steps.guard import check_directions, check_marks, demand, has_lock
-from accelerator.steps.known import Candidate, SourceState
-from accelerator.steps.locking import Locking
-from accelerator.steps.moving import Ends, move
-from accelerator.steps.notes import LockNote
+from accelerator.steps.compare.decide import Deciding
+from accelerator.steps.compare.facts import Candidate, SourceState
+from accelerator.steps.guard.direction import check_directions, check_marks, demand, has_lock
+from accelerator.steps.guard.locks import Locking
+from accelerator.steps.guard.notes import LockNote
 from accelerator.steps.plan import make_plan
-from accelerator.steps.reconcile import wait_out
-from accelerator.steps.settling import Errors, compensate, conclude, is_open, settle
+from accelerator.steps.route.lost_replies import wait_out
+from accelerator.steps.route.take import Ends, move
+from accelerator.steps.verify.targets import Errors, compensate, conclude, is_open, settle
 
 if TYPE_CHECKING:
-    from accelerator.steps.compare import Decision
-    from accelerator.steps.known import Facts
-    from accelerator.steps.lock import Held
+    from accelerator.steps.compare.decision import Decision
+    from accelerator.steps.compare.facts import Facts
+    from accelerator.steps.guard.held import Held
     from accelerator.steps.order import DeployOrder
     from accelerator.steps.report import Report
     from accelerator.steps.run import Run

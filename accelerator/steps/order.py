@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from accelerator.steps.guard import Direction
-from accelerator.steps.locking import LockPolicy
+from accelerator.steps.guard.direction import Direction
+from accelerator.steps.guard.locks import LockPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from accelerator.models import Ancestry, Commit
-    from accelerator.steps.build import Source
-    from accelerator.steps.facts import Place
-    from accelerator.steps.smoke import SmokeCheck
+    from accelerator.steps.compare.reading import Place
+    from accelerator.steps.route.build import Source
+    from accelerator.steps.verify.smoke import SmokeCheck
 
 
 def _no_checks(_: str | None) -> tuple[SmokeCheck, ...]:

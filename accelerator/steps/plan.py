@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from accelerator.models import ArtifactKind, Route
-from accelerator.steps.checks import Check
-from accelerator.steps.compare import fit_checks
-from accelerator.steps.guard import check_direction, has_lock
-from accelerator.steps.notes import lock_ref
+from accelerator.steps.compare.decision import fit_checks
+from accelerator.steps.compare.fit import Check
+from accelerator.steps.guard.direction import check_direction, has_lock
+from accelerator.steps.guard.notes import lock_ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from accelerator.steps.compare import Decision
-    from accelerator.steps.known import Candidate, Facts, TargetState
+    from accelerator.steps.compare.decision import Decision
+    from accelerator.steps.compare.facts import Candidate, Facts, TargetState
     from accelerator.steps.order import DeployOrder
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 from accelerator.errors import AcceleratorError, BuildFailed, OutcomeUnknown
 from accelerator.events import LogLine
 from accelerator.models import PushOutcome
-from accelerator.steps.build import Source, start_build
-from accelerator.steps.facts import find_artifact
-from accelerator.steps.follow import find_release_of_build, follow_build
+from accelerator.steps.compare.reading import find_artifact
+from accelerator.steps.follow.builds_and_releases import find_release_of_build, follow_build
+from accelerator.steps.route.build import Source, start_build
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

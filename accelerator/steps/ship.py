@@ -9,16 +9,16 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from accelerator.errors import AcceleratorError, TestsFailed
-from accelerator.steps.child import GRACE_SECONDS
+from accelerator.steps.compare.reading import Place
 from accelerator.steps.deploy import deploy
-from accelerator.steps.facts import Place
+from accelerator.steps.follow.user_command import GRACE_SECONDS
 from accelerator.steps.report import PrepareReport, Report, ShipReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from accelerator.models import Build
-    from accelerator.steps.child import ChildCommand
+    from accelerator.steps.follow.user_command import ChildCommand
     from accelerator.steps.order import DeployOrder
     from accelerator.steps.run import Run
 

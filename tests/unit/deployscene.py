@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from accelerator.steps.compare.reading import Place
 from accelerator.steps.deploy import deploy
-from accelerator.steps.facts import Place
 from accelerator.steps.order import DeployOrder
 from accelerator.steps.report import Report, TargetReport
-from accelerator.steps.smoke import SmokeCheck
+from accelerator.steps.verify.smoke import SmokeCheck
 from tests.unit.fakes import (
     COMMIT,
     OTHER,
@@ -28,7 +28,7 @@ from tests.unit.fakes import (
 if TYPE_CHECKING:
     from accelerator.errors import AcceleratorError
     from accelerator.models import Commit
-    from accelerator.steps.build import Source as SourceProtocol
+    from accelerator.steps.route.build import Source as SourceProtocol
 
 BUILT = f"slug-of-{COMMIT.short}"
 DEAD = SmokeCheck("http://127.0.0.1:9/")

@@ -31,7 +31,7 @@ from accelerator.models import (
     SourceBlob,
     Swap,
 )
-from accelerator.steps.notes import LockNote, expiry
+from accelerator.steps.guard.notes import LockNote, expiry
 from accelerator.steps.run import Run, Waits
 from accelerator.waiting import Deadline
 

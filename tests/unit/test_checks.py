@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from accelerator.models import Artifact, ArtifactKind, Build, Formation, Reason
-from accelerator.steps.checks import Fit, Verdict, fingerprint, judge, list_checks, stack_of
+from accelerator.steps.compare.fit import Fit, Verdict, fingerprint, judge, list_checks, stack_of
 from tests.unit.fakes import COMMIT, artifact, make_build
 
 SLUG = artifact("good", COMMIT, stack="heroku-24", process_types={"web": "./serve"}, size=9)

@@ -13,15 +13,14 @@ from accelerator.models import (
     Release,
     Route,
 )
-from accelerator.steps.checks import Fit
-from accelerator.steps.compare import (
+from accelerator.steps.compare.decision import (
     Decision,
     compare,
     find_unconfirmed,
     find_unread_apps,
     witness_of,
 )
-from accelerator.steps.known import (
+from accelerator.steps.compare.facts import (
     Candidate,
     Facts,
     SourceState,
@@ -29,6 +28,7 @@ from accelerator.steps.known import (
     describe_release,
     find_alias,
 )
+from accelerator.steps.compare.fit import Fit
 from tests.unit.fakes import (
     BEGIN,
     COMMIT,

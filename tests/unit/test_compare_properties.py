@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accelerator.models import Reason, Route
-from accelerator.steps.compare import compare, find_unconfirmed
-from accelerator.steps.facts import Place, Wanted, fetch_facts
+from accelerator.steps.compare.decision import compare, find_unconfirmed
+from accelerator.steps.compare.reading import Place, Wanted, fetch_facts
 from tests.unit.fakes import BEGIN, Stage, make_app, make_stage
 from tests.unit.worlds import (
     ALIASES,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from hypothesis.strategies import DrawFn
 
-    from accelerator.steps.known import TargetState
+    from accelerator.steps.compare.facts import TargetState
 
 many = settings(max_examples=150, deadline=None)
 few = settings(max_examples=60, deadline=None)

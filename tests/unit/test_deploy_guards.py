@@ -21,10 +21,10 @@ from accelerator.errors import (
 )
 from accelerator.models import Ancestry, Reason, Refusal, Route
 from accelerator.steps.deploy import deploy
-from accelerator.steps.guard import Direction
-from accelerator.steps.lock import look
-from accelerator.steps.locking import LockPolicy
-from accelerator.steps.notes import (
+from accelerator.steps.guard.direction import Direction
+from accelerator.steps.guard.held import look
+from accelerator.steps.guard.locks import LockPolicy
+from accelerator.steps.guard.notes import (
     Mark,
     expiry,
     freeze_ref,

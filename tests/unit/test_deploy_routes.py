@@ -8,8 +8,8 @@ import pytest
 
 from accelerator.errors import OutcomeUnknown, Refused
 from accelerator.models import Reason, Route
+from accelerator.steps.compare.facts import find_alias
 from accelerator.steps.deploy import deploy
-from accelerator.steps.known import find_alias
 from accelerator.steps.report import Report
 from tests.unit.deployscene import BUILT, PROMOTION, Scene, scene
 from tests.unit.fakes import COMMIT, OTHER, make_app, make_build, refuse, relate

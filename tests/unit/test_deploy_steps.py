@@ -31,8 +31,8 @@ from tests.unit.fakes import (
 )
 
 if TYPE_CHECKING:
-    from accelerator.steps.build import Source as SourceProtocol
-    from accelerator.steps.smoke import SmokeCheck
+    from accelerator.steps.route.build import Source as SourceProtocol
+    from accelerator.steps.verify.smoke import SmokeCheck
 
 
 def test_a_hit_is_one_promotion_to_all_targets() -> None:

@@ -6,8 +6,9 @@ import pytest
 
 from accelerator.errors import KeyRefused, NotFound, UsageProblem
 from accelerator.models import ArtifactKind, ArtifactRef, Reason, Route
-from accelerator.steps.compare import compare
-from accelerator.steps.facts import (
+from accelerator.steps.compare.decision import compare
+from accelerator.steps.compare.facts import Facts, SourceState, TargetState
+from accelerator.steps.compare.reading import (
     Place,
     Wanted,
     confirm,
@@ -15,7 +16,6 @@ from accelerator.steps.facts import (
     refresh_targets,
     resolve_targets,
 )
-from accelerator.steps.known import Facts, SourceState, TargetState
 from tests.unit.fakes import (
     BEGIN,
     COMMIT,

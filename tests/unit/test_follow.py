@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from accelerator.errors import BuildFailed, Interrupted, OutcomeUnknown, ReleaseFailed
-from accelerator.steps import follow
-from accelerator.steps.build import build, start_build
-from accelerator.steps.follow import (
+from accelerator.steps.follow import builds_and_releases as follow
+from accelerator.steps.follow.builds_and_releases import (
     demand_success,
     find_release_of_build,
     follow_build,
     follow_release,
 )
+from accelerator.steps.route.build import build, start_build
 from tests.unit.fakes import COMMIT, Source, Stage, make_app, make_build, make_release, make_stage
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ import pytest
 
 from accelerator.errors import LockUnavailable, Refused, Superseded
 from accelerator.models import Ancestry, Refusal
-from accelerator.steps.guard import (
+from accelerator.steps.compare.facts import Facts, TargetState
+from accelerator.steps.guard.direction import (
     Direction,
     Finding,
     check_direction,
@@ -17,8 +18,7 @@ from accelerator.steps.guard import (
     demand,
     has_lock,
 )
-from accelerator.steps.known import Facts, TargetState
-from accelerator.steps.notes import Mark, freeze_ref, lock_ref, reject_ref, render_note
+from accelerator.steps.guard.notes import Mark, freeze_ref, lock_ref, reject_ref, render_note
 from tests.unit.fakes import COMMIT, OTHER, MemoryRefs, artifact, make_release, relate
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accelerator.errors import AcceleratorError, LockUnavailable, Refused
-from accelerator.steps import lock as lock_step
-from accelerator.steps.lock import Held, look
-from accelerator.steps.notes import (
+from accelerator.steps.guard import held as lock_step
+from accelerator.steps.guard.acquire import take
+from accelerator.steps.guard.held import Held, look
+from accelerator.steps.guard.notes import (
     LOCK_SECONDS,
     RENEW_SECONDS,
     SKEW_SECONDS,
@@ -22,14 +23,13 @@ from accelerator.steps.notes import (
     parse_lock,
     render_note,
 )
-from accelerator.steps.taking import take
 from accelerator.waiting import Deadline
 from tests.unit.fakes import BEGIN, FakeClock, MemoryRefs, make_note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from accelerator.steps.notes import LockNote
+    from accelerator.steps.guard.notes import LockNote
 
 REF = lock_ref("shop")
 RUN_OUT = LOCK_SECONDS + SKEW_SECONDS + 1

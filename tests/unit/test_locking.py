@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from accelerator.errors import LockUnavailable, OutcomeUnknown, Refused
-from accelerator.steps.lock import look
-from accelerator.steps.locking import FRESH_SECONDS, Locking, LockPolicy
-from accelerator.steps.notes import freeze_ref, lock_ref, render_note
+from accelerator.steps.guard.held import look
+from accelerator.steps.guard.locks import FRESH_SECONDS, Locking, LockPolicy
+from accelerator.steps.guard.notes import freeze_ref, lock_ref, render_note
 from tests.unit.fakes import MemoryRefs, Stage, make_note, make_stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from accelerator.steps.lock import Refs
+    from accelerator.steps.guard.held import Refs
 
 NOTES = (make_note(app="shop-us"), make_note(app="shop-eu"))
 

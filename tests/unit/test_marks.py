@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from accelerator.errors import LockUnavailable, Refused
-from accelerator.steps import marks
-from accelerator.steps.lock import look
-from accelerator.steps.marks import MarkReport
-from accelerator.steps.notes import freeze_ref, lock_ref, reject_ref, render_note
+from accelerator.steps.guard import marks
+from accelerator.steps.guard.held import look
+from accelerator.steps.guard.marks import MarkReport
+from accelerator.steps.guard.notes import freeze_ref, lock_ref, reject_ref, render_note
 from tests.unit.fakes import BEGIN, COMMIT, OTHER, MemoryRefs, make_note
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accelerator.steps.notes import (
+from accelerator.steps.guard.notes import (
     LOCK_SECONDS,
     RENEW_SECONDS,
     RETRY_SECONDS,

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from accelerator.errors import OutcomeUnknown, WrongArtifact
-from accelerator.steps.known import Candidate, SourceState, TargetState
-from accelerator.steps.promote import promote
+from accelerator.steps.compare.facts import Candidate, SourceState, TargetState
+from accelerator.steps.route.promotion import promote
 from tests.unit.fakes import FakeApp, Stage, make_app, make_coupling, make_stage, slug
 
 SHOP = TargetState("shop", "id-of-shop", (), make_coupling("shop"))

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from accelerator.errors import NotFound, OutcomeUnknown
-from accelerator.steps.known import Candidate, SourceState, TargetState
-from accelerator.steps.notes import expiry
-from accelerator.steps.promote import promote
-from accelerator.steps.reconcile import (
+from accelerator.steps.compare.facts import Candidate, SourceState, TargetState
+from accelerator.steps.guard.notes import expiry
+from accelerator.steps.route.lost_replies import (
     Trace,
     find_build,
     find_release,
@@ -19,6 +18,7 @@ from accelerator.steps.reconcile import (
     trace_of,
     wait_out,
 )
+from accelerator.steps.route.promotion import promote
 from tests.unit.fakes import (
     BEGIN,
     COMMIT,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from accelerator.models import Build
-    from accelerator.steps.notes import LockNote
+    from accelerator.steps.guard.notes import LockNote
 
 TRACE = Trace("shop", 1, slug("good"))
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from accelerator.errors import OutcomeUnknown, ReleaseFailed, WrongArtifact
-from accelerator.steps.known import TargetState
-from accelerator.steps.release import release
+from accelerator.steps.compare.facts import TargetState
+from accelerator.steps.route.slug_release import release
 from tests.unit.fakes import Stage, make_app, make_stage, slug
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from accelerator.errors import KeyRefused
-from accelerator.steps.rollback import Way, roll_back
-from accelerator.steps.smoke import SmokeCheck
+from accelerator.steps.verify.going_back import Way, roll_back
+from accelerator.steps.verify.smoke import SmokeCheck
 from tests.unit.fakes import BEGIN, OTHER, Stage, make_app, make_release, make_stage, refuse
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ import pytest
 
 from accelerator.errors import BuildFailed, Interrupted, TestsFailed, VerificationFailed
 from accelerator.models import Reason, Route
-from accelerator.steps import child
 from accelerator.steps import ship as ship_step
-from accelerator.steps.child import ChildCommand
-from accelerator.steps.facts import Place
+from accelerator.steps.compare.reading import Place
+from accelerator.steps.follow import user_command as child
+from accelerator.steps.follow.user_command import ChildCommand
 from accelerator.steps.order import DeployOrder
 from accelerator.steps.prepare import PrepareOrder, from_source, prepare
 from accelerator.steps.report import PrepareReport, ShipReport

@@ -12,8 +12,8 @@ import pytest
 
 from accelerator.errors import UsageProblem
 from accelerator.models import Commit
-from accelerator.steps.smoke import Site as Asked
-from accelerator.steps.smoke import (
+from accelerator.steps.verify.smoke import Site as Asked
+from accelerator.steps.verify.smoke import (
     SmokeCheck,
     ask,
     check_smoke,

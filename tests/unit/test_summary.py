@@ -20,7 +20,7 @@ from accelerator.output.summary import (
     render_timings,
 )
 from accelerator.settings import Row
-from accelerator.steps.checks import Check
+from accelerator.steps.compare.fit import Check
 from accelerator.steps.plan import Call, Plan
 from accelerator.steps.report import PrepareReport, Report, ShipReport, TargetReport
 from tests.unit.fakes import BEGIN, COMMIT, artifact, make_release

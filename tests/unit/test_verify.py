@@ -10,8 +10,8 @@ from accelerator.errors import (
     WrongArtifact,
 )
 from accelerator.models import Dyno
-from accelerator.steps.smoke import SmokeCheck
-from accelerator.steps.verify import is_serving, verify
+from accelerator.steps.verify.serving import is_serving, verify
+from accelerator.steps.verify.smoke import SmokeCheck
 from tests.unit.fakes import COMMIT, Stage, make_app, make_release, make_stage, slug
 
 NOBODY = "http://127.0.0.1:9/"  # the discard port: nothing listens there

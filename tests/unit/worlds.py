@@ -23,8 +23,8 @@ from accelerator.models import (
     Release,
     Route,
 )
-from accelerator.steps.checks import Fit
-from accelerator.steps.known import Facts, SourceState, TargetState
+from accelerator.steps.compare.facts import Facts, SourceState, TargetState
+from accelerator.steps.compare.fit import Fit
 from tests.unit.fakes import BEGIN, COMMIT, OTHER, make_build, make_coupling, make_release
 
 if TYPE_CHECKING:

@@ -8,13 +8,13 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from accelerator.errors import AcceleratorError, LockUnavailable
-from accelerator.steps.notes import PREFIX, LockNote
-from accelerator.steps.taking import take
+from accelerator.steps.guard.acquire import take
+from accelerator.steps.guard.notes import PREFIX, LockNote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from accelerator.steps.lock import Held, Refs
+    from accelerator.steps.guard.held import Held, Refs
     from accelerator.steps.run import Run
 
 FRESH_SECONDS = 15.0  # what was read of the remote so long ago may have changed

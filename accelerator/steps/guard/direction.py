@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from accelerator.errors import LockUnavailable, Refused, Superseded
 from accelerator.models import Ancestry, Refusal
-from accelerator.steps.notes import freeze_ref, lock_ref, parse_mark, reject_ref
+from accelerator.steps.guard.notes import freeze_ref, lock_ref, parse_mark, reject_ref
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     AskAncestry = Callable[[str, str], Ancestry]
 
     from accelerator.models import Commit
-    from accelerator.steps.known import Facts, TargetState
-    from accelerator.steps.lock import Refs
+    from accelerator.steps.compare.facts import Facts, TargetState
+    from accelerator.steps.guard.held import Refs
 
 
 @dataclass(frozen=True, slots=True)

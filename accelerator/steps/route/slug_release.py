@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from accelerator.errors import OutcomeUnknown, WrongArtifact
-from accelerator.steps.follow import demand_success, follow_release
-from accelerator.steps.reconcile import find_release, trace_of
+from accelerator.steps.follow.builds_and_releases import demand_success, follow_release
+from accelerator.steps.route.lost_replies import find_release, trace_of
 
 if TYPE_CHECKING:
     from accelerator.models import ArtifactRef, Release
-    from accelerator.steps.known import TargetState
+    from accelerator.steps.compare.facts import TargetState
     from accelerator.steps.run import Run
 
 

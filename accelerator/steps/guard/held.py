@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from accelerator.errors import AcceleratorError, LockUnavailable, Refused
 from accelerator.models import Refusal, Swap
-from accelerator.steps.notes import (
+from accelerator.steps.guard.notes import (
     RENEW_SECONDS,
     RETRY_SECONDS,
     lock_ref,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from accelerator.steps.notes import LockNote
+    from accelerator.steps.guard.notes import LockNote
 
 STOP_SECONDS = 2.0  # an interrupted run has five seconds for everything
 TRIES = 3

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from accelerator.errors import BuildFailed, NotFound, OutcomeUnknown, RequestInvalid
-from accelerator.steps.follow import find_release_of_build, follow_build
+from accelerator.steps.follow.builds_and_releases import find_release_of_build, follow_build
 from accelerator.waiting import StillPending, wait_for
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from accelerator.models import ArtifactRef, Build, Release
-    from accelerator.steps.known import TargetState
-    from accelerator.steps.notes import LockNote
+    from accelerator.steps.compare.facts import TargetState
+    from accelerator.steps.guard.notes import LockNote
     from accelerator.steps.run import Run
 
 Trail = TypeVar("Trail")

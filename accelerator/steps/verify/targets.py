@@ -15,16 +15,16 @@ from accelerator.errors import (
     VerificationFailed,
 )
 from accelerator.models import Artifact, Commit, Route
-from accelerator.steps.overtaken import demand_no_stranger
-from accelerator.steps.rollback import Way, roll_back
-from accelerator.steps.verify import verify
+from accelerator.steps.verify.adjacency import demand_no_stranger
+from accelerator.steps.verify.going_back import Way, roll_back
+from accelerator.steps.verify.serving import verify
 
 if TYPE_CHECKING:
     from accelerator.models import ArtifactRef
-    from accelerator.steps.known import Facts
-    from accelerator.steps.moving import Ends
+    from accelerator.steps.compare.facts import Facts
     from accelerator.steps.order import DeployOrder
     from accelerator.steps.report import Report, TargetReport
+    from accelerator.steps.route.take import Ends
     from accelerator.steps.run import Run
 
 Errors = dict[str, AcceleratorError]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from accelerator.errors import LockUnavailable, Refused
 from accelerator.models import Refusal, Swap
-from accelerator.steps.lock import look
-from accelerator.steps.notes import (
+from accelerator.steps.guard.held import look
+from accelerator.steps.guard.notes import (
     LockNote,
     Mark,
     freeze_ref,
@@ -23,7 +23,7 @@ from accelerator.steps.notes import (
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from accelerator.steps.lock import Refs
+    from accelerator.steps.guard.held import Refs
 
 
 @dataclass

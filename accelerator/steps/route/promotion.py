@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from accelerator.errors import NotFound, OutcomeUnknown, WrongArtifact
 from accelerator.models import PromotionTarget
-from accelerator.steps.follow import Logs, follow_release
-from accelerator.steps.reconcile import find_release, trace_of
+from accelerator.steps.follow.builds_and_releases import Logs, follow_release
+from accelerator.steps.route.lost_replies import find_release, trace_of
 from accelerator.waiting import StillPending, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from accelerator.models import Promotion
-    from accelerator.steps.known import Candidate, TargetState
+    from accelerator.steps.compare.facts import Candidate, TargetState
     from accelerator.steps.run import Run
 
 

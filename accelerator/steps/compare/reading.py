@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from accelerator.errors import KeyRefused, NotFound, UsageProblem
 from accelerator.models import ArtifactKind
-from accelerator.steps.checks import Fit, fingerprint
-from accelerator.steps.compare import find_unconfirmed, find_unread_apps
-from accelerator.steps.known import Facts, SourceState, TargetState
+from accelerator.steps.compare.decision import find_unconfirmed, find_unread_apps
+from accelerator.steps.compare.facts import Facts, SourceState, TargetState
+from accelerator.steps.compare.fit import Fit, fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -19,19 +19,19 @@ from accelerator.errors import (
     WrongArtifact,
 )
 from accelerator.models import ArtifactRef, Route
-from accelerator.steps.build import build
-from accelerator.steps.facts import find_artifact
-from accelerator.steps.follow import demand_success
-from accelerator.steps.known import describe_release
-from accelerator.steps.promote import promote
-from accelerator.steps.release import release
+from accelerator.steps.compare.facts import describe_release
+from accelerator.steps.compare.reading import find_artifact
+from accelerator.steps.follow.builds_and_releases import demand_success
+from accelerator.steps.route.build import build
+from accelerator.steps.route.promotion import promote
+from accelerator.steps.route.slug_release import release
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from accelerator.models import Artifact
-    from accelerator.steps.compare import Decision
-    from accelerator.steps.known import Facts, TargetState
+    from accelerator.steps.compare.decision import Decision
+    from accelerator.steps.compare.facts import Facts, TargetState
     from accelerator.steps.order import DeployOrder
     from accelerator.steps.report import Report
     from accelerator.steps.run import Run

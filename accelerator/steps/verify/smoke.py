@@ -11,7 +11,7 @@ import requests
 from urllib3.exceptions import HTTPError, NameResolutionError
 
 from accelerator.errors import UsageProblem
-from accelerator.steps.child import ChildCommand
+from accelerator.steps.follow.user_command import ChildCommand
 from accelerator.waiting import StillPending, wait_for
 
 if TYPE_CHECKING:

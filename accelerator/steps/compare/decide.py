@@ -6,16 +6,16 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from accelerator.models import Commit, Reason, Route
-from accelerator.steps.compare import Decision, compare, rests_on_a_build, witness_of
-from accelerator.steps.facts import Wanted, confirm, fetch_states, refresh_targets
-from accelerator.steps.follow import follow_release
-from accelerator.steps.join import join, wait_for_build
-from accelerator.steps.reconcile import let_builds_end
+from accelerator.steps.compare.decision import Decision, compare, rests_on_a_build, witness_of
+from accelerator.steps.compare.reading import Wanted, confirm, fetch_states, refresh_targets
+from accelerator.steps.compare.running_build import join, wait_for_build
+from accelerator.steps.follow.builds_and_releases import follow_release
 from accelerator.steps.report import SourceReport
+from accelerator.steps.route.lost_replies import let_builds_end
 
 if TYPE_CHECKING:
     from accelerator.models import Build
-    from accelerator.steps.known import Facts
+    from accelerator.steps.compare.facts import Facts
     from accelerator.steps.order import DeployOrder
     from accelerator.steps.report import Report
     from accelerator.steps.run import Run

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
 
 from accelerator.errors import Interrupted, OutcomeUnknown
-from accelerator.steps.follow import find_release_of_build, follow_build
-from accelerator.steps.reconcile import find_build
+from accelerator.steps.follow.builds_and_releases import find_release_of_build, follow_build
+from accelerator.steps.route.lost_replies import find_build
 
 if TYPE_CHECKING:
     from accelerator.models import Build, Commit, Release

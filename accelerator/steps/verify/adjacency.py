@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from accelerator.errors import VerificationFailed
-from accelerator.steps.facts import find_artifact
-from accelerator.steps.guard import check_direction
+from accelerator.steps.compare.reading import find_artifact
+from accelerator.steps.guard.direction import check_direction
 
 if TYPE_CHECKING:
     from accelerator.models import ArtifactRef, Release
-    from accelerator.steps.known import Facts
+    from accelerator.steps.compare.facts import Facts
     from accelerator.steps.order import DeployOrder
     from accelerator.steps.run import Run
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from accelerator.steps.checks import Fit, stack_of
+from accelerator.steps.compare.fit import Fit, stack_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

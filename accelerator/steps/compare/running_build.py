@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from accelerator.errors import BuildFailed, OutcomeUnknown
-from accelerator.steps.follow import find_release_of_build, follow_build
+from accelerator.steps.follow.builds_and_releases import find_release_of_build, follow_build
 from accelerator.waiting import StillPending, wait_for
 
 if TYPE_CHECKING:
     from accelerator.models import Build, Commit
-    from accelerator.steps.known import Facts
+    from accelerator.steps.compare.facts import Facts
     from accelerator.steps.run import Run
 
 LEAST_SECONDS = 30.0

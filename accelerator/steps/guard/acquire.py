@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 from accelerator.errors import AcceleratorError, LockUnavailable, Refused
 from accelerator.models import Refusal, Swap
-from accelerator.steps.lock import Found, Held, look
-from accelerator.steps.notes import expiry, lock_ref, render_note
+from accelerator.steps.guard.held import Found, Held, look
+from accelerator.steps.guard.notes import expiry, lock_ref, render_note
 from accelerator.waiting import StillPending, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from accelerator.steps.lock import Refs
-    from accelerator.steps.notes import LockNote
+    from accelerator.steps.guard.held import Refs
+    from accelerator.steps.guard.notes import LockNote
     from accelerator.waiting import Deadline
 
 MOST_UNANSWERED = 3

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from accelerator.models import Reason, Route
-from accelerator.steps.checks import Verdict, judge, list_checks, stack_of
-from accelerator.steps.known import Candidate, Facts, SourceState, TargetState
+from accelerator.steps.compare.facts import Candidate, Facts, SourceState, TargetState
+from accelerator.steps.compare.fit import Verdict, judge, list_checks, stack_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from accelerator.models import ArtifactRef, Build, Commit
-    from accelerator.steps.checks import Check
+    from accelerator.steps.compare.fit import Check
 
 
 @dataclass(frozen=True, slots=True)

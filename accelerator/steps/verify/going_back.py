@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from accelerator.errors import AcceleratorError, KeyRefused, NotFound
-from accelerator.steps.facts import fetch_artifact
-from accelerator.steps.known import TargetState
-from accelerator.steps.release import release
-from accelerator.steps.verify import verify
+from accelerator.steps.compare.facts import TargetState
+from accelerator.steps.compare.reading import fetch_artifact
+from accelerator.steps.route.slug_release import release
+from accelerator.steps.verify.serving import verify
 
 if TYPE_CHECKING:
     from accelerator.models import ArtifactRef, Commit, Release
     from accelerator.steps.run import Run
-    from accelerator.steps.smoke import SmokeCheck
+    from accelerator.steps.verify.smoke import SmokeCheck
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from accelerator.errors import ReleaseFailed, WrongArtifact
-from accelerator.steps.follow import fetch_release
-from accelerator.steps.smoke import Answer, Site, SmokeCheck, check_smoke
+from accelerator.steps.follow.builds_and_releases import fetch_release
+from accelerator.steps.verify.smoke import Answer, Site, SmokeCheck, check_smoke
 from accelerator.waiting import StillPending, wait_for
 
 if TYPE_CHECKING:

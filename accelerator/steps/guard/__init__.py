@@ -1,0 +1,1 @@
+"""Who may ship what, and when: direction, locks, freezes and rejections."""

@@ -1,0 +1,1 @@
+"""Whether a release serves, and the way back where it does not."""
