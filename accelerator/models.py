@@ -281,3 +281,41 @@ class Reason(StrEnum):
     GENERATION_DIFFERS = "generation_differs"
     NOT_IN_PIPELINE = "not_in_pipeline"
     UNREADABLE = "unreadable"
+
+
+class OnMiss(StrEnum):
+    """What to do when the commit is not prepared."""
+
+    BUILD = "build"
+    WAIT = "wait"
+    FAIL = "fail"
+
+
+class OnSuperseded(StrEnum):
+    """What a job is whose commit the target has left behind: failed, or fine."""
+
+    FAIL = "fail"
+    OK = "ok"
+
+
+class OnFailure(StrEnum):
+    """What the failure of one target means for the others."""
+
+    STOP = "stop"
+    CONTINUE = "continue"
+    COMPENSATE = "compensate"
+
+
+class LockMode(StrEnum):
+    """Whether deploys lock: ``auto`` goes on where the lock remote takes no lock."""
+
+    AUTO = "auto"
+    REQUIRED = "required"
+    OFF = "off"
+
+
+class Strategy(StrEnum):
+    """How the prepare app gets the commit: as an archive, or by a git push."""
+
+    SOURCE = "source"
+    GIT = "git"

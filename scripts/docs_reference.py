@@ -15,6 +15,7 @@ import click
 
 from accelerator.cli import COMMANDS
 from accelerator.cli import main as root_command
+from accelerator.cli.options import SettingOption
 from accelerator.localheroku.controls.table import CONTROLS
 from accelerator.localheroku.web.routes import ROUTES
 from accelerator.settings import SETTINGS
@@ -151,7 +152,7 @@ def _command(name: str, parent: click.Context) -> str:
     parts = [f"## `{name}`", f"    {usage}", *_paragraphs(command.help or "")]
     options = [option for option in command.params if isinstance(option, click.Option)]
     if options:
-        rows = [_option(option, name in WITH_SETTINGS) for option in options]
+        rows = [_option(option) for option in options]
         head = ["| option | meaning | default | setting |", "| --- | --- | --- | --- |"]
         parts.append("\n".join([*head, *rows]))
     if command.epilog:
@@ -173,12 +174,11 @@ def _dedent(text: str) -> str:
     return re.sub(r"(?m)^ {4}", "", text)
 
 
-def _option(option: click.Option, has_settings: bool) -> str:
+def _option(option: click.Option) -> str:
     names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
     value = "" if option.is_flag or option.count else f" `{_metavar(option)}`"
     text, default = _split_default(option.help or "")
-    settings = SETTINGS if has_settings else ()
-    setting = next((s for s in settings if set(s.flags) & set(option.opts)), None)
+    setting = option.setting if isinstance(option, SettingOption) else None
     default = default or _default_of(option, setting)
     named = f"[`{setting.name}`](settings.md)" if setting else ""
     return f"| {names}{_cell(value)} | {_cell(text)} | {_cell(default)} | {named} |"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from accelerator.cli import options
+from accelerator.cli.options import Talk, takes
 from accelerator.cli.session import Session
 from accelerator.output.document import config_document
 from accelerator.output.summary import render_config
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@options.common
+@takes(Talk)
 @click.pass_obj
-def config(invocation: Invocation, /, **flags: Any) -> ExitCode:
+def config(invocation: Invocation, /, talk: Talk) -> ExitCode:
     """Show every setting, its value, and where the value came from.
 
     Flags come before ACCELERATOR_… variables, these before accelerator.toml, that before the
     defaults. No key is ever shown.
     """
-    session = Session("config", invocation, flags)
+    session = Session("config", invocation, talk)
     return session.perform(
         lambda: (session.settings, session.endpoint),
         lambda outcome: config_document(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from accelerator.cli import options
+from accelerator.cli.options import Talk, option, takes
 from accelerator.cli.session import Session
 from accelerator.demo import platform, story
 from accelerator.demo.report import DemoReport, demo_document, render_demo
@@ -29,28 +30,44 @@ SAMPLE_TESTS = f"{sys.executable} -m unittest discover -s tests -t ."
 SAMPLE_SMOKE = ("/health {commit}",)
 
 
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What is shipped in place of the sample: a repository, with what it takes to run."""
+
+    repo: str | None = option(
+        "--repo", metavar="DIR", help="Ship your own repository; it needs a Procfile."
+    )
+    test: str | None = option("--test", metavar="CMD", help="The tests of your repository.")
+    smoke: tuple[str, ...] = option(
+        "--smoke", metavar="URL", multiple=True, default=(), help="Smoke checks.  [default: /]"
+    )
+    env: tuple[str, ...] = option(
+        "--env",
+        metavar="NAME=VALUE",
+        multiple=True,
+        default=(),
+        help="A config var for the apps; {app} stands for the app's name. May be repeated.",
+    )
+
+
 @click.command()
-@click.option("--repo", metavar="DIR", help="Ship your own repository; it needs a Procfile.")
-@click.option("--test", metavar="CMD", help="The tests of your repository.")
-@click.option("--smoke", metavar="URL", multiple=True, help="Smoke checks.  [default: /]")
-@click.option(
-    "--env",
-    metavar="NAME=VALUE",
-    multiple=True,
-    help="A config var for the apps; {app} stands for the app's name. May be repeated.",
+@takes(
+    Own,
+    click.option(
+        "--build-seconds",
+        type=click.FloatRange(0, 600),
+        default=3.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="Make every build take longer, as builds with dependencies do; 0 for none of it.",
+    ),
+    click.option("--keep", is_flag=True, help="Leave the sites up until Ctrl-C."),
+    Talk,
 )
-@click.option(
-    "--build-seconds",
-    type=click.FloatRange(0, 600),
-    default=3.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Make every build take longer, as builds with dependencies do; 0 for none of it.",
-)
-@click.option("--keep", is_flag=True, help="Leave the sites up until Ctrl-C.")
-@options.common
 @click.pass_obj
-def demo(invocation: Invocation, /, **flags: Any) -> ExitCode:
+def demo(
+    invocation: Invocation, /, talk: Talk, own: Own, build_seconds: float, keep: bool
+) -> ExitCode:
     """See the whole story on the local platform: no account, no network.
 
     Starts a Heroku-compatible platform on this machine, makes a prepare app, staging and
@@ -58,7 +75,7 @@ def demo(invocation: Invocation, /, **flags: Any) -> ExitCode:
     and gets built, the second is prepared beside its tests and promoted. Then the same commit
     goes out the usual way, built at every stage, for comparison.
     """
-    session = Session("demo", invocation, flags)
+    session = Session("demo", invocation, talk)
     report = DemoReport()
 
     def work() -> None:
@@ -67,13 +84,13 @@ def demo(invocation: Invocation, /, **flags: Any) -> ExitCode:
             platform.running(invocation.environment) as local,
             _connect(session, local) as heroku,
         ):
-            stage = _stage(session, flags, Path(folder), local, heroku)
-            report.build_seconds = flags["build_seconds"]
+            stage = _stage(session, own, Path(folder), local, heroku)
+            report.build_seconds = build_seconds
             local.slow_builds(report.build_seconds)
-            own = flags["repo"] is not None
-            change = (lambda: None) if own else (lambda: change_sample(stage.repository))
+            is_sample = own.repo is None
+            change = (lambda: change_sample(stage.repository)) if is_sample else (lambda: None)
             story.tell(stage, report, change)
-            if flags["keep"]:
+            if keep:
                 _keep(session, local, report)
 
     return session.perform(
@@ -84,28 +101,30 @@ def demo(invocation: Invocation, /, **flags: Any) -> ExitCode:
 
 
 def _stage(
-    session: Session, flags: dict[str, Any], folder: Path, local: LocalPlatform, heroku: Heroku
+    session: Session, own: Own, folder: Path, local: LocalPlatform, heroku: Heroku
 ) -> story.Stage:
-    own = flags["repo"] is not None
-    repository = _repository(session, flags, folder / "repository")
+    is_sample = own.repo is None
+    repository = _repository(session, own, folder / "repository")
     deadline = Deadline.after(session.clock, LIMIT_SECONDS)
-    given = dict(_split(pair) for pair in flags["env"])
+    config_vars = dict(_split(pair) for pair in own.env)
     return story.Stage(
         run=Run(heroku, session.events, deadline, Waits()),
         platform=local,
         repository=repository,
         environment=session.environment,
-        name="demo" if own else "guestbook",
-        tests=flags["test"] if own else flags["test"] or SAMPLE_TESTS,
-        smoke=flags["smoke"] or (("/",) if own else SAMPLE_SMOKE),
-        config_vars=given if own else {"DATABASE_FILE": f"{folder}/{{app}}.db", **given},
+        name="guestbook" if is_sample else "demo",
+        tests=own.test or SAMPLE_TESTS if is_sample else own.test,
+        smoke=own.smoke or (SAMPLE_SMOKE if is_sample else ("/",)),
+        config_vars={"DATABASE_FILE": f"{folder}/{{app}}.db", **config_vars}
+        if is_sample
+        else config_vars,
     )
 
 
-def _repository(session: Session, flags: dict[str, Any], folder: Path) -> DemoRepository:
-    if flags["repo"] is None:
+def _repository(session: Session, own: Own, folder: Path) -> DemoRepository:
+    if own.repo is None:
         return make_sample(folder, session.environment)
-    return clone(session.invocation.directory / flags["repo"], folder, session.environment)
+    return clone(session.invocation.directory / own.repo, folder, session.environment)
 
 
 def _connect(session: Session, local: LocalPlatform) -> Heroku:

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from accelerator.cli import options
+from accelerator.cli.options import (
+    COMMIT,
+    FROM,
+    MISS_AND_VERIFICATION,
+    ORDER_AND_LOCKS,
+    SUBDIR,
+    TIMEOUT,
+    TO,
+    Allowed,
+    Talk,
+    Waves,
+    takes,
+)
 from accelerator.cli.ordering import demand_targets, make_deploy_order
 from accelerator.cli.session import Session
 from accelerator.output.document import deploy_document
@@ -19,6 +31,7 @@ from accelerator.steps.report import Report
 if TYPE_CHECKING:
     from accelerator.cli.invocation import Invocation
     from accelerator.errors import ExitCode
+    from accelerator.settings import Given
 
 
 @click.command(
@@ -26,17 +39,32 @@ if TYPE_CHECKING:
     "serves), 6 rolled back, 7 not rolled back, 8 some targets done, 9 unknown, 10 key refused, "
     "11 unreachable, 12 not found."
 )
-@options.targets
-@options.commit
-@options.safety
-@options.subdir
-@options.waves
-@options.guards
-@click.option("--plan", is_flag=True, help="Only say what would be done; nothing is written.")
-@options.limits
-@options.common
+@takes(
+    FROM,
+    TO,
+    COMMIT,
+    *MISS_AND_VERIFICATION,
+    SUBDIR,
+    Waves,
+    Allowed,
+    *ORDER_AND_LOCKS,
+    click.option("--plan", is_flag=True, help="Only say what would be done; nothing is written."),
+    TIMEOUT,
+    Talk,
+)
 @click.pass_obj
-def deploy(invocation: Invocation, /, **flags: Any) -> ExitCode:
+def deploy(
+    invocation: Invocation,
+    /,
+    *,
+    talk: Talk,
+    given: Given,
+    to: tuple[str, ...],
+    commit: str | None,
+    waves: Waves,
+    allowed: Allowed,
+    plan: bool,
+) -> ExitCode:
     """Ship a commit the fastest honest way, and prove that it serves.
 
     Compares the commit with what the prepare app (--from) holds. On a match exactly that release
@@ -49,19 +77,21 @@ def deploy(invocation: Invocation, /, **flags: Any) -> ExitCode:
       accelerator deploy --from foo-prepare --to foo-staging --smoke '/health {commit}'
       accelerator deploy --from foo-prepare --to staging --then production --json
     """  # noqa: D301  # click takes the backspace itself as "do not wrap"
-    session = Session("deploy", invocation, flags)
+    session = Session("deploy", invocation, talk, given)
     report = Report()
 
     def work() -> None:
-        targets = demand_targets(flags["to"])
-        order = make_deploy_order(session, targets)
+        targets = demand_targets(to)
+        order = make_deploy_order(session, targets, commit, allowed)
         report.commit = order.commit
-        waves = tuple(
+        resolved = tuple(
             resolve_targets(session.run, order.places[0].app, wave)
-            for wave in (targets, *((each,) for each in flags["then"]))
+            for wave in (targets, *((each,) for each in waves.then))
         )
-        named = tuple(dict.fromkeys(app for wave in waves for app in wave))
-        order = replace(order, targets=named, waves=waves, on_failure=flags["on_failure"])
+        named = tuple(dict.fromkeys(app for wave in resolved for app in wave))
+        order = replace(
+            order, targets=named, waves=resolved, on_failure=waves.on_failure, plan=plan
+        )
         step.deploy(session.run, order, report)
 
     return session.perform(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from accelerator.cli import options
 from accelerator.cli.locks import find_app, find_moment, open_refs, who
+from accelerator.cli.options import COMMIT, WHERE_LOCKS_ARE, Talk, takes
 from accelerator.cli.session import Session
 from accelerator.output.document import mark_document
 from accelerator.output.summary import render_mark
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from accelerator.cli.invocation import Invocation
     from accelerator.errors import ExitCode
+    from accelerator.models import Commit
+    from accelerator.settings import Given
     from accelerator.steps.guard.held import Refs
 
     Change = Callable[[Refs, MarkReport, datetime], MarkReport]
@@ -28,90 +30,131 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("target")
-@click.option("--reason", metavar="TEXT", help="Why, for those who have to wait.")
-@click.option("--for", "duration", default="1h", show_default=True, help="How long (30m, 2h).")
-@options.lock_remote
-@options.common
+@takes(
+    click.option("--reason", metavar="TEXT", help="Why, for those who have to wait."),
+    click.option("--for", "duration", default="1h", show_default=True, help="How long (30m, 2h)."),
+    *WHERE_LOCKS_ARE,
+    Talk,
+)
 @click.pass_obj
-def lock(invocation: Invocation, /, **flags: Any) -> ExitCode:
+def lock(
+    invocation: Invocation,
+    /,
+    talk: Talk,
+    given: Given,
+    target: str,
+    reason: str | None,
+    duration: str,
+) -> ExitCode:
     """Keep deploys away from TARGET for a while; they wait for the lock."""
     return _perform(
-        "lock",
-        invocation,
-        flags,
-        lambda refs, report, now: step.lock(refs, report, now, parse_duration(flags["duration"])),
+        Session("lock", invocation, talk, given),
+        MarkReport(target, "lock", reason=reason),
+        lambda refs, report, now: step.lock(refs, report, now, parse_duration(duration)),
     )
 
 
 @click.command()
 @click.argument("target")
-@options.lock_remote
-@options.common
+@takes(*WHERE_LOCKS_ARE, Talk)
 @click.pass_obj
-def unlock(invocation: Invocation, /, **flags: Any) -> ExitCode:
+def unlock(invocation: Invocation, /, talk: Talk, given: Given, target: str) -> ExitCode:
     """Remove TARGET's lock, whoever holds it. Make sure first that no deploy is running."""
-    return _perform("unlock", invocation, flags, lambda refs, report, _: step.unlock(refs, report))
+    return _perform(
+        Session("unlock", invocation, talk, given),
+        MarkReport(target, "unlock"),
+        lambda refs, report, _: step.unlock(refs, report),
+    )
 
 
 @click.command()
 @click.argument("target")
-@click.option("--reason", metavar="TEXT", required=True, help="Why nothing may be deployed.")
-@options.lock_remote
-@options.common
+@takes(
+    click.option("--reason", metavar="TEXT", required=True, help="Why nothing may be deployed."),
+    *WHERE_LOCKS_ARE,
+    Talk,
+)
 @click.pass_obj
-def freeze(invocation: Invocation, /, **flags: Any) -> ExitCode:
+def freeze(
+    invocation: Invocation, /, talk: Talk, given: Given, target: str, reason: str
+) -> ExitCode:
     """Let no deploy through to TARGET until it is unfrozen; they fail at once, with the reason."""
-    return _perform("freeze", invocation, flags, step.freeze)
+    return _perform(
+        Session("freeze", invocation, talk, given),
+        MarkReport(target, "freeze", reason=reason),
+        step.freeze,
+    )
 
 
 @click.command()
 @click.argument("target")
-@options.lock_remote
-@options.common
+@takes(*WHERE_LOCKS_ARE, Talk)
 @click.pass_obj
-def unfreeze(invocation: Invocation, /, **flags: Any) -> ExitCode:
+def unfreeze(invocation: Invocation, /, talk: Talk, given: Given, target: str) -> ExitCode:
     """Let deploys through to TARGET again."""
     return _perform(
-        "unfreeze", invocation, flags, lambda refs, report, _: step.unfreeze(refs, report)
+        Session("unfreeze", invocation, talk, given),
+        MarkReport(target, "unfreeze"),
+        lambda refs, report, _: step.unfreeze(refs, report),
     )
 
 
 @click.command()
 @click.argument("target")
-@click.option("--reason", metavar="TEXT", required=True, help="What is wrong with the commit.")
-@options.commit
-@options.lock_remote
-@options.common
+@takes(
+    click.option("--reason", metavar="TEXT", required=True, help="What is wrong with the commit."),
+    COMMIT,
+    *WHERE_LOCKS_ARE,
+    Talk,
+)
 @click.pass_obj
-def reject(invocation: Invocation, /, **flags: Any) -> ExitCode:
+def reject(
+    invocation: Invocation,
+    /,
+    talk: Talk,
+    given: Given,
+    target: str,
+    reason: str,
+    commit: str | None,
+) -> ExitCode:
     """Keep a commit from TARGET until it is accepted; other commits pass.
 
     After an automatic rollback this is done by itself.
     """
-    return _perform("reject", invocation, flags, step.reject)
+    session = Session("reject", invocation, talk, given)
+    report = MarkReport(target, "reject", reason=reason)
+    return _perform(session, report, step.reject, lambda: session.find_commit(commit))
 
 
 @click.command()
 @click.argument("target")
-@options.commit
-@options.lock_remote
-@options.common
+@takes(COMMIT, *WHERE_LOCKS_ARE, Talk)
 @click.pass_obj
-def accept(invocation: Invocation, /, **flags: Any) -> ExitCode:
+def accept(
+    invocation: Invocation, /, talk: Talk, given: Given, target: str, commit: str | None
+) -> ExitCode:
     """Let a rejected commit through to TARGET again."""
-    return _perform("accept", invocation, flags, lambda refs, report, _: step.accept(refs, report))
+    session = Session("accept", invocation, talk, given)
+    return _perform(
+        session,
+        MarkReport(target, "accept"),
+        lambda refs, report, _: step.accept(refs, report),
+        lambda: session.find_commit(commit),
+    )
 
 
-def _perform(name: str, invocation: Invocation, flags: dict[str, Any], change: Change) -> ExitCode:
-    session = Session(name, invocation, flags)
-    report = MarkReport(flags["target"], name)
-
+def _perform(
+    session: Session,
+    report: MarkReport,
+    change: Change,
+    find_commit: Callable[[], Commit] | None = None,
+) -> ExitCode:
     def work() -> None:
-        report.by, report.reason = who(session), flags.get("reason")
-        report.target = find_app(session, flags["target"])
-        if name in {"reject", "accept"}:
-            report.commit = session.find_commit().sha
-        ends = name == "lock"
+        report.by = who(session)
+        report.target = find_app(session, report.target)
+        if find_commit is not None:
+            report.commit = find_commit().sha
+        ends = report.kind == "lock"
         now = find_moment(session, report.target) if ends else session.clock.moment()
         with open_refs(session) as refs:
             change(refs, report, now)

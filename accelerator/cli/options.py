@@ -1,196 +1,226 @@
-"""Options that several commands share, spelled once."""
+"""The options of the commands: groups that arrive as one typed value, and flags of settings.
+
+A command names its parts, in the order of its help::
+
+    @click.command()
+    @takes(TO, setting("--on-miss"), setting("--wait"), Waves, Talk)
+    @click.pass_obj
+    def deploy(invocation, to, given, waves, talk): ...
+
+A *group* is a frozen dataclass whose fields declare their options. It arrives as one value, under
+the name of its class in lower case. The *flags of settings* arrive together as ``given``, just as
+they were typed: `load_settings` makes settings of them. Any option of click's is a part, too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import reduce
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 import click
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+from accelerator.models import OnFailure
+from accelerator.settings import SETTINGS, duration, parameter
+
+if TYPE_CHECKING:
+    from enum import StrEnum
+
+    from accelerator.settings import Setting
+
+Command = Callable[..., Any]
+Option = Callable[[Command], Command]
 
 
-def common(command: Command) -> Command:
-    """Add what every command takes: output, verbosity and the configuration file."""
-    return _add(
-        command,
-        click.option("--json", "json", is_flag=True, help="Print one JSON document on stdout."),
-        click.option(
-            "--config", metavar="FILE", help="Configuration file.  [default: accelerator.toml]"
-        ),
-        click.option("-v", "--verbose", count=True, help="Say more; twice: every request."),
-        click.option("-q", "--quiet", is_flag=True, help="Only warnings and the result."),
-        click.option("--debug", is_flag=True, help="Show the traceback of an expected error too."),
+class SettingOption(click.Option):
+    """An option that stands for a setting, and knows for which."""
+
+    def __init__(self, *arguments: Any, setting: Setting, **attributes: Any) -> None:
+        super().__init__(*arguments, **attributes)
+        self.setting = setting
+
+
+@dataclass(frozen=True, slots=True)
+class SettingFlag:
+    """A flag of a setting as a part of a command; `name` is its key in ``given``."""
+
+    name: str
+    option: Option
+
+
+def setting(flag: str, *short: str, help: str = "") -> SettingFlag:
+    """Derive the option of a flag from the setting that declares it.
+
+    `help` replaces its text where the flag means something special to a command.
+    """
+    (declared,) = (one for one in SETTINGS if flag in one.flags)
+    text, default = help or declared.option_help, _default_of(declared)
+    attributes: dict[str, Any] = {
+        "help": f"{text}  [default: {default}]" if default else text,
+        "metavar": declared.metavar,
+        "multiple": declared.is_list,
+    }
+    if declared.is_switch:
+        attributes |= {"default": None}  # neither spelling was given: the next source decides
+    if declared.words:
+        attributes |= {"type": click.Choice(declared.words)}
+    spelling = "/".join(declared.flags) if declared.is_switch else flag
+    name = parameter(flag)
+    return SettingFlag(
+        name,
+        click.option(*short, spelling, name, cls=SettingOption, setting=declared, **attributes),
     )
 
 
-def limits(command: Command) -> Command:
-    """Add the overall limit."""
-    return _add(
-        command,
-        click.option("--timeout", metavar="DUR", help="Limit for the whole run (30s, 10m, 1h30m)."),
+def _default_of(declared: Setting) -> str:
+    if isinstance(declared.default, bool):
+        return parameter(declared.flags[0]) if declared.default else ""
+    if isinstance(declared.default, float):
+        return duration(declared.default)
+    return str(declared.default or "")
+
+
+def option(*spellings: str, default: Any = None, **attributes: Any) -> Any:
+    """Declare a field of a group with its option; both have the same default."""
+    attributes |= {"default": default}
+    return field(default=default, metadata={"spellings": spellings, "attributes": attributes})
+
+
+def word(*spellings: str, default: StrEnum, help: str) -> Any:
+    """Declare a field of a group that is one word of an enum."""
+    words = type(default)
+    made = {
+        "type": click.Choice([one.value for one in words]),
+        "callback": lambda _context, _option, chosen: words(chosen),
+        "default": default.value,
+        "show_default": True,
+        "help": help,
+    }
+    return field(default=default, metadata={"spellings": spellings, "attributes": made})
+
+
+def takes(*parts: type[Any] | SettingFlag | Option) -> Option:
+    """Give a command the options of these parts, in this order, and hand it their values."""
+    groups = [part for part in parts if isinstance(part, type)]
+    flags = [part for part in parts if isinstance(part, SettingFlag)]
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def with_values(*arguments: Any, **values: Any) -> Any:
+            for group in groups:
+                own = {each.name: values.pop(each.name) for each in fields(group)}
+                values[group.__name__.lower()] = group(**own)
+            if flags:
+                values["given"] = {flag.name: values.pop(flag.name) for flag in flags}
+            return command(*arguments, **values)
+
+        made: Command = with_values
+        for add in reversed([each for part in parts for each in _options_of(part)]):
+            made = add(made)
+        return made
+
+    return decorate
+
+
+def _options_of(part: type[Any] | SettingFlag | Option) -> Iterator[Option]:
+    if isinstance(part, SettingFlag):
+        yield part.option
+    elif isinstance(part, type):
+        for each in fields(part):
+            yield click.option(
+                *each.metadata["spellings"], each.name, **each.metadata["attributes"]
+            )
+    else:
+        yield part
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """How a command talks, which every command takes, and the file it is configured by."""
+
+    json: bool = option(
+        "--json", is_flag=True, default=False, help="Print one JSON document on stdout."
+    )
+    config: str | None = option(
+        "--config", metavar="FILE", help="Configuration file.  [default: accelerator.toml]"
+    )
+    verbose: int = option(
+        "-v", "--verbose", count=True, default=0, help="Say more; twice: every request."
+    )
+    quiet: bool = option(
+        "-q", "--quiet", is_flag=True, default=False, help="Only warnings and the result."
+    )
+    debug: bool = option(
+        "--debug",
+        is_flag=True,
+        default=False,
+        help="Show the traceback of an expected error too.",
+    )
+
+    @property
+    def verbosity(self) -> int:
+        """Return how much is said: -1 warnings only, 0 steps and logs, more for more."""
+        return -1 if self.quiet else self.verbose
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What may be shipped although the guards would refuse it."""
+
+    older: bool = option(
+        "--allow-older",
+        is_flag=True,
+        default=False,
+        help="Ship a commit the target has left behind already.",
+    )
+    diverged: bool = option(
+        "--allow-diverged",
+        is_flag=True,
+        default=False,
+        help="Ship a commit on another line of history.",
     )
 
 
-def commit(command: Command) -> Command:
-    """Add the choice of the commit."""
-    return _add(
-        command,
-        click.option(
-            "--commit",
-            metavar="REV",
-            help="What to ship: a sha, branch or tag.  [default: the CI's commit, else HEAD]",
-        ),
+@dataclass(frozen=True, slots=True)
+class Waves:
+    """The order among several targets."""
+
+    then: tuple[str, ...] = option(
+        "--then",
+        metavar="TARGET",
+        multiple=True,
+        default=(),
+        help="A further wave: only when all before it are verified. May be repeated.",
+    )
+    on_failure: OnFailure = word(  # noqa: RUF009  # it makes a field, as `option` does
+        "--on-failure",
+        default=OnFailure.STOP,
+        help="When a target fails: start no further wave, go on, or return the finished "
+        "targets to the release each had.",
     )
 
 
-def targets(command: Command) -> Command:
-    """Add source and targets."""
-    return _add(
-        command,
-        click.option(
-            "--from",
-            "from_",
-            metavar="APP",
-            multiple=True,
-            help="The prepare app.  [default: prepare.apps of the configuration]",
-        ),
-        click.option(
-            "-t",
-            "--to",
-            metavar="TARGET",
-            multiple=True,
-            help="An app, or a stage of the pipeline (staging, production). May be repeated.",
-        ),
-    )
-
-
-def subdir(command: Command) -> Command:
-    """Add the folder that is built."""
-    return _add(
-        command,
-        click.option(
-            "--subdir", metavar="DIR", help="Build only this folder of the commit (monorepo)."
-        ),
-    )
-
-
-def safety(command: Command) -> Command:
-    """Add what happens on a miss and after the release."""
-    return _add(
-        command,
-        click.option(
-            "--on-miss",
-            type=click.Choice(["build", "wait", "fail"]),
-            help="When the commit is not prepared: build it here, wait for its build to appear "
-            "(--wait), or fail.  [default: build]",
-        ),
-        click.option(
-            "--wait", metavar="DUR", help="How long --on-miss wait waits.  [default: 10m]"
-        ),
-        click.option(
-            "--same-tree/--no-same-tree",
-            default=None,
-            help="Also take what was built from another commit with the same tree.",
-        ),
-        click.option(
-            "--smoke",
-            metavar="URL",
-            multiple=True,
-            help="Must answer after the release: '/health', '/up 204', '/health {commit}' "
-            "(path or URL, status, text in the body; 'header NAME: TEXT' looks there), or a "
-            "command. May be repeated.",
-        ),
-        click.option(
-            "--rollback/--no-rollback",
-            default=None,
-            help="Go back to the release before when verification fails.  [default: rollback]",
-        ),
-    )
-
-
-def lock_remote(command: Command) -> Command:
-    """Add where the locks are kept."""
-    return _add(
-        command,
-        click.option(
-            "--from",
-            "from_",
-            metavar="APP",
-            multiple=True,
-            help="The prepare app, whose git repository holds the locks.",
-        ),
-        click.option(
-            "--lock-remote",
-            metavar="URL",
-            help="Another git repository that holds the locks.",
-        ),
-    )
-
-
-def guards(command: Command) -> Command:
-    """Add what may be shipped over what, and who may ship at the same time."""
-    return _add(
-        command,
-        click.option(
-            "--allow-older", is_flag=True, help="Ship a commit the target has left behind already."
-        ),
-        click.option(
-            "--allow-diverged",
-            is_flag=True,
-            help="Ship a commit on another line of history.",
-        ),
-        click.option(
-            "--on-superseded",
-            type=click.Choice(["fail", "ok"]),
-            help="When the target runs a newer commit already: fail, or do nothing and succeed.  "
-            "[default: fail]",
-        ),
-        click.option(
-            "--strict/--no-strict",
-            default=None,
-            help="Refuse where this clone cannot tell which commit is newer.",
-        ),
-        click.option(
-            "--lock",
-            type=click.Choice(["auto", "required", "off"]),
-            help="One deploy per target at a time: auto goes on where the remote takes no lock.  "
-            "[default: auto]",
-        ),
-        click.option(
-            "--lock-wait",
-            metavar="DUR",
-            help="How long to wait for another deploy to end.  [default: 10m]",
-        ),
-        click.option(
-            "--lock-remote",
-            metavar="URL",
-            help="The git repository that holds the locks.  [default: the prepare app's]",
-        ),
-    )
-
-
-def waves(command: Command) -> Command:
-    """Add the order among several targets."""
-    return _add(
-        command,
-        click.option(
-            "--then",
-            metavar="TARGET",
-            multiple=True,
-            help="A further wave: only when all before it are verified. May be repeated.",
-        ),
-        click.option(
-            "--on-failure",
-            type=click.Choice(["stop", "continue", "compensate"]),
-            default="stop",
-            show_default=True,
-            help="When a target fails: start no further wave, go on, or return the finished "
-            "targets to the release each had.",
-        ),
-    )
-
-
-def _add(command: Command, *options: Callable[[Command], Command]) -> Command:
-    return reduce(lambda wrapped, option: option(wrapped), reversed(options), command)
+COMMIT = click.option(
+    "--commit",
+    metavar="REV",
+    help="What to ship: a sha, branch or tag.  [default: the CI's commit, else HEAD]",
+)
+TO = click.option(
+    "-t",
+    "--to",
+    metavar="TARGET",
+    multiple=True,
+    help="An app, or a stage of the pipeline (staging, production). May be repeated.",
+)
+FROM, SUBDIR, TIMEOUT = setting("--from"), setting("--subdir"), setting("--timeout")
+MISS_AND_VERIFICATION = tuple(
+    map(setting, ("--on-miss", "--wait", "--same-tree", "--smoke", "--rollback"))
+)
+ORDER_AND_LOCKS = tuple(
+    map(setting, ("--on-superseded", "--strict", "--lock", "--lock-wait", "--lock-remote"))
+)
+WHERE_LOCKS_ARE = (
+    setting("--from", help="The prepare app, whose git repository holds the locks."),
+    setting("--lock-remote", help="Another git repository that holds the locks."),
+)

@@ -17,6 +17,7 @@ from accelerator.steps.route.build import Subtree
 from accelerator.steps.verify.smoke import parse_check
 
 if TYPE_CHECKING:
+    from accelerator.cli.options import Allowed
     from accelerator.cli.session import Session
     from accelerator.models import Commit
     from accelerator.repository import Repository
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from accelerator.steps.verify.smoke import SmokeCheck
 
 
-def make_deploy_order(session: Session, targets: tuple[str, ...]) -> DeployOrder:
+def make_deploy_order(
+    session: Session, targets: tuple[str, ...], revision: str | None, allowed: Allowed
+) -> DeployOrder:
     """Gather what a deploy to `targets` needs; all flags are checked before the first request."""
     settings = session.settings
     for checks in (settings.smoke, *(stage.smoke or () for stage in settings.stages.values())):
@@ -34,7 +37,7 @@ def make_deploy_order(session: Session, targets: tuple[str, ...]) -> DeployOrder
     def smoke(stage: str | None) -> tuple[SmokeCheck, ...]:
         return tuple(parse_check(check) for check in settings.smoke_of(stage))
 
-    commit = session.find_commit()
+    commit = session.find_commit(revision)
     if settings.same_tree and commit.tree is None:
         commit = session.repository.resolve(commit.sha)
 
@@ -55,16 +58,11 @@ def make_deploy_order(session: Session, targets: tuple[str, ...]) -> DeployOrder
         smoke=smoke,
         rollback=settings.rollback,
         ancestry=lineage.ancestry,
-        direction=Direction(
-            bool(session.flags.get("allow_older")),
-            bool(session.flags.get("allow_diverged")),
-            settings.strict,
-        ),
+        direction=Direction(allowed.older, allowed.diverged, settings.strict),
         on_superseded=settings.on_superseded,
         read_trees=lineage.read_trees if settings.same_tree else None,
         build_config=settings.prepare.build_config,
         lock=make_lock_policy(session),
-        plan=bool(session.flags.get("plan")),
         reject=partial(reject_quietly, session),
     )
 

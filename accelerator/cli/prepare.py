@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from accelerator.cli import options
+from accelerator.cli.options import COMMIT, SUBDIR, TIMEOUT, Talk, setting, takes
 from accelerator.cli.session import Session
 from accelerator.errors import UsageProblem
 from accelerator.models import Ancestry
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from accelerator.cli.invocation import Invocation
     from accelerator.errors import ExitCode
     from accelerator.models import Commit, PushOutcome
+    from accelerator.settings import Given
     from accelerator.steps.run import Run
 
 
@@ -30,27 +31,28 @@ if TYPE_CHECKING:
     epilog="Exit codes: 0 built, 2 usage, 4 build failed, 9 unknown, 10 key refused, "
     "11 unreachable, 12 not found."
 )
-@click.option(
-    "-a",
-    "--app",
-    metavar="APP",
-    multiple=True,
-    help="The prepare app.  [default: prepare.apps of the configuration]",
+@takes(
+    setting("--app", "-a"),
+    COMMIT,
+    setting("--strategy", help="Upload an archive of the commit, or push it with git."),
+    click.option(
+        "--cancel-superseded",
+        is_flag=True,
+        help="Stop running builds of commits this one contains.",
+    ),
+    SUBDIR,
+    TIMEOUT,
+    Talk,
 )
-@options.commit
-@click.option(
-    "--strategy",
-    type=click.Choice(["source", "git"]),
-    help="Upload an archive of the commit, or push it with git.  [default: source]",
-)
-@click.option(
-    "--cancel-superseded", is_flag=True, help="Stop running builds of commits this one contains."
-)
-@options.subdir
-@options.limits
-@options.common
 @click.pass_obj
-def prepare(invocation: Invocation, /, **flags: Any) -> ExitCode:
+def prepare(
+    invocation: Invocation,
+    /,
+    talk: Talk,
+    given: Given,
+    commit: str | None,
+    cancel_superseded: bool,
+) -> ExitCode:
     """Build a commit on the prepare app, while the tests run elsewhere.
 
     The source strategy uploads an archive of exactly the commit's tree and works from a shallow
@@ -63,14 +65,13 @@ def prepare(invocation: Invocation, /, **flags: Any) -> ExitCode:
       accelerator prepare --app foo-prepare
       accelerator prepare --app foo-prepare --commit v1.4.0 --strategy git
     """  # noqa: D301  # click takes the backspace itself as "do not wrap"
-    session = Session("prepare", invocation, flags)
-    report = PrepareReport(app=(flags["app"] or ("",))[0])
+    session = Session("prepare", invocation, talk, given)
+    report = PrepareReport(app="")
 
     def work() -> None:
         report.app = session.find_sources()[0]
-        commit = session.repository.resolve(session.find_commit().sha)
-        report.commit = commit
-        make_preparation(session)(session.run, commit, report)
+        report.commit = session.repository.resolve(session.find_commit(commit).sha)
+        make_preparation(session, cancel_superseded)(session.run, report.commit, report)
 
     return session.perform(
         work,
@@ -79,9 +80,11 @@ def prepare(invocation: Invocation, /, **flags: Any) -> ExitCode:
     )
 
 
-def make_preparation(session: Session) -> Callable[[Run, Commit, PrepareReport], PrepareReport]:
+def make_preparation(
+    session: Session, cancel_superseded: bool = False
+) -> Callable[[Run, Commit, PrepareReport], PrepareReport]:
     """Choose strategy, pool and rules; shared with `ship`."""
-    settings, flags = session.settings, session.flags
+    settings = session.settings
     if settings.prepare.strategy == "source":
         start = step.from_source(Subtree(session.repository, settings.prepare.subdir))
     else:
@@ -104,7 +107,7 @@ def make_preparation(session: Session) -> Callable[[Run, Commit, PrepareReport],
             session.find_sources(),
             start,
             settings.prepare.strategy,
-            is_older if flags.get("cancel_superseded") else None,
+            is_older if cancel_superseded else None,
         )
         return step.prepare(run, order, report)
 

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from accelerator.cli import options
 from accelerator.cli.locks import find_app, find_moment, open_refs
+from accelerator.cli.options import (
+    MISS_AND_VERIFICATION,
+    SUBDIR,
+    TIMEOUT,
+    WHERE_LOCKS_ARE,
+    Allowed,
+    Talk,
+    takes,
+)
 from accelerator.cli.ordering import make_deploy_order
 from accelerator.cli.session import Session
 from accelerator.errors import NotFound, Refused
@@ -22,32 +30,28 @@ from accelerator.steps.report import Report
 if TYPE_CHECKING:
     from accelerator.cli.invocation import Invocation
     from accelerator.errors import ExitCode
+    from accelerator.settings import Given
     from accelerator.steps.guard.notes import LockNote
 
 
 @click.command()
 @click.argument("target")
-@options.lock_remote
-@options.safety
-@options.subdir
-@options.limits
-@options.common
+@takes(*WHERE_LOCKS_ARE, *MISS_AND_VERIFICATION, SUBDIR, TIMEOUT, Talk)
 @click.pass_obj
-def resume(invocation: Invocation, /, **flags: Any) -> ExitCode:
+def resume(invocation: Invocation, /, talk: Talk, given: Given, target: str) -> ExitCode:
     """Finish the deploy to TARGET that was interrupted, killed or ended with an unknown outcome.
 
     Reads the note the deploy left in the lock remote, looks at what the platform did, and goes on
     from there: what happened already is not done again.
     """
-    session = Session("resume", invocation, flags)
+    session = Session("resume", invocation, talk, given)
     report = Report()
 
     def work() -> None:
-        target = find_app(session, flags["target"])
-        note = _find_note(session, target)
-        session.flags = {**session.flags, "commit": note.commit}
+        app = find_app(session, target)
+        note = _find_note(session, app)
         session.events.note(f"resuming: {note.describe()}")
-        order = make_deploy_order(session, (target,))
+        order = make_deploy_order(session, (app,), note.commit, Allowed())
         report.commit = Commit(note.commit)
         step.deploy(session.run, replace(order, commit=order.commit), report)
 

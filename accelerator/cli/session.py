@@ -11,6 +11,7 @@ import re
 import traceback
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from accelerator.environment import find_commit
@@ -25,29 +26,32 @@ from accelerator.settings import endpoint, load_settings, read_file
 from accelerator.waiting import Deadline, SystemClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from accelerator.cli.invocation import Invocation
+    from accelerator.cli.options import Talk
     from accelerator.heroku import Heroku
     from accelerator.models import Endpoint, Secret
     from accelerator.repository import Repository
-    from accelerator.settings import Settings
+    from accelerator.settings import Given, Settings
     from accelerator.steps.run import Run
 
 FULL_SHA = re.compile(r"[0-9a-f]{40}")
+NOTHING_GIVEN: Given = MappingProxyType({})  # by a command without flags of settings
 FOREVER = 10 * 365 * 24 * 3600.0
 
 
 class Session:
     """What a command works with. Nothing is read or connected before it is asked for."""
 
-    def __init__(self, name: str, invocation: Invocation, flags: Mapping[str, Any]) -> None:
-        self.name, self.invocation, self.flags = name, invocation, flags
+    def __init__(
+        self, name: str, invocation: Invocation, talk: Talk, given: Given = NOTHING_GIVEN
+    ) -> None:
+        self.name, self.invocation, self.talk, self.given = name, invocation, talk, given
         self.environment = invocation.environment
         self.clock = SystemClock()
-        verbosity = -1 if flags.get("quiet") else int(flags.get("verbose") or 0)
         color = wants_color(invocation.stderr, invocation.environment)
-        self.console = Console(invocation.stderr, self.clock, color=color, verbosity=verbosity)
+        self.console = Console(invocation.stderr, self.clock, color=color, verbosity=talk.verbosity)
         self.heartbeat = Heartbeat(self.console, self.clock, invocation.heartbeat_seconds)
         self.steps = StepLog()
         self.events = Recorder(self.clock, [self.steps, self.heartbeat, self.console])
@@ -56,12 +60,11 @@ class Session:
     @cached_property
     def settings(self) -> Settings:
         """Merge flags, environment and file."""
-        named = self.flags.get("config")
+        named = self.talk.config
         found = read_file(Path(named) if named else None, self.invocation.directory)
         content, path = found if found else (None, None)
-        flags = {name.rstrip("_"): value for name, value in self.flags.items()}
         file_name = path.name if path else "accelerator.toml"
-        settings = load_settings(flags, self.environment, content, file_name)
+        settings = load_settings(self.given, self.environment, content, file_name)
         for warning in settings.warnings:
             self.events.note(warning, "warning")
         return settings
@@ -120,10 +123,10 @@ class Session:
 
         return Repository.open(self.invocation.directory, self.environment)
 
-    def find_commit(self) -> Commit:
-        """Name the commit: flag, CI variable, HEAD. A full sha needs no repository yet."""
+    def find_commit(self, named: str | None) -> Commit:
+        """Find the commit: as named, by a CI variable, HEAD. A full sha needs no repository yet."""
         found = find_commit(self.environment)
-        revision = self.flags.get("commit") or (found[1] if found else "HEAD")
+        revision = named or (found[1] if found else "HEAD")
         if FULL_SHA.fullmatch(revision):
             return Commit(revision)
         return self.repository.resolve(revision)
@@ -172,13 +175,13 @@ class Session:
         summary: Callable[[Outcome], str],
     ) -> None:
         stdout, error = self.invocation.stdout, outcome.error
-        if self.flags.get("json"):
+        if self.talk.json:
             stdout.write(json.dumps(document(outcome), indent=2) + "\n")
         elif outcome.steps or error is None:
             stdout.write(summary(outcome) + "\n")
         stdout.flush()
         if error is not None:
-            if self.flags.get("debug"):
+            if self.talk.debug:
                 trace = "".join(traceback.format_exception(error))
                 self.invocation.stderr.write(trace)
             self.console.error(error.message, error.hint)
@@ -187,7 +190,7 @@ class Session:
     def _write_bug(self, bug: Exception) -> None:
         self.invocation.settle()
         self.console.close()
-        if self.flags.get("json"):
+        if self.talk.json:
             said = {
                 "code": "bug",
                 "message": f"{type(bug).__name__}: this is a bug in accelerator",

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
-from accelerator.cli import options
+from accelerator.cli.options import (
+    COMMIT,
+    FROM,
+    MISS_AND_VERIFICATION,
+    ORDER_AND_LOCKS,
+    SUBDIR,
+    TIMEOUT,
+    TO,
+    Allowed,
+    Talk,
+    setting,
+    takes,
+)
 from accelerator.cli.ordering import demand_targets, make_deploy_order
 from accelerator.cli.prepare import make_preparation
 from accelerator.cli.session import Session
@@ -20,25 +33,40 @@ from accelerator.steps.report import PrepareReport, ShipReport
 if TYPE_CHECKING:
     from accelerator.cli.invocation import Invocation
     from accelerator.errors import ExitCode
+    from accelerator.models import Commit
+    from accelerator.settings import Given
+    from accelerator.steps.order import DeployOrder
     from accelerator.steps.ship import ShipOrder
 
 
 @click.command(epilog="Exit codes: 0 done, 13 tests failed, and those of `accelerator deploy`.")
-@click.option("--test", metavar="CMD", help="The test command, run by the shell beside the build.")
-@options.targets
-@options.commit
-@click.option(
-    "--strategy",
-    type=click.Choice(["source", "git"]),
-    help="How the prepare app gets the commit.  [default: source]",
+@takes(
+    click.option(
+        "--test", metavar="CMD", help="The test command, run by the shell beside the build."
+    ),
+    FROM,
+    TO,
+    COMMIT,
+    setting("--strategy"),
+    SUBDIR,
+    *MISS_AND_VERIFICATION,
+    Allowed,
+    *ORDER_AND_LOCKS,
+    TIMEOUT,
+    Talk,
 )
-@options.subdir
-@options.safety
-@options.guards
-@options.limits
-@options.common
 @click.pass_obj
-def ship(invocation: Invocation, /, **flags: Any) -> ExitCode:
+def ship(
+    invocation: Invocation,
+    /,
+    *,
+    talk: Talk,
+    given: Given,
+    test: str | None,
+    to: tuple[str, ...],
+    commit: str | None,
+    allowed: Allowed,
+) -> ExitCode:
     """Test and prepare at once, then deploy to each stage, verifying one before the next.
 
     Failing tests stop the build that runs beside them, and nothing is released. The API key is
@@ -47,11 +75,14 @@ def ship(invocation: Invocation, /, **flags: Any) -> ExitCode:
     \b
       accelerator ship --test 'pytest -q' --from foo-prepare --to staging --to production
     """  # noqa: D301  # click takes the backspace itself as "do not wrap"
-    session = Session("ship", invocation, flags)
+    session = Session("ship", invocation, talk, given)
     report = ShipReport()
 
     def work() -> None:
-        step.ship(session.run, _make_order(session, report, flags), report)
+        targets = demand_targets(to)
+        order = make_deploy_order(session, (), commit, allowed)
+        report.commit = session.repository.resolve(order.commit.sha)
+        step.ship(session.run, _make_order(session, order, targets, report.commit, test), report)
 
     return session.perform(
         work,
@@ -60,20 +91,21 @@ def ship(invocation: Invocation, /, **flags: Any) -> ExitCode:
     )
 
 
-def _make_order(session: Session, report: ShipReport, flags: dict[str, Any]) -> ShipOrder:
-    targets = demand_targets(flags["to"])
-    deploy = make_deploy_order(session, ())
-    commit = report.commit = session.repository.resolve(deploy.commit.sha)
+def _make_order(
+    session: Session,
+    deploy: DeployOrder,
+    targets: tuple[str, ...],
+    commit: Commit,
+    test: str | None,
+) -> ShipOrder:
     preparation = make_preparation(session)
     run, prepare_app = session.run, deploy.places[0].app
     stages = tuple((name, resolve_targets(run, prepare_app, (name,))) for name in targets)
 
-    def start_tests() -> ChildCommand:
-        return ChildCommand(
-            flags["test"], session.invocation.directory, session.harmless, session.events
-        )
+    def start_tests(command: str) -> ChildCommand:
+        return ChildCommand(command, session.invocation.directory, session.harmless, session.events)
 
     def prepare(prepared: PrepareReport) -> PrepareReport:
         return preparation(run, commit, prepared)
 
-    return step.ShipOrder(stages, deploy, start_tests if flags["test"] else None, prepare)
+    return step.ShipOrder(stages, deploy, partial(start_tests, test) if test else None, prepare)

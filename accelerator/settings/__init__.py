@@ -5,7 +5,7 @@ from __future__ import annotations
 from accelerator.settings.declared import SETTINGS, STAGES, Setting, parameter
 from accelerator.settings.file import find_file, read_file
 from accelerator.settings.hosts import endpoint
-from accelerator.settings.loading import FILE_NAME, load_settings
+from accelerator.settings.loading import FILE_NAME, Given, load_settings
 from accelerator.settings.values import Deadlines, Prepare, Row, Settings, Stage, duration
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "SETTINGS",
     "STAGES",
     "Deadlines",
+    "Given",
     "Prepare",
     "Row",
     "Setting",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from accelerator.models import LockMode, OnMiss, OnSuperseded, Strategy
 from accelerator.settings import parsing
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ OTHER_VARIABLES = frozenset(("ACCELERATOR_LOCAL_API_KEY", "ACCELERATOR_LOCAL_REC
 class Setting:
     """One setting. `name` is also its place in the file: ``prepare.apps`` is ``[prepare] apps``.
 
-    `flags` are the spellings on the command line, if it has any there; `unless_set` says what
-    holds when there is no default.
+    `flags` are the spellings on the command line, if it has any there; `option_help` and `metavar`
+    are what `--help` says of them. `unless_set` says what holds when there is no default.
     """
 
     name: str
@@ -30,6 +31,8 @@ class Setting:
     default: Any = None
     flags: tuple[str, ...] = ()
     unless_set: str = ""
+    option_help: str = ""
+    metavar: str | None = None
 
     @property
     def variable(self) -> str:
@@ -37,9 +40,25 @@ class Setting:
         return "ACCELERATOR_" + self.name.replace(".", "_").upper()
 
     @property
+    def words(self) -> tuple[str, ...]:
+        """Return the words it may be set to, in their order; empty when it takes any text."""
+        parse = self.parse
+        return tuple(word.value for word in parse.words) if isinstance(parse, parsing.OneOf) else ()
+
+    @property
+    def is_list(self) -> bool:
+        """True when its flag may be repeated."""
+        return self.parse is parsing.parse_strings
+
+    @property
+    def is_switch(self) -> bool:
+        """True when its flag has no value but an opposite: ``--rollback``, ``--no-rollback``."""
+        return self.parse is parsing.parse_boolean
+
+    @property
     def parse_in_file(self) -> Callable[[Any], Any]:
         """Give the parser for the file, where lists are lists and commas are just commas."""
-        return parsing.parse_items if self.parse is parsing.parse_strings else self.parse
+        return parsing.parse_items if self.is_list else self.parse
 
 
 def parameter(flag: str) -> str:
@@ -69,13 +88,16 @@ _GLOBAL = (
         parsing.parse_strings,
         (),
         ("--from", "--app"),
+        option_help="The prepare app.  [default: prepare.apps of the configuration]",
+        metavar="APP",
     ),
     Setting(
         "prepare.strategy",
         "how the source gets there: a source blob or a git push",
-        parsing.one_of("source", "git"),
-        "source",
+        parsing.OneOf(Strategy),
+        Strategy.SOURCE,
         ("--strategy",),
+        option_help="How the prepare app gets the commit.",
     ),
     Setting(
         "prepare.subdir",
@@ -84,6 +106,8 @@ _GLOBAL = (
         None,
         ("--subdir",),
         "the whole repository",
+        option_help="Build only this folder of the commit (monorepo).",
+        metavar="DIR",
     ),
     Setting(
         "prepare.build_config",
@@ -94,9 +118,11 @@ _GLOBAL = (
     Setting(
         "on_miss",
         "what to do when the commit is not prepared",
-        parsing.one_of("build", "wait", "fail"),
-        "build",
+        parsing.OneOf(OnMiss),
+        OnMiss.BUILD,
         ("--on-miss",),
+        option_help="When the commit is not prepared: build it here, wait for its build to appear "
+        "(--wait), or fail.",
     ),
     Setting(
         "wait",
@@ -104,6 +130,8 @@ _GLOBAL = (
         parsing.parse_duration,
         600.0,
         ("--wait",),
+        option_help="How long --on-miss wait waits.",
+        metavar="DUR",
     ),
     Setting(
         "smoke",
@@ -111,6 +139,10 @@ _GLOBAL = (
         parsing.parse_strings,
         (),
         ("--smoke",),
+        option_help="Must answer after the release: '/health', '/up 204', '/health {commit}' "
+        "(path or URL, status, text in the body; 'header NAME: TEXT' looks there), or a "
+        "command. May be repeated.",
+        metavar="URL",
     ),
     Setting(
         "rollback",
@@ -118,13 +150,15 @@ _GLOBAL = (
         parsing.parse_boolean,
         default=True,
         flags=("--rollback", "--no-rollback"),
+        option_help="Go back to the release before when verification fails.",
     ),
     Setting(
         "lock",
         "one deploy per target at a time",
-        parsing.one_of("auto", "required", "off"),
-        "auto",
+        parsing.OneOf(LockMode),
+        LockMode.AUTO,
         ("--lock",),
+        option_help="One deploy per target at a time: auto goes on where the remote takes no lock.",
     ),
     Setting(
         "lock_wait",
@@ -132,6 +166,8 @@ _GLOBAL = (
         parsing.parse_duration,
         600.0,
         ("--lock-wait",),
+        option_help="How long to wait for another deploy to end.",
+        metavar="DUR",
     ),
     Setting(
         "lock_remote",
@@ -139,6 +175,8 @@ _GLOBAL = (
         parsing.parse_text,
         flags=("--lock-remote",),
         unless_set="the prepare app's own",
+        option_help="The git repository that holds the locks.  [default: the prepare app's]",
+        metavar="URL",
     ),
     Setting(
         "same_tree",
@@ -146,13 +184,15 @@ _GLOBAL = (
         parsing.parse_boolean,
         default=False,
         flags=("--same-tree", "--no-same-tree"),
+        option_help="Also take what was built from another commit with the same tree.",
     ),
     Setting(
         "on_superseded",
         "what a job is whose commit the target has left behind already: failed, or fine",
-        parsing.one_of("fail", "ok"),
-        "fail",
+        parsing.OneOf(OnSuperseded),
+        OnSuperseded.FAIL,
         ("--on-superseded",),
+        option_help="When the target runs a newer commit already: fail, or do nothing and succeed.",
     ),
     Setting(
         "strict",
@@ -160,6 +200,7 @@ _GLOBAL = (
         parsing.parse_boolean,
         default=False,
         flags=("--strict", "--no-strict"),
+        option_help="Refuse where this clone cannot tell which commit is newer.",
     ),
     Setting(
         "timeout",
@@ -167,6 +208,8 @@ _GLOBAL = (
         parsing.parse_deadline,
         flags=("--timeout",),
         unless_set="no limit of its own",
+        option_help="Limit for the whole run (30s, 10m, 1h30m).",
+        metavar="DUR",
     ),
     *(
         Setting(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -12,9 +13,13 @@ from accelerator.settings.parsing import nearest
 from accelerator.settings.values import Deadlines, Prepare, Settings, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 FILE_NAME = "accelerator.toml"
+
+# The flags of settings as they were typed, each under its `parameter`. Only `load_settings` looks
+# into it; everybody else asks the settings.
+Given = Mapping[str, Any]
 
 # Other programs may own a variable that begins like ours: only a near miss is taken for a slip.
 _SLIP = 0.85
@@ -22,7 +27,7 @@ _PREFIX = "ACCELERATOR_"
 
 
 def load_settings(
-    flags: Mapping[str, Any],
+    flags: Given,
     environment: Mapping[str, str],
     file: Mapping[str, Any] | None,
     file_name: str = FILE_NAME,
@@ -53,7 +58,7 @@ def load_settings(
 
 @dataclass(frozen=True, slots=True)
 class _Sources:
-    flags: Mapping[str, Any]
+    flags: Given
     environment: Mapping[str, str]
     entries: Mapping[str, Any]
     file_name: str

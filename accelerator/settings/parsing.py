@@ -6,11 +6,13 @@ Every parser takes anything and raises `ValueError` with the end of a sentence (
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
+    from enum import StrEnum
 
 _DURATION = re.compile(
     r"(?:(?P<d>\d+)d)?(?:(?P<h>\d+)h)?(?:(?P<m>\d+)m)?(?:(?P<s>\d+(?:\.\d+)?)s)?", re.ASCII
@@ -99,13 +101,16 @@ def parse_variable_name(value: Any) -> str:
     return value
 
 
-def one_of(*words: str) -> Callable[[Any], str]:
-    """Make a parser that takes one of these words."""
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """A parser that takes one of the words of an enum; who declares an option asks for them."""
 
-    def parse_word(value: Any) -> str:
-        if isinstance(value, str) and value.strip() in words:
-            return value.strip()
-        hint = nearest(value, words) if isinstance(value, str) else ""
-        raise ValueError(f"must be one of {', '.join(words)}, not {value!r}{hint}")
+    words: type[StrEnum]
 
-    return parse_word
+    def __call__(self, value: Any) -> StrEnum:
+        """Read one of the words."""
+        known = [word.value for word in self.words]
+        if isinstance(value, str) and value.strip() in known:
+            return self.words(value.strip())
+        hint = nearest(value, known) if isinstance(value, str) else ""
+        raise ValueError(f"must be one of {', '.join(known)}, not {value!r}{hint}")

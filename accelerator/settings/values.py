@@ -11,6 +11,7 @@ from accelerator.settings.declared import SETTINGS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from accelerator.models import LockMode, OnMiss, OnSuperseded, Strategy
     from accelerator.settings.declared import Setting
 
 _USERINFO = re.compile(r"://[^/@\s]+@")
@@ -21,7 +22,7 @@ class Prepare:
     """The ``[prepare]`` table."""
 
     apps: tuple[str, ...]
-    strategy: str
+    strategy: Strategy
     subdir: str | None
     build_config: tuple[str, ...]
 
@@ -64,15 +65,15 @@ class Settings:
 
     key_env: str
     prepare: Prepare
-    on_miss: str
+    on_miss: OnMiss
     wait: float
     smoke: tuple[str, ...]
     rollback: bool
-    lock: str
+    lock: LockMode
     lock_wait: float
     lock_remote: str | None
     same_tree: bool
-    on_superseded: str
+    on_superseded: OnSuperseded
     strict: bool
     timeout: float | None
     deadlines: Deadlines

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import FrozenInstanceError
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from accelerator.cli import COMMANDS
+from accelerator.cli import main as root_command
+from accelerator.cli.options import (
+    FROM,
+    MISS_AND_VERIFICATION,
+    SUBDIR,
+    TO,
+    Allowed,
+    SettingOption,
+    Talk,
+    Waves,
+    setting,
+    takes,
+)
+from accelerator.models import OnFailure
+from accelerator.settings import SETTINGS, load_settings
+
+
+def typed(*arguments: str) -> dict[str, Any]:
+    """Give what a command with many parts is handed."""
+    handed: dict[str, Any] = {}
+
+    @click.command()
+    @takes(FROM, TO, *MISS_AND_VERIFICATION, SUBDIR, Waves, Allowed, Talk)
+    def command(**values: Any) -> None:
+        handed.update(values)
+
+    CliRunner().invoke(command, arguments, catch_exceptions=False, standalone_mode=False)
+    return handed
+
+
+def command_named(name: str) -> click.Command:
+    found = root_command.get_command(click.Context(root_command), name)
+    assert found is not None
+    return found
+
+
+def test_a_command_is_handed_one_value_per_group_and_the_flags_of_settings_together() -> None:
+    handed = typed("--then", "a", "--then", "b", "--on-failure", "continue", "-t", "c", "-vv")
+
+    assert set(handed) == {"given", "to", "waves", "allowed", "talk"}
+    assert handed["waves"] == Waves(("a", "b"), OnFailure.CONTINUE)
+    assert isinstance(handed["waves"].on_failure, OnFailure)
+    assert (handed["to"], handed["talk"].verbosity) == (("c",), 2)
+
+
+def test_groups_of_flags_that_were_not_typed_have_their_defaults() -> None:
+    handed = typed()
+
+    assert (handed["waves"], handed["allowed"], handed["talk"]) == (Waves(), Allowed(), Talk())
+    with pytest.raises(FrozenInstanceError):
+        handed["talk"].json = True
+
+
+def test_flags_of_settings_that_were_not_typed_leave_the_word_to_the_next_source() -> None:
+    variables = {
+        setting.variable: {"on_miss": "wait", "rollback": "no", "smoke": "/a"}.get(setting.name, "")
+        for setting in SETTINGS
+    }
+
+    settings = load_settings(typed()["given"], variables, None)
+
+    assert (settings.on_miss, settings.rollback, settings.smoke) == ("wait", False, ("/a",))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "value"),
+    [
+        pytest.param(("--rollback",), "rollback", True, id="a switch"),
+        pytest.param(("--no-rollback",), "rollback", False, id="its opposite"),
+        pytest.param(("--no-rollback", "--rollback"), "rollback", True, id="the last one wins"),
+        pytest.param((), "rollback", None, id="neither"),
+        pytest.param((), "smoke", (), id="a list not typed"),
+        pytest.param(("--smoke", "/a,b", "--smoke", "/c"), "smoke", ("/a,b", "/c"), id="repeated"),
+        pytest.param(("--from", "a", "--from", "b"), "from", ("a", "b"), id="a Python keyword"),
+        pytest.param(("--subdir", ""), "subdir", "", id="an empty text is not left out"),
+        pytest.param(("--wait", "1", "--wait", "2"), "wait", "2", id="the last of two texts"),
+        pytest.param(("--on-miss", "wait"), "on_miss", "wait", id="a word"),
+    ],
+)
+def test_flags_of_settings_arrive_as_they_were_typed(
+    arguments: tuple[str, ...], name: str, value: object
+) -> None:
+    assert typed(*arguments)["given"][name] == value
+
+
+@pytest.mark.parametrize("flag", ["--on-miss", "--strategy", "--lock", "--on-superseded"])
+def test_a_word_that_a_setting_does_not_know_is_refused_at_the_door(flag: str) -> None:
+    command = click.command()(takes(setting(flag))(lambda **_: None))
+
+    result = CliRunner().invoke(command, [flag, "perhaps"])
+
+    assert (result.exit_code, "perhaps" in result.output) == (2, True)
+
+
+def test_the_text_of_a_flag_ends_with_the_default_of_its_setting() -> None:
+    shown = {one.name: one.help for one in command_named("deploy").params if hasattr(one, "help")}
+
+    assert shown["wait"].endswith("  [default: 10m]")
+    assert shown["lock"].endswith("  [default: auto]")
+    assert shown["rollback"].endswith("  [default: rollback]")
+    assert "[default" not in shown["strict"] + shown["smoke"]
+
+
+def test_every_flag_that_a_setting_declares_is_taken_by_a_command() -> None:
+    options = [one for name in COMMANDS for one in command_named(name).params]
+    taken = {
+        (one.setting.name, spelling)
+        for one in options
+        if isinstance(one, SettingOption)
+        for spelling in (*one.opts, *one.secondary_opts)
+    }
+
+    assert {(each.name, flag) for each in SETTINGS for flag in each.flags} <= taken
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_two_options_of_a_command_fill_the_same_value(name: str) -> None:
+    filled = Counter(one.name for one in command_named(name).params)
+
+    assert [each for each, times in filled.items() if times > 1] == []
