@@ -220,6 +220,20 @@ class VerificationFailed(AcceleratorError):
             )
 
 
+class NotReturned(AcceleratorError):
+    """A finished target was to go back, as others failed, and its way back failed."""
+
+    exit_code = ExitCode.PARTLY_DONE
+    code = "not_returned"
+
+    def __init__(self, app: str, why: str) -> None:
+        super().__init__(
+            f"{app} was not returned to the release it had{why}",
+            f"`heroku releases -a {app}` shows what is live; `heroku rollback -a {app}` goes back "
+            "by hand",
+        )
+
+
 class PartlyDone(AcceleratorError):
     """Some targets have the commit, others do not."""
 

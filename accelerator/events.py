@@ -10,30 +10,33 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
+    from accelerator.models import Reason, Route, StepName, TargetStatus, Verified
     from accelerator.waiting import Clock
 
 
 @dataclass(frozen=True, slots=True)
 class StepStarted:
-    """A step of the story began; `title` is for people."""
+    """A step of the story began; `title` is for people. `app` is the one it is about, if one is."""
 
-    name: str
+    name: StepName
     title: str
     at: datetime
+    app: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StepFinished:
     """A step ended; `outcome` is ``ok``, ``failed`` or ``skipped``, `detail` is for people."""
 
-    name: str
+    name: StepName
     outcome: str
     started_at: datetime
     seconds: float
     detail: str = ""
+    app: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,32 @@ class Retried:
     pause_seconds: float
 
 
-Event = StepStarted | StepFinished | LogLine | Note | Requested | Retried
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A route was chosen, for all targets together and for each; `source` is the app it is from.
+
+    Emitted again when a later look changed the decision.
+    """
+
+    route: Route
+    reason: Reason
+    routes: Mapping[str, Route]
+    source: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSettled:
+    """The end of one target: its release was verified, or it failed, or went back."""
+
+    app: str
+    status: TargetStatus
+    verified: Verified
+    release: int | None
+    rolled_back_to: int | None
+    error: str | None
+
+
+Event = StepStarted | StepFinished | LogLine | Note | Requested | Retried | Decided | TargetSettled
 
 
 class Listener(Protocol):
@@ -107,10 +135,10 @@ class Recorder:
         self.emit(Note(text, level))
 
     @contextmanager
-    def step(self, name: str, title: str) -> Iterator[Step]:
+    def step(self, name: StepName, title: str, app: str | None = None) -> Iterator[Step]:
         """Time a step; an exception marks it failed and goes on."""
         started_at, begun = self.clock.moment(), self.clock.now()
-        self.emit(StepStarted(name, title, started_at))
+        self.emit(StepStarted(name, title, started_at, app))
         step = Step()
         try:
             yield step
@@ -119,4 +147,4 @@ class Recorder:
             raise
         finally:
             seconds = self.clock.now() - begun
-            self.emit(StepFinished(name, step.outcome, started_at, seconds, step.detail))
+            self.emit(StepFinished(name, step.outcome, started_at, seconds, step.detail, app))

@@ -82,6 +82,11 @@ class Artifact:
     process_types: Mapping[str, str] = field(default_factory=dict)
     deleted_at: datetime | None = None
 
+    @property
+    def ref(self) -> ArtifactRef:
+        """Return the kind and id alone, as releases and builds name it."""
+        return ArtifactRef(self.kind, self.id)
+
 
 @dataclass(frozen=True, slots=True)
 class ArtifactRef:
@@ -319,3 +324,42 @@ class Strategy(StrEnum):
 
     SOURCE = "source"
     GIT = "git"
+
+
+class TargetStatus(StrEnum):
+    """What became of a target; stable words of the JSON."""
+
+    PENDING = "pending"  # not reached, or its end is not known
+    SUCCEEDED = "succeeded"
+    UNCHANGED = "unchanged"  # it ran the commit before
+    FAILED = "failed"
+    COMPENSATED = "compensated"  # returned to the release before, as another target failed
+
+
+class Verified(StrEnum):
+    """How a target's verification ended; stable words of the JSON."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    INCONCLUSIVE = "inconclusive"
+    NOT_RUN = "not_run"
+
+
+class StepName(StrEnum):
+    """The parts of a run that are timed; stable words of the JSON."""
+
+    LOOK = "look"
+    TEST = "test"
+    ARCHIVE = "archive"
+    UPLOAD = "upload"
+    PUSH = "push"
+    BUILD = "build"
+    COMPARE = "compare"
+    WAIT = "wait"
+    LOCK = "lock"
+    RECONCILE = "reconcile"
+    PROMOTE = "promote"
+    RELEASE = "release"
+    VERIFY = "verify"
+    ROLLBACK = "rollback"
+    PROVISION = "provision"  # the demo makes its apps

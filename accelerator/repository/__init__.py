@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from accelerator.repository.clone import Repository
-from accelerator.repository.refs import RefStore
+from accelerator.repository.lineage import Lineage
+from accelerator.repository.pushing import HerokuGit
+from accelerator.repository.refs import LockHost, RefStore
 
-__all__ = ["RefStore", "Repository"]
+__all__ = ["HerokuGit", "Lineage", "LockHost", "RefStore", "Repository"]

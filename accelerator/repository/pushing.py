@@ -31,6 +31,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class HerokuGit:
+    """Heroku's git host, and the key that is sent to it and nowhere else."""
+
+    url: str
+    key: Secret
+
+    def url_of(self, app: str) -> str:
+        """Return the address of an app's repository."""
+        return f"{self.url}/{app}.git"
+
+
+@dataclass(frozen=True, slots=True)
 class Push:
     """One push: `sha` to `branch` of the repository at `url`, which carries no credentials.
 

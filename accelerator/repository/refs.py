@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -45,6 +46,22 @@ _LOST = re.compile(
 _TAKEN = re.compile(r"^[ +*=-]\t", re.MULTILINE)
 _TURNED_AWAY = re.compile(r"RPC failed; .*\b4\d\d\b")  # 403: no such pushes; 429: too many
 _CHATTER = ("remote:", "To ", "error: failed to push")
+
+
+@dataclass(frozen=True, slots=True)
+class LockHost:
+    """Where locks, freezes and rejections are kept: a git repository that is opened when needed.
+
+    `key` goes along only to Heroku's own git host; None where the remote needs none of ours.
+    """
+
+    url: str
+    key: Secret | None
+    environment: Mapping[str, str] = field(repr=False)
+
+    def open(self) -> RefStore:
+        """Connect to the remote; raises where git is missing or no folder can be made."""
+        return RefStore(self.url, self.key, self.environment)
 
 
 class RefStore:

@@ -2,207 +2,250 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from functools import partial
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from accelerator.errors import Refused, Superseded
-from accelerator.models import ArtifactRef, Refusal, Route
-from accelerator.steps.compare.decide import Deciding
-from accelerator.steps.compare.facts import Candidate, SourceState
-from accelerator.steps.guard.direction import check_directions, check_marks, demand, has_lock
-from accelerator.steps.guard.locks import Locking
+from accelerator.errors import NotReturned, PartlyDone, Refused, Superseded
+from accelerator.models import OnFailure, OnMiss, OnSuperseded, Refusal, Route
+from accelerator.steps.compare.decide import decide, decide_again
+from accelerator.steps.guard.direction import Forward
+from accelerator.steps.guard.findings import demand
+from accelerator.steps.guard.locks import TargetLocks
+from accelerator.steps.guard.marks import reject_after_rollback
 from accelerator.steps.guard.notes import LockNote
-from accelerator.steps.plan import make_plan
-from accelerator.steps.route.lost_replies import wait_out
-from accelerator.steps.route.take import Ends, move
-from accelerator.steps.verify.targets import Errors, compensate, conclude, is_open, settle
+from accelerator.steps.guard.predecessor import see_predecessors_out
+from accelerator.steps.plan import make_plan, needs_locks
+from accelerator.steps.route.take import take_routes
+from accelerator.steps.verify.going_back import WentBack
+from accelerator.steps.verify.targets import Settled, Verifier
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from accelerator.steps.compare.decision import Decision
-    from accelerator.steps.compare.facts import Facts
-    from accelerator.steps.guard.held import Held
+    from accelerator.steps.guard.locks import HeldLocks
     from accelerator.steps.order import DeployOrder
     from accelerator.steps.report import Report
+    from accelerator.steps.route.landing import Landing
     from accelerator.steps.run import Run
 
 
-def deploy(run: Run, order: DeployOrder, report: Report) -> Report:
+def deploy(run: Run, order: DeployOrder, report: Report) -> None:
     """Ship `order.commit` to every target, each ending on a release read back from the platform.
 
     Running it again is safe: a target that runs the commit is left alone. Raises the error of a
     failed target, or `PartlyDone` when others succeeded; `report` tells about each either way.
     """
-    report.commit = order.commit
-    locking = Locking(run, order.lock)
-    locking.start()
+    report.ordered(order.commit)
+    with (
+        _late_job_allowed(run, order, report),
+        TargetLocks.opened(run, order.rules.lock) as locks,
+        _told_if_cut_short(run, order, locks.held),
+    ):
+        guard = Guard(run, order, locks)
+        decision = decide(run, order.wanted, report.decided)  # joins the build that runs
+        guard.check(decision)  # frozen? rejected? forward? may a miss be built?
+
+        if order.plan_only:
+            report.planned(make_plan(order, decision, locks, guard.forward))
+        elif needs_locks(order, decision, locks):
+            _deploy_locked(run, order, decision, guard, report)
+        else:
+            _ship_waves(run, order, decision, locks.held, report)  # nothing will be written
+
+
+def _deploy_locked(
+    run: Run, order: DeployOrder, decision: Decision, guard: Guard, report: Report
+) -> None:
+    """Lock every target, look again with the locks in hand, and only then write."""
+    with guard.locks.hold(_notes(order, decision)) as held:
+        left = see_predecessors_out(run, held)  # what a killed deploy began, to its end
+        decision = decide_again(run, order.wanted, report.decided, decision, left)
+        guard.check(decision)  # somebody may have been quicker
+        _ship_waves(run, order, decision, held, report)
+
+
+def _ship_waves(
+    run: Run, order: DeployOrder, decision: Decision, held: HeldLocks, report: Report
+) -> None:
+    """Take the routes wave by wave, each verified before the next, and settle what failed."""
+    results: list[Settled] = []
+    for wave in order.waves:
+        held.demand()  # a lost lock stops us before the write
+        held.begin(decision.writes_to(wave))
+        landings = take_routes(run, decision, wave, held.remember)
+        report.landed(landings)
+
+        done = _verifier(run, order, decision).verify_targets(landings)
+        held.ended(settled.app for settled in done if settled.is_known)
+        report.settled(done)
+        _reject_what_went_back(run, order, done)
+        results += done
+
+        decision = _with_built(decision, landings)  # later waves get what this one built
+        if _stops_after(order, decision, results):
+            break
+    if order.on_failure is OnFailure.COMPENSATE and _failed(results):
+        finished, results = results, _compensate(_verifier(run, order, decision), held, results)
+        report.compensated(finished, results)
+    _conclude(decision, results, report)
+
+
+@dataclass
+class Guard:
+    """Refuses what may not be shipped, and says once what is only worth saying.
+
+    Asked before anything is locked, so that a refusal is quick, and again under the lock.
+    """
+
+    run: Run
+    order: DeployOrder
+    locks: TargetLocks
+    _said: set[str] = field(default_factory=set)
+
+    @property
+    def forward(self) -> Forward:
+        """Return the rule that this deploy goes forward."""
+        return _forward(self.run, self.order)
+
+    def check(self, decision: Decision) -> None:
+        """Raise `Refused` for what is frozen, rejected, not forward, or a miss not to be built."""
+        demand(self.locks.find_marks(self.order.commit, self.order.targets))
+        for text in demand(self.forward.check_targets(decision.facts)):
+            if text not in self._said:
+                self.run.events.note(text, "warning")
+                self._said.add(text)
+        self._refuse_miss(decision)
+
+    def _refuse_miss(self, decision: Decision) -> None:
+        order, on_miss = self.order, self.order.rules.on_miss
+        if decision.route is not Route.BUILD or on_miss is OnMiss.BUILD:
+            return
+        raise Refused(
+            Refusal.MISS_REFUSED,
+            f"{order.commit.short} is not prepared ({decision.reason}), and --on-miss {on_miss} "
+            "forbids to build it",
+            f"run `accelerator prepare -a {order.prepare_app}` first, or use --on-miss build",
+        )
+
+
+def _forward(run: Run, order: DeployOrder) -> Forward:
+    return Forward(order.commit, run.clone, order.rules.direction)
+
+
+def _verifier(run: Run, order: DeployOrder, decision: Decision) -> Verifier:
+    return Verifier(run, decision, order.rules.verification, _forward(run, order))
+
+
+@contextmanager
+def _late_job_allowed(run: Run, order: DeployOrder, report: Report) -> Iterator[None]:
+    """Let a job whose commit every target has left behind pass, where the order says so."""
     try:
-        _deploy(run, order, report, locking)
+        yield
     except Refused as refusal:
-        report.reason = Refusal(refusal.reason)
-        if not isinstance(refusal, Superseded) or order.on_superseded != "ok":
+        report.refused(Refusal(refusal.reason))
+        is_late = isinstance(refusal, Superseded)
+        if not is_late or order.rules.on_superseded is not OnSuperseded.OK:
             raise
         run.events.note(f"{refusal.message}: nothing to do")
-        for entry in report.targets:
-            entry.status = "unchanged"
+        report.left_alone(order.targets)
+
+
+@contextmanager
+def _told_if_cut_short(run: Run, order: DeployOrder, held: HeldLocks) -> Iterator[None]:
+    """Name the targets on which something was begun when the run is interrupted."""
+    try:
+        yield
     except KeyboardInterrupt:
-        for app in sorted(locking.at_stake):
+        for app in sorted(held.at_stake):
             run.events.note(
                 f"what was begun on {app} is not known to have ended: `accelerator resume {app} "
-                f"--from {order.places[0].app}` finishes or reports it",
+                f"--from {order.prepare_app}` finishes or reports it",
                 "warning",
             )
         raise
-    finally:
-        locking.close()
-    return report
 
 
-def _deploy(run: Run, order: DeployOrder, report: Report, locking: Locking) -> None:
-    deciding = Deciding(run, order, report)
-    facts, decision = deciding.decide(for_now=True)
-    said = _guard(run, order, facts, locking)
-    _refuse_misses(order, decision)
-    if order.plan:
-        marks = None if locking.refs is None else locking.marks
-        report.plan = make_plan(order, facts, decision, marks)
-        return
-    locks: tuple[Held, ...] = ()
-    if decision.route is Route.LIVE and not _is_locked(facts, locking):
-        _go(run, order, facts, decision, report, (locking, locks))
-        return
-    with locking.holding(_notes(order, facts, decision)) as locks:
-        cut_short = _wait_out(run, locks)
-        facts, decision = deciding.look_again(facts, decision, cut_short)
-        _guard(run, order, facts, locking, said)
-        _refuse_misses(order, decision)
-        _adopt(order, facts, locks, report)
-        _go(run, order, facts, decision, report, (locking, locks))
-
-
-def _go(
-    run: Run,
-    order: DeployOrder,
-    facts: Facts,
-    decision: Decision,
-    report: Report,
-    held: tuple[Locking, tuple[Held, ...]],
-) -> None:
-    """Move and settle, wave by wave; what was begun is at stake until its end is known."""
-    locking, locks = held
-    errors: Errors = {}
-    for wave in order.waves or (order.targets,):
-        part = replace(facts, targets=tuple(t for t in facts.targets if t.app in wave))
-        for lock in locks:
-            lock.demand()
-        locking.at_stake |= {a for a in wave if decision.routes[a] is not Route.LIVE}
-        ends = move(run, order, part, decision, report, partial(_write_down, locks))
-        errors |= settle(run, order, part, ends, report)
-        locking.at_stake -= {app for app in wave if not is_open(errors.get(app))}
-        decision = _with_built(decision, ends)
-        if errors and (order.on_failure != "continue" or decision.candidate is None):
-            break
-    if errors and order.on_failure == "compensate":
-        compensate(run, order, facts, report, errors)
-    conclude(report, errors)
-
-
-def _write_down(locks: tuple[Held, ...], apps: tuple[str, ...], promotion: str) -> None:
-    """Let the notes of the locks name a promotion: nothing else on Heroku leads to it."""
-    for lock in locks:
-        if lock.note.app in apps:
-            lock.remember(promotion)
-
-
-def _with_built(decision: Decision, ends: Ends) -> Decision:
-    """After a build let the later waves have what it left."""
-    built = ((app, end) for app, end in ends.items() if decision.routes[app] is Route.BUILD)
-    app, artifact = next(built, ("", None))
-    if not isinstance(artifact, ArtifactRef):
-        return decision
-    routes = {a: Route.RELEASE if r is Route.BUILD else r for a, r in decision.routes.items()}
-    candidate = Candidate(SourceState(app, is_prepare=False), artifact, None)
-    return replace(decision, candidate=candidate, routes=routes)
-
-
-def _guard(
-    run: Run, order: DeployOrder, facts: Facts, locking: Locking, known: tuple[str, ...] = ()
-) -> tuple[str, ...]:
-    """Refuse what is frozen, rejected or not forward; asked again under the lock.
-
-    Gives what was worth saying; of that, what is `known` is not said again.
-    """
-    marks = locking.read()
-    if locking.refs is not None:
-        demand(check_marks(order.commit, facts.targets, marks, locking.refs))
-    said = demand(check_directions(order.commit, facts, order.ancestry, order.direction))
-    for text in said:
-        if text not in known:
-            run.events.note(text, "warning")
-    return said
-
-
-def _refuse_misses(order: DeployOrder, decision: Decision) -> None:
-    if decision.route is not Route.BUILD or order.on_miss == "build":
-        return
-    raise Refused(
-        Refusal.MISS_REFUSED,
-        f"{order.commit.short} is not prepared ({decision.reason}), and --on-miss {order.on_miss} "
-        "forbids to build it",
-        f"run `accelerator prepare -a {order.places[0].app}` first, or use --on-miss build",
-    )
-
-
-def _is_locked(facts: Facts, locking: Locking) -> bool:
-    """Say whether somebody is busy on a target that runs the commit: it may yet be rolled back."""
-    return any(has_lock(target.app, locking.marks) for target in facts.targets)
-
-
-def _wait_out(run: Run, locks: tuple[Held, ...]) -> tuple[str, ...]:
-    """Let what earlier deploys left unfinished show itself; gives the targets it was on."""
-    cut_short = []
-    for lock in locks:
-        note = lock.before.note if lock.before else None
-        if note is not None and note.commit:  # locked by hand it was no deploy
-            if note.promotion is not None:
-                lock.remember(note.promotion)  # as long as we do not know its end ourselves
-            wait_out(run, note)
-            cut_short.append(lock.note.app)
-    return tuple(cut_short)
-
-
-def _adopt(order: DeployOrder, facts: Facts, locks: tuple[Held, ...], report: Report) -> None:
-    """Take a release of this commit that a deploy cut short had made for our own.
-
-    The way back then leads to the release that deploy had recorded.
-    """
-    found = {lock.note.app: lock.before.note for lock in locks if lock.before}
-    for target in facts.targets:
-        note, current = found.get(target.app), target.current
-        if note is None or current is None or note.commit != order.commit.sha:
-            continue
-        recorded = (r for r in target.releases if r.version == note.previous_release)
-        previous = next(recorded, None)
-        if previous is not None and facts.is_live(target, order.commit) and previous != current:
-            entry = report.target(target.app)
-            entry.previous_release, entry.is_adopted = previous, True
-
-
-def _notes(order: DeployOrder, facts: Facts, decision: Decision) -> tuple[LockNote, ...]:
+def _notes(order: DeployOrder, decision: Decision) -> tuple[LockNote, ...]:
     """Write down what is about to be done; targets that run the commit are locked as well."""
     artifact = decision.candidate.artifact.id if decision.candidate else None
+    prepare_apps = [source.app for source in order.rules.sources if source.is_prepare]
     return tuple(
         LockNote(
             app=target.app,
-            holder=order.lock.holder,
+            holder=order.rules.lock.holder,
             commit=order.commit.sha,
             route=decision.routes[target.app],
             expires_at="",
             nonce="",
-            link=order.lock.link,
+            link=order.rules.lock.link,
             artifact=artifact,
             previous_release=target.current.version if target.current else None,
-            extra={"from": [place.app for place in order.places if place.is_prepare]},
+            extra={"from": prepare_apps},
         )
-        for target in facts.targets
+        for target in decision.facts.targets
     )
+
+
+def _with_built(decision: Decision, landings: Sequence[Landing]) -> Decision:
+    """After a build let the later waves have what it left."""
+    for landing in landings:
+        if landing.route is Route.BUILD and landing.artifact is not None:
+            return decision.with_built(landing.app, landing.artifact)
+    return decision
+
+
+def _failed(results: Sequence[Settled]) -> list[Settled]:
+    return [settled for settled in results if settled.error is not None]
+
+
+def _stops_after(order: DeployOrder, decision: Decision, results: Sequence[Settled]) -> bool:
+    """Return whether what failed so far keeps the next wave from beginning."""
+    failed = _failed(results)
+    if any(settled.landing.is_unknown for settled in failed):
+        return True  # nothing may be decided before it is known
+    goes_on = order.on_failure is OnFailure.CONTINUE and decision.candidate is not None
+    return bool(failed) and not goes_on
+
+
+def _reject_what_went_back(run: Run, order: DeployOrder, done: Sequence[Settled]) -> None:
+    """Keep the commit from targets that had to go back from it, until somebody accepts it."""
+    for settled in done:
+        if isinstance(settled.went_back, WentBack):
+            flaw = settled.flaw or ""
+            reject_after_rollback(run, order.rules.lock, settled.app, order.commit, flaw)
+
+
+def _compensate(verifier: Verifier, held: HeldLocks, results: list[Settled]) -> list[Settled]:
+    """Return the finished targets to what each had; what is begun there is at stake meanwhile."""
+    finished = [settled.app for settled in results if settled.is_done]
+    held.demand()
+    held.begin(finished)
+    after = verifier.compensate(results)
+    held.ended(settled.app for settled in after if settled.is_known)
+    return list(after)
+
+
+def _conclude(decision: Decision, results: Sequence[Settled], report: Report) -> None:
+    """Raise the error of a failed target, or `PartlyDone` when others have the commit."""
+    failed = _failed(results)
+    if not failed:
+        return
+    reached = {settled.app for settled in results}
+    routes = decision.routes.items()
+    left = [app for app, route in routes if route is Route.LIVE and app not in reached]
+    report.left_alone(left)
+    for settled in failed:
+        if settled.landing.is_unknown and settled.error is not None:
+            raise settled.error
+    first = next(
+        (each.error for each in failed if not isinstance(each.error, NotReturned)), failed[0].error
+    )
+    have_it = {each.app for each in results if each.is_done or each.was_not_returned} | {*left}
+    done = tuple(app for app in decision.routes if app in have_it)
+    if first is not None and done:
+        missing = tuple(app for app in decision.routes if app not in have_it)
+        raise PartlyDone(done, missing, first.message)
+    if first is not None:
+        raise first

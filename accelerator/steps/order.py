@@ -1,64 +1,75 @@
-"""What to deploy, from where to where, and under which rules: the input of `deploy`."""
+"""What to deploy, from where to where, and under which rules: the input of the stories, as data."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from accelerator.models import OnFailure, OnMiss, OnSuperseded
+from accelerator.steps.compare.reading import SourceApp, Wanted
 from accelerator.steps.guard.direction import Direction
-from accelerator.steps.guard.locks import LockPolicy
+from accelerator.steps.guard.policy import LockPolicy
+from accelerator.steps.verify.targets import Verification
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from accelerator.models import Ancestry, Commit
-    from accelerator.steps.compare.reading import Place
-    from accelerator.steps.route.build import Source
-    from accelerator.steps.verify.smoke import SmokeCheck
+    from accelerator.models import Commit
 
 
-def _no_checks(_: str | None) -> tuple[SmokeCheck, ...]:
-    return ()
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How deploys are made, whatever the commit and whichever the targets.
 
+    ``sources`` are the apps to look for the commit on, prepare apps first. ``build_config`` names
+    config vars that shape the build. ``same_tree`` lets artifacts of equal trees count.
+    """
 
-def _cannot_tell(_older: str, _newer: str) -> Ancestry:
-    from accelerator.models import Ancestry  # noqa: PLC0415  # a default of a default
-
-    return Ancestry.UNKNOWN
-
-
-def _keep_quiet(_app: str, _commit: Commit, _why: str) -> None:
-    """Keep no record of a rejection."""
+    sources: tuple[SourceApp, ...]
+    on_miss: OnMiss = OnMiss.BUILD
+    wait_seconds: float = 600.0
+    same_tree: bool = False
+    build_config: tuple[str, ...] = ()
+    direction: Direction = field(default_factory=Direction)
+    on_superseded: OnSuperseded = OnSuperseded.FAIL
+    verification: Verification = field(default_factory=Verification)
+    lock: LockPolicy = field(default_factory=LockPolicy)
 
 
 @dataclass(frozen=True, slots=True)
 class DeployOrder:
     """One deploy.
 
-    ``places`` are the apps to look for the commit on, prepare apps first. ``tree`` opens the local
-    repository and is called only when the commit has to be built. ``smoke`` gives the checks for a
-    target's stage (None when it is in no pipeline). ``ancestry`` asks the local clone about two
-    commits, ``read_trees`` about the trees of some (None unless equal trees count). ``reject``
-    keeps a commit from a target after an automatic rollback. ``waves`` are groups of the targets,
-    each verified before the next (none: all at once); ``on_failure`` says what a failure means
-    for the others: stop, continue, or compensate (finished ones go back as well).
+    ``waves`` are groups of target apps, each verified before the next. ``on_failure`` says what a
+    failure means for the others: stop, continue, or compensate (finished ones go back as well).
+    With ``plan_only`` nothing is written.
     """
 
     commit: Commit
-    places: tuple[Place, ...]
-    targets: tuple[str, ...]
-    tree: Callable[[], tuple[Source, Commit]]
-    on_miss: str = "build"
-    wait_seconds: float = 600.0
-    smoke: Callable[[str | None], tuple[SmokeCheck, ...]] = _no_checks
-    rollback: bool = True
-    ancestry: Callable[[str, str], Ancestry] = _cannot_tell
-    direction: Direction = field(default_factory=Direction)
-    on_superseded: str = "fail"
-    read_trees: Callable[[frozenset[str]], Mapping[str, str]] | None = None
-    build_config: tuple[str, ...] = ()
-    lock: LockPolicy = field(default_factory=LockPolicy)
-    plan: bool = False
-    waves: tuple[tuple[str, ...], ...] = ()
-    on_failure: str = "stop"
-    reject: Callable[[str, Commit, str], None] = _keep_quiet
+    waves: tuple[tuple[str, ...], ...]
+    rules: Rules
+    on_failure: OnFailure = OnFailure.STOP
+    plan_only: bool = False
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Return the targets of all waves, each once."""
+        return tuple(dict.fromkeys(app for wave in self.waves for app in wave))
+
+    @property
+    def prepare_app(self) -> str:
+        """Return the app that is named where a hint needs one."""
+        return self.rules.sources[0].app
+
+    @property
+    def wanted(self) -> Wanted:
+        """Return what is to be decided."""
+        rules = self.rules
+        return Wanted(
+            self.commit,
+            rules.sources,
+            self.targets,
+            rules.build_config,
+            rules.same_tree,
+            rules.on_miss,
+            rules.wait_seconds,
+            looks_only=self.plan_only,
+        )

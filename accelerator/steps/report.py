@@ -1,14 +1,22 @@
 """What a run found and did, filled in as it goes, so that a failed run can still tell.
 
-Console, JSON and CI summary are views of it; nothing here is decided from it.
+The stories write it, `output` reads it: console, JSON and CI summary are views of it. Nothing in
+`steps` reads it back, so nothing is decided from it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from accelerator.models import Route, Strategy, TargetStatus, Verified
+from accelerator.steps.compare.decision import witness_of
+from accelerator.steps.verify.going_back import WentBack
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from accelerator.models import (
         Artifact,
         ArtifactRef,
@@ -17,9 +25,19 @@ if TYPE_CHECKING:
         Reason,
         Refusal,
         Release,
-        Route,
     )
+    from accelerator.steps.compare.decision import Decision
     from accelerator.steps.plan import Plan
+    from accelerator.steps.route.landing import Landing
+    from accelerator.steps.verify.targets import Settled
+
+
+class Compensation(StrEnum):
+    """How many of the finished targets were returned, as another one failed."""
+
+    ALL = "all"
+    SOME = "some"
+    NONE = "none"
 
 
 @dataclass
@@ -35,23 +53,18 @@ class SourceReport:
 
 @dataclass
 class TargetReport:
-    """What became of one target. ``status``: pending, succeeded, failed, unchanged or compensated.
-
-    ``is_adopted``: its release was made by a deploy that was cut short, and is ours to take back.
-    """
+    """What became of one target."""
 
     app: str
     route: Route | None = None
-    status: str = "pending"
+    status: TargetStatus = TargetStatus.PENDING
     release: Release | None = None
-    release_id: str | None = None
     previous_release: Release | None = None
     artifact: ArtifactRef | Artifact | None = None
-    verified: str = "not_run"
+    verified: Verified = Verified.NOT_RUN
     rolled_back_to: int | None = None
     rollback_release: int | None = None
     error: str | None = None
-    is_adopted: bool = False
 
 
 @dataclass
@@ -65,9 +78,65 @@ class Report:
     targets: list[TargetReport] = field(default_factory=list)
     passed_over: list[str] = field(default_factory=list)
     plan: Plan | None = None
+    compensation: Compensation | None = None
 
-    def target(self, app: str) -> TargetReport:
-        """Give the entry of a target, making it when it is new."""
+    def ordered(self, commit: Commit) -> None:
+        """Tell which commit is to be shipped."""
+        self.commit = commit
+
+    def decided(self, decision: Decision) -> None:
+        """Tell what is to be done, and what the targets run so far."""
+        self.route, self.reason = decision.route, decision.reason
+        self.passed_over = list(decision.passed_over)
+        self.source = _source_of(decision)
+        for target in decision.facts.targets:
+            entry = self._entry(target.app)
+            entry.route = decision.routes[target.app]
+            adopted = decision.facts.find_adopted(target, decision.commit)
+            entry.previous_release = adopted or target.current
+
+    def refused(self, reason: Refusal) -> None:
+        """Tell which guard said no."""
+        self.reason = reason
+
+    def planned(self, plan: Plan) -> None:
+        """Tell what would be done."""
+        self.plan = plan
+
+    def landed(self, landings: Iterable[Landing]) -> None:
+        """Tell by which routes targets got the artifact, or why they did not."""
+        for landing in landings:
+            entry = self._entry(landing.app)
+            entry.route, entry.previous_release = landing.route, landing.before
+            entry.artifact = landing.artifact
+            entry.error = landing.error.message if landing.error else None
+
+    def settled(self, results: Iterable[Settled]) -> None:
+        """Tell how targets ended."""
+        for settled in results:
+            entry = self._entry(settled.app)
+            entry.status, entry.verified = settled.status, settled.verified
+            entry.release, entry.error = settled.release, settled.complaint
+            entry.artifact = settled.artifact or entry.artifact
+            entry.rolled_back_to = settled.rolled_back_to
+            went = settled.went_back
+            entry.rollback_release = went.made.version if isinstance(went, WentBack) else None
+
+    def compensated(self, before: Sequence[Settled], after: Sequence[Settled]) -> None:
+        """Tell what became of the finished targets that were to go back."""
+        wanted = [each for each in before if each.status is TargetStatus.SUCCEEDED]
+        returned = [each for each in after if each.status is TargetStatus.COMPENSATED]
+        self.settled(after)
+        if wanted:
+            some = Compensation.SOME if returned else Compensation.NONE
+            self.compensation = Compensation.ALL if len(returned) == len(wanted) else some
+
+    def left_alone(self, apps: Iterable[str]) -> None:
+        """Tell of targets for which there was nothing to do."""
+        for app in apps:
+            self._entry(app).status = TargetStatus.UNCHANGED
+
+    def _entry(self, app: str) -> TargetReport:
         for entry in self.targets:
             if entry.app == app:
                 return entry
@@ -81,18 +150,71 @@ class PrepareReport:
 
     app: str
     commit: Commit | None = None
-    strategy: str = "source"
+    strategy: Strategy = Strategy.SOURCE
     build: Build | None = None
     release: Release | None = None
     artifact: Artifact | None = None
     reused: bool = False
 
+    def ordered(self, commit: Commit, strategy: Strategy) -> None:
+        """Tell what is to be prepared, and how."""
+        self.commit, self.strategy = commit, strategy
+
+    def found(self, app: str, build: Build | None) -> None:
+        """Tell which app is taken, and the build that was there already."""
+        self.app, self.build, self.reused = app, build, build is not None
+
+    def building(self, build: Build) -> None:
+        """Tell what is known of the build now."""
+        self.build = build
+
+    def released(self, release: Release | None) -> None:
+        """Tell which release the build led to."""
+        self.release = release
+
+    def left(self, artifact: Artifact | None) -> None:
+        """Tell what the build left."""
+        self.artifact = artifact
+
 
 @dataclass
 class ShipReport:
-    """The result of `ship`: the tests, the preparation, then a `Report` a stage."""
+    """The result of `ship`: the tests, the preparation, then a `Report` per stage."""
 
     commit: Commit | None = None
     tests: str = "not_run"
     prepared: PrepareReport | None = None
     stages: list[tuple[str, Report]] = field(default_factory=list)
+
+    def ordered(self, commit: Commit) -> None:
+        """Tell which commit is to be shipped."""
+        self.commit = commit
+
+    def tested(self, how: str) -> None:
+        """Tell how the tests stand: not_run, running, passed, failed or stopped."""
+        self.tests = how
+
+    def preparing(self, app: str) -> PrepareReport:
+        """Begin to tell of the preparation."""
+        self.prepared = PrepareReport(app)
+        return self.prepared
+
+    def stage(self, name: str) -> Report:
+        """Begin to tell of a stage."""
+        report = Report()
+        self.stages.append((name, report))
+        return report
+
+
+def _source_of(decision: Decision) -> SourceReport | None:
+    candidate = decision.candidate
+    if candidate is None:
+        return None
+    facts, ref = decision.facts, candidate.artifact
+    return SourceReport(
+        candidate.source.app,
+        candidate.release,
+        facts.artifacts.get(ref.id) or ref,
+        facts.commit_of(ref),
+        witness_of(candidate, decision.source_commit),
+    )

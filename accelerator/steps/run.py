@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+from accelerator.errors import Interrupted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from accelerator.events import Recorder
     from accelerator.heroku import Heroku
+    from accelerator.repository import HerokuGit, Lineage, LockHost
     from accelerator.waiting import Deadline
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +35,40 @@ class Waits:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The platform, the listeners and the limits of this run.
+    """The platform, the local clone, the lock remote, the listeners and the limits of this run.
 
-    ``stop`` is set when the run is being given up, so that work under way beside the main thread
-    starts nothing new. ``environment`` is for commands of the user's, without any API key.
+    ``clone`` is the clone's word on commits, ``git`` Heroku's git host, ``marks`` where locks,
+    freezes and rejections are kept (None: nowhere). ``stop`` is set when the run is being given up,
+    so that work under way beside the main thread starts nothing new. ``environment`` is for
+    commands of the user's, without any API key.
     """
 
     heroku: Heroku
     events: Recorder
     deadline: Deadline
     waits: Waits
+    clone: Lineage
+    git: HerokuGit
+    marks: LockHost | None = None
     stop: Event = field(default_factory=Event)
     environment: Mapping[str, str] = field(default_factory=dict)
+
+    def refuse_if_stopping(self) -> None:
+        """Raise `Interrupted` when the run is being given up; to be called before a write."""
+        if self.stop.is_set():
+            raise Interrupted
+
+    def side_by_side(
+        self, work: Callable[[Item], Result], items: Sequence[Item]
+    ) -> tuple[Result, ...]:
+        """Do the same work for several things at once; all end, and the results keep the order.
+
+        An interrupt is not held up by what still runs: that starts nothing new any more.
+        """
+        if len(items) == 1:
+            return (work(items[0]),)
+        try:
+            return self.heroku.together(*(partial(work, item) for item in items))
+        except KeyboardInterrupt:
+            self.stop.set()
+            raise

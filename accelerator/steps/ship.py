@@ -5,21 +5,25 @@ from __future__ import annotations
 import contextlib
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, replace
+from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from accelerator.errors import AcceleratorError, TestsFailed
-from accelerator.steps.compare.reading import Place
+from accelerator.models import StepName
+from accelerator.steps.compare.reading import SourceApp
 from accelerator.steps.deploy import deploy
-from accelerator.steps.follow.user_command import GRACE_SECONDS
-from accelerator.steps.report import PrepareReport, Report, ShipReport
+from accelerator.steps.follow.user_command import GRACE_SECONDS, ChildCommand
+from accelerator.steps.order import DeployOrder
+from accelerator.steps.prepare import prepare, refuse_unusable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from accelerator.models import Build
-    from accelerator.steps.follow.user_command import ChildCommand
-    from accelerator.steps.order import DeployOrder
+    from accelerator.steps.order import Rules
+    from accelerator.steps.prepare import PrepareOrder
+    from accelerator.steps.report import PrepareReport, ShipReport
     from accelerator.steps.run import Run
 
 Value = TypeVar("Value")
@@ -32,55 +36,53 @@ STOP_LOOKS = 10
 
 @dataclass(frozen=True, slots=True)
 class ShipOrder:
-    """The whole way of one commit.
+    """The whole way of one commit: tests beside its preparation, then stage by stage.
 
-    ``stages`` are the groups of target apps in order; ``deploy`` holds what every stage shares.
-    ``start_tests`` and ``prepare`` start the two things that run beside each other; either may be
-    None, when there are no tests or nothing is to be built ahead.
+    ``stages`` are the groups of target apps in order, each with its name; ``rules`` hold for all of
+    them. ``test`` is the test command, or None for no tests.
     """
 
+    prepare: PrepareOrder
     stages: tuple[tuple[str, tuple[str, ...]], ...]
-    deploy: DeployOrder
-    start_tests: Callable[[], ChildCommand] | None
-    prepare: Callable[[PrepareReport], PrepareReport] | None
+    rules: Rules
+    test: str | None = None
 
 
-def ship(run: Run, order: ShipOrder, report: ShipReport) -> ShipReport:
+def ship(run: Run, order: ShipOrder, report: ShipReport) -> None:
     """Test and prepare at the same time, then deploy to each stage in turn.
 
     Failing tests stop the build that runs beside them and nothing is released. A later stage also
     finds the artifact on the stages before it, so that even a miss is built once only.
     """
-    report.commit = order.deploy.commit
+    report.ordered(order.prepare.commit)
+    refuse_unusable(run, order.prepare.strategy)
     _test_and_prepare(run, order, report)
-    places = order.deploy.places
+    rules = order.rules
     for stage, targets in order.stages:
-        staged = Report()
-        report.stages.append((stage, staged))
         run.events.note(f"Stage {stage}: {', '.join(targets)}")
-        deploy(run, replace(order.deploy, places=places, targets=targets), staged)
-        places += tuple(Place(target, is_prepare=False) for target in targets)
-    return report
+        deploy(run, DeployOrder(order.prepare.commit, (targets,), rules), report.stage(stage))
+        sources = (*rules.sources, *(SourceApp(target, is_prepare=False) for target in targets))
+        rules = replace(rules, sources=sources)
 
 
 def _test_and_prepare(run: Run, order: ShipOrder, report: ShipReport) -> None:
     tests, testing, preparing = None, None, None
+    prepared = report.preparing(order.rules.sources[0].app)
     try:
-        if order.start_tests is not None:
-            tests = order.start_tests()
+        if order.test is not None:
+            directory, environment = run.clone.directory, run.environment
+            tests = ChildCommand(order.test, directory, environment, run.events)
             testing = _beside(_test, run, tests)
-        if order.prepare is not None:
-            report.prepared = PrepareReport(order.deploy.places[0].app)
-            preparing = _beside(order.prepare, report.prepared)
-        report.tests = "running" if tests else "not_run"
+        preparing = _beside(prepare, run, order.prepare, prepared)
+        report.tested("running" if tests else "not_run")
         _join(testing, preparing)
     except BaseException as end:
-        report.tests = _describe(testing)
+        report.tested(_describe(testing))
         if isinstance(end, KeyboardInterrupt):
             run.deadline.shorten(HURRY_SECONDS)
-        _stop(run, tests, preparing, report.prepared)
+        _stop(run, order.prepare, tests, preparing, prepared)
         raise
-    report.tests = _describe(testing)
+    report.tested(_describe(testing))
 
 
 def _beside(call: Callable[..., Value], *arguments: Any) -> Future[Value]:
@@ -101,13 +103,13 @@ def _beside(call: Callable[..., Value], *arguments: Any) -> Future[Value]:
 
 
 def _test(run: Run, tests: ChildCommand) -> None:
-    with run.events.step("test", f"Test: {tests.command}"):
+    with run.events.step(StepName.TEST, f"Test: {tests.command}"):
         status = tests.wait() or 0
         if status != 0:
             raise TestsFailed(tests.command, status)
 
 
-def _join(testing: Future[None] | None, preparing: Future[PrepareReport] | None) -> None:
+def _join(testing: Future[None] | None, preparing: Future[None] | None) -> None:
     """Wait for both; the first failure comes out at once, without waiting for the other."""
     pending: set[Future[Any]] = {future for future in (testing, preparing) if future}
     while pending:
@@ -127,47 +129,51 @@ def _describe(testing: Future[None] | None) -> str:
 
 def _stop(
     run: Run,
+    order: PrepareOrder,
     tests: ChildCommand | None,
-    preparing: Future[PrepareReport] | None,
-    prepared: PrepareReport | None,
+    preparing: Future[None] | None,
+    report: PrepareReport,
 ) -> None:
     """End the tests and the build that is no longer wanted; what cannot be stopped is said."""
     run.stop.set()
     if tests is not None:
         tests.terminate()
-    if preparing is not None and prepared is not None:
-        _stop_build(run, preparing, prepared)
+    if preparing is not None:
+        _stop_build(run, order, preparing, report)
     if tests is not None:
         tests.stop(min(GRACE_SECONDS, max(LAST_SECONDS, run.deadline.remaining)))
 
 
-def _stop_build(run: Run, preparing: Future[PrepareReport], prepared: PrepareReport) -> None:
+def _stop_build(
+    run: Run, order: PrepareOrder, preparing: Future[None], report: PrepareReport
+) -> None:
     is_cancelled = False
     for _ in range(STOP_LOOKS):  # a build that was just being asked for shows up a moment later
         if preparing.done():
             return
-        is_cancelled = is_cancelled or _cancel(run, prepared)
+        is_cancelled = is_cancelled or _cancel(run, order, report)
         wait([preparing], timeout=min(STOP_SECONDS / STOP_LOOKS, run.deadline.remaining))
     if not preparing.done():
-        run.events.note(f"the build on {prepared.app} could not be stopped", "warning")
+        run.events.note(f"the build on {', '.join(order.apps)} could not be stopped", "warning")
 
 
-def _cancel(run: Run, prepared: PrepareReport) -> bool:
-    """Cancel the build that runs, if there is one to be seen; it is asked for once only."""
+def _cancel(run: Run, order: PrepareOrder, report: PrepareReport) -> bool:
+    """Cancel the build that runs, if there is one to be seen; it is asked for once only.
+
+    The platform is asked which one it is: that of a git push is known to nobody else.
+    """
     build = None
     with contextlib.suppress(AcceleratorError):
-        build = prepared.build = prepared.build or _find_running(run, prepared)
+        build = _find_running(run, order)
         if build is not None:
-            run.heroku.builds.cancel(prepared.app, build.id)
-            run.events.note(f"Cancelled build {build.id} on {prepared.app}", "warning")
-            prepared.build = run.heroku.builds.fetch(prepared.app, build.id)
+            run.heroku.builds.cancel(build.app_name, build.id)
+            run.events.note(f"Cancelled build {build.id} on {build.app_name}", "warning")
+            report.building(run.heroku.builds.fetch(build.app_name, build.id))
     return build is not None
 
 
-def _find_running(run: Run, prepared: PrepareReport) -> Build | None:
-    """Find the build a git push started: it is known only to the platform while it runs."""
-    if prepared.commit is None:
-        return None
-    builds = run.heroku.builds.fetch_newest(prepared.app)
-    sha = prepared.commit.sha
+def _find_running(run: Run, order: PrepareOrder) -> Build | None:
+    reads = [partial(run.heroku.builds.fetch_newest, app) for app in order.apps]
+    builds = (build for page in run.heroku.together(*reads) for build in page)
+    sha = order.commit.sha
     return next((b for b in builds if b.status == "pending" and b.commit == sha), None)

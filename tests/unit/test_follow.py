@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from accelerator.errors import BuildFailed, Interrupted, OutcomeUnknown, ReleaseFailed
-from accelerator.steps.follow.builds_and_releases import builds_and_releases as follow
+from accelerator.steps.follow import builds_and_releases as follow
 from accelerator.steps.follow.builds_and_releases import (
     demand_success,
     find_release_of_build,

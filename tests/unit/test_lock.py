@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accelerator.errors import AcceleratorError, LockUnavailable, Refused
+from accelerator.steps.guard import held as lock_step
 from accelerator.steps.guard.acquire import take
-from accelerator.steps.guard.direction import held as lock_step
 from accelerator.steps.guard.held import Held, look
 from accelerator.steps.guard.notes import (
     LOCK_SECONDS,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from accelerator.errors import LockUnavailable, Refused
-from accelerator.steps.guard.direction import marks
+from accelerator.steps.guard import marks
 from accelerator.steps.guard.held import look
 from accelerator.steps.guard.marks import MarkReport
 from accelerator.steps.guard.notes import freeze_ref, lock_ref, reject_ref, render_note

@@ -12,7 +12,7 @@ from accelerator.errors import BuildFailed, Interrupted, TestsFailed, Verificati
 from accelerator.models import Reason, Route
 from accelerator.steps import ship as ship_step
 from accelerator.steps.compare.reading import Place
-from accelerator.steps.follow.builds_and_releases import user_command as child
+from accelerator.steps.follow import user_command as child
 from accelerator.steps.follow.user_command import ChildCommand
 from accelerator.steps.order import DeployOrder
 from accelerator.steps.prepare import PrepareOrder, from_source, prepare

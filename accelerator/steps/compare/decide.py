@@ -1,160 +1,133 @@
-"""Decide with what the platform says now: read, compare, join what is being built, look again."""
+"""Decide with what the platform says now: read, compare, join what is being built, look again.
+
+The first decision of a deploy may rest on a build's word for what its artifact holds. That saves a
+round trip: `decide_again`, under the lock, reads the artifact itself together with the targets.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from accelerator.models import Commit, Reason, Route
-from accelerator.steps.compare.decision import Decision, compare, rests_on_a_build, witness_of
-from accelerator.steps.compare.reading import Wanted, confirm, fetch_states, refresh_targets
+from accelerator.events import Decided
+from accelerator.models import OnMiss, Route, StepName
+from accelerator.steps.compare.decision import compare, witness_of
+from accelerator.steps.compare.reading import (
+    NOTHING_KNOWN,
+    confirm,
+    fetch_states,
+    refresh_targets,
+)
 from accelerator.steps.compare.running_build import join, wait_for_build
+from accelerator.steps.compare.unread import is_confirmed, rests_on_a_build
 from accelerator.steps.follow.builds_and_releases import follow_release
-from accelerator.steps.report import SourceReport
-from accelerator.steps.route.lost_replies import let_builds_end
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from accelerator.models import Build
-    from accelerator.steps.compare.facts import Facts
-    from accelerator.steps.order import DeployOrder
-    from accelerator.steps.report import Report
+    from accelerator.steps.compare.decision import Decision
+    from accelerator.steps.compare.facts import CutShort, Facts
+    from accelerator.steps.compare.reading import Wanted
     from accelerator.steps.run import Run
 
+    # Is shown every decision on the way, so that a run that ends while it waits can tell of it.
+    OnDecided = Callable[[Decision], None]
 
-@dataclass
-class Deciding:
-    """The decision of one deploy, and what is remembered from one look to the next.
 
-    ``joined`` are builds that were followed to their end, as they ended: a list that is read right
-    after that may still be the old one. A build that took for ever counts as failed. ``is_told``
-    says whether a decision was told of yet.
+def decide(run: Run, wanted: Wanted, on_decided: OnDecided) -> Decision:
+    """Read, compare, and join the build that runs, if one does, until there is a way to go."""
+    decision = _look(run, wanted, on_decided, may_trust_builds=not wanted.looks_only)
+    if wanted.looks_only:
+        return decision
+    return _join_builds(run, wanted, on_decided, decision)
+
+
+def decide_again(
+    run: Run,
+    wanted: Wanted,
+    on_decided: OnDecided,
+    before: Decision,
+    cut_short: tuple[CutShort, ...],
+) -> Decision:
+    """Read the targets once more, just before the write, and let what is pending there end.
+
+    Somebody without a lock may have been quicker, or a deploy that was cut short may have got
+    through after all. Where a build would follow everything is read: it costs minutes.
     """
+    commit, known = wanted.commit, replace(before.facts, cut_short=cut_short)
+    facts = _let_releases_end(run, wanted, refresh_targets(run, commit, known))
+    decision = compare(commit, facts)
+    if decision.route in {Route.BUILD, Route.WAIT} or before.route is Route.BUILD:
+        decision = _look(run, wanted, on_decided, facts)
+        return _join_builds(run, wanted, on_decided, decision)
+    has_changed = (decision.route, decision.routes) != (before.route, before.routes)
+    if has_changed or not is_confirmed(before):
+        _tell(run, decision)
+    on_decided(decision)
+    return decision
 
-    run: Run
-    order: DeployOrder
-    report: Report
-    joined: dict[str, Build] = field(default_factory=dict)
-    is_told: bool = False
 
-    def decide(self, *, for_now: bool = False) -> tuple[Facts, Decision]:
-        """Read, compare, and join the build that runs, if one does, until there is a way to go.
+def _join_builds(run: Run, wanted: Wanted, on_decided: OnDecided, decision: Decision) -> Decision:
+    """Wait for the builds of the commit that run, or are to appear, and decide after each."""
+    if decision.route is Route.BUILD and wanted.on_miss is OnMiss.WAIT:
+        prepare_apps = tuple(source.app for source in wanted.sources if source.is_prepare)
+        if wait_for_build(run, wanted.commit, prepare_apps, wanted.wait_seconds):
+            decision = _look(run, wanted, on_decided, decision.facts)
+    while decision.building is not None:
+        ended = join(run, decision.building, decision.facts)
+        decision = _look(run, wanted, on_decided, _with_followed(decision.facts, ended))
+    return decision
 
-        A decision `for_now` may rest on a build's word for what its artifact holds, and saves a
-        round trip: `look_again` reads the artifact itself, together with the targets.
-        """
-        order = self.order
-        facts, decision = self._read(for_now=for_now and not order.plan)
-        if decision.route is Route.BUILD and order.on_miss == "wait" and not order.plan:
-            prepare_apps = tuple(place.app for place in order.places if place.is_prepare)
-            if wait_for_build(self.run, order.commit, prepare_apps, order.wait_seconds):
-                facts, decision = self._read()
-        while decision.building is not None and not order.plan:
-            ended = join(self.run, decision.building, facts)
-            self.joined[ended.id] = ended
-            facts, decision = self._read()
-        return facts, decision
 
-    def look_again(
-        self, facts: Facts, decision: Decision, cut_short: tuple[str, ...]
-    ) -> tuple[Facts, Decision]:
-        """Read the targets once more, just before the write, and let what is pending there end.
+def _look(
+    run: Run,
+    wanted: Wanted,
+    on_decided: OnDecided,
+    known: Facts = NOTHING_KNOWN,
+    *,
+    may_trust_builds: bool = False,
+) -> Decision:
+    commit = wanted.commit
+    title = f"Compare {commit.short} with what is prepared"
+    with run.events.step(StepName.COMPARE, title) as step:
+        decision = compare(commit, fetch_states(run, wanted, known))
+        is_enough = may_trust_builds and rests_on_a_build(decision)
+        if not is_enough:
+            decision = compare(commit, confirm(run, commit, decision.facts))
+        step.detail = decision.describe()
+    on_decided(decision)
+    if is_confirmed(decision):
+        _tell(run, decision)
+    return decision
 
-        Somebody without a lock may have been quicker, or a deploy that was cut short (there) may
-        get through after all. Where a build would follow everything is read: it costs minutes.
-        """
-        for app in cut_short:
-            let_builds_end(self.run, app)
-        facts = self._settled(refresh_targets(self.run, self.order.commit, facts))
-        again = self._named(compare(self.order.commit, facts))
-        if again.route in {Route.BUILD, Route.WAIT} or decision.route is Route.BUILD:
-            facts, again = self.decide()
-        elif not self.is_told or (again.route, again.routes) != (decision.route, decision.routes):
-            self._tell(facts, again)
-        for target in facts.targets:
-            self.report.target(target.app).previous_release = target.current
-        return facts, again
 
-    def _read(self, *, for_now: bool = False) -> tuple[Facts, Decision]:
-        run, order = self.run, self.order
-        wanted = Wanted(
-            order.commit, order.places, order.targets, order.build_config, order.read_trees
+def _with_followed(facts: Facts, ended: Build) -> Facts:
+    return replace(facts, followed={**facts.followed, ended.id: ended})
+
+
+def _let_releases_end(run: Run, wanted: Wanted, facts: Facts) -> Facts:
+    """Follow releases that are pending on top of a target, and read it again after that."""
+    tops = [target.releases[0] for target in facts.targets if target.releases]
+    pending = [release for release in tops if release.status == "pending"]
+    for release in pending:
+        run.events.note(f"{release.app_name} v{release.version} is still being released")
+        follow_release(run, release)
+    return refresh_targets(run, wanted.commit, facts) if pending else facts
+
+
+def _tell(run: Run, decision: Decision) -> None:
+    """Let the listeners know, and say what is worth saying about a decision."""
+    candidate, events = decision.candidate, run.events
+    source = candidate.source.app if candidate else None
+    events.emit(Decided(decision.route, decision.reason, dict(decision.routes), source))
+    for line in decision.passed_over:
+        events.note(f"passed over: {line}", "detail")
+    for warning in decision.warnings:
+        events.note(warning, "warning")
+    if candidate is not None and witness_of(candidate, decision.source_commit) == "disagrees":
+        events.note(
+            f"HEROKU_SLUG_COMMIT of {candidate.source.app} names another commit than its release "
+            "holds; the release decides (the variable may be stale)",
+            "warning",
         )
-        title = f"Compare {order.commit.short} with what is prepared"
-        with run.events.step("compare", title) as step:
-            facts = self._remembering(fetch_states(run, wanted))
-            decision = self._named(compare(order.commit, facts))
-            if not (for_now and rests_on_a_build(order.commit, facts, decision)):
-                facts = confirm(run, order.commit, facts)
-                decision = self._named(compare(order.commit, facts))
-                for_now = False
-            step.detail = explain(decision)
-        _record(self.report, order.commit, facts, decision)
-        if not for_now:
-            self._tell(facts, decision)
-        return facts, decision
-
-    def _tell(self, facts: Facts, decision: Decision) -> None:
-        """Put a decision into the report, and say what is worth saying about it."""
-        report, events = self.report, self.run.events
-        _record(report, self.order.commit, facts, decision)
-        self.is_told = True
-        for line in decision.passed_over:
-            events.note(f"passed over: {line}", "detail")
-        for warning in decision.warnings:
-            events.note(warning, "warning")
-        if report.source and report.source.metadata == "disagrees":
-            events.note(
-                f"HEROKU_SLUG_COMMIT of {report.source.app} names another commit than its release "
-                "holds; the release decides (the variable may be stale)",
-                "warning",
-            )
-
-    def _remembering(self, facts: Facts) -> Facts:
-        """Put the builds that were followed in the place of what the lists say of them."""
-        sources = tuple(
-            replace(source, builds=tuple(self.joined.get(b.id, b) for b in source.builds))
-            for source in facts.sources
-        )
-        return replace(facts, sources=sources)
-
-    def _named(self, decision: Decision) -> Decision:
-        """Say where the artifact comes from when it was waited for."""
-        left = [build.artifact for build in self.joined.values() if build.status == "succeeded"]
-        if decision.candidate is None or decision.route is Route.LIVE:
-            return decision
-        is_joined = decision.candidate.artifact in left
-        return replace(decision, reason=Reason.JOINED_BUILD) if is_joined else decision
-
-    def _settled(self, facts: Facts) -> Facts:
-        """Follow releases that are pending on top of a target, and read it again after that."""
-        tops = [target.releases[0] for target in facts.targets if target.releases]
-        pending = [release for release in tops if release.status == "pending"]
-        for release in pending:
-            self.run.events.note(f"{release.app_name} v{release.version} is still being released")
-            follow_release(self.run, release)
-        return refresh_targets(self.run, self.order.commit, facts) if pending else facts
-
-
-def explain(decision: Decision) -> str:
-    """Say a decision in words."""
-    held = f" ({decision.candidate.name})" if decision.candidate else ""
-    return f"{decision.route}: {decision.reason}{held}"
-
-
-def _record(report: Report, commit: Commit, facts: Facts, decision: Decision) -> None:
-    report.route, report.reason = decision.route, decision.reason
-    report.passed_over = list(decision.passed_over)
-    report.source = _source_report(facts, decision, commit)
-    for target in facts.targets:
-        entry = report.target(target.app)
-        entry.route, entry.previous_release = decision.routes[target.app], target.current
-
-
-def _source_report(facts: Facts, decision: Decision, commit: Commit) -> SourceReport | None:
-    candidate = decision.candidate
-    if candidate is None:
-        return None
-    artifact = facts.artifacts.get(candidate.artifact.id) or candidate.artifact
-    sha = facts.commit_of(candidate.artifact)
-    witness = witness_of(decision, Commit(sha) if sha else commit)
-    return SourceReport(candidate.source.app, candidate.release, artifact, sha, witness)

@@ -1,7 +1,7 @@
 """Compare the commit with what was prepared, and choose the fastest honest way to ship it.
 
 Everything here is pure: values already read go in, one `Decision` comes out. The authority on what
-a release holds is release -> artifact -> commit; one page of builds joins commit, slug and release
+a release holds is release -> artifact -> commit. One page of builds joins commit, slug and release
 without a request per candidate, and the one artifact chosen is confirmed by reading it.
 """
 
@@ -10,12 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from accelerator.models import Reason, Route
+from accelerator.models import Artifact, Reason, Route
 from accelerator.steps.compare.facts import Candidate, Facts, SourceState, TargetState
-from accelerator.steps.compare.fit import Verdict, judge, list_checks, stack_of
+from accelerator.steps.compare.fit import Fitness, fitness_of, list_checks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from accelerator.models import ArtifactRef, Build, Commit
     from accelerator.steps.compare.fit import Check
@@ -23,11 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The way to go, for all targets together and for each one, and why.
+    """The way to go with `commit`, for all targets together and for each one, and why.
 
-    ``building`` is the build to join for `Route.WAIT`. ``warnings`` do not stand in the way.
+    ``facts`` are what it rests on. ``building`` is the build to join for `Route.WAIT`.
+    ``warnings`` do not stand in the way.
     """
 
+    commit: Commit
+    facts: Facts
     route: Route
     reason: Reason
     candidate: Candidate | None = None
@@ -35,6 +38,44 @@ class Decision:
     passed_over: tuple[str, ...] = ()
     building: Build | None = None
     warnings: tuple[str, ...] = ()
+
+    @property
+    def is_live(self) -> bool:
+        """True when every target runs the commit already."""
+        return self.route is Route.LIVE
+
+    @property
+    def source_commit(self) -> str:
+        """Return the commit the candidate was built from: one with an equal tree has its own."""
+        held = self.facts.commit_of(self.candidate.artifact) if self.candidate else None
+        return held or self.commit.sha
+
+    def describe(self) -> str:
+        """Return the decision in words."""
+        held = f" ({self.candidate.name})" if self.candidate else ""
+        return f"{self.route}: {self.reason}{held}"
+
+    def writes_to(self, wave: Iterable[str]) -> frozenset[str]:
+        """Return the apps of a wave that are written to: those that do not run the commit yet."""
+        return frozenset(app for app in wave if self.routes[app] is not Route.LIVE)
+
+    def with_built(self, app: str, artifact: Artifact | ArtifactRef) -> Decision:
+        """Return the decision for those who are still without what was just built on `app`."""
+        ref = artifact.ref if isinstance(artifact, Artifact) else artifact
+        known = {ref.id: artifact} if isinstance(artifact, Artifact) else {}
+        return replace(
+            self,
+            facts=replace(self.facts, artifacts={**known, **self.facts.artifacts}),
+            candidate=Candidate(SourceState(app, is_prepare=False), ref, None),
+            routes=self.routes_after_build(),
+        )
+
+    def routes_after_build(self) -> Mapping[str, Route]:
+        """Return the routes once somebody has built: what is built is released on the others."""
+        return {
+            app: Route.RELEASE if route is Route.BUILD else route
+            for app, route in self.routes.items()
+        }
 
 
 _ORDER = list(Route)
@@ -49,19 +90,22 @@ def compare(commit: Commit, facts: Facts) -> Decision:
     waiting = [target for target in facts.targets if not facts.is_live(target, commit)]
     if not waiting:
         routes = {target.app: Route.LIVE for target in facts.targets}
-        return Decision(Route.LIVE, Reason.ALREADY_LIVE, _holding(commit, facts), routes)
-    ways, flawed = _sort_out(commit, facts, waiting)
+        held = _find_held(commit, facts)
+        return Decision(commit, facts, Route.LIVE, Reason.ALREADY_LIVE, held, routes)
+    options, flawed = _split_candidates(commit, facts, waiting)
     notes = tuple(f"{candidate.name}: {flaw.detail or flaw.rebuild}" for candidate, flaw in flawed)
-    if ways:
-        best = min(ways, key=_preference)
-        notes += tuple(f"{way.candidate.name}: not the best" for way in ways if way is not best)
-        decision = Decision(best.route, best.reason, best.candidate, warnings=best.warnings)
+    if options:
+        best = min(options, key=_preference)
+        others = (each.candidate for each in options if each is not best)
+        notes += tuple(f"{other.name}: not the best" for other in others)
+        route, reason = best.route, best.reason
+        decision = Decision(commit, facts, route, reason, best.candidate, warnings=best.warnings)
     elif building := find_building(commit, facts):
-        decision = Decision(Route.WAIT, Reason.JOINED_BUILD, building=building)
+        decision = Decision(commit, facts, Route.WAIT, Reason.JOINED_BUILD, building=building)
     else:
         reasons = {flaw.rebuild for _, flaw in flawed if flaw.rebuild}
-        decision = Decision(Route.BUILD, _miss(commit, facts, reasons))
-    return _routed(decision, facts, commit, notes)
+        decision = Decision(commit, facts, Route.BUILD, _find_miss(commit, facts, reasons))
+    return _name_joined(_route_each(replace(decision, passed_over=notes)))
 
 
 def find_building(commit: Commit, facts: Facts) -> Build | None:
@@ -76,67 +120,19 @@ def find_building(commit: Commit, facts: Facts) -> Build | None:
     return min(running, key=lambda build: build.created_at, default=None)
 
 
-def find_unconfirmed(commit: Commit, facts: Facts) -> frozenset[tuple[str, ArtifactRef]]:
-    """Name the artifacts (with an app to read them from) that must be read before deciding.
-
-    At most one candidate, one current artifact a source and one a target: never one a release.
-    """
-    wanted = set()
-    candidate = compare(commit, facts).candidate
-    if candidate is not None:
-        wanted.add((candidate.source.app, candidate.artifact))
-    states: tuple[SourceState | TargetState, ...] = (*facts.sources, *facts.targets)
-    for state in states:
-        held = state.current.artifact if state.current else None
-        if held is not None and facts.commit_of(held) is None:
-            wanted.add((state.app, held))
-    return frozenset(pair for pair in wanted if pair[1].id not in facts.artifacts)
-
-
-def find_unread_apps(commit: Commit, facts: Facts) -> frozenset[str]:
-    """Name the targets whose own stack must be read: it is not known, or seems to differ."""
-    unread = set()
-    for target in facts.targets:
-        if target.fit.stacks is not None or facts.is_live(target, commit):
-            continue
-        stacks = facts.fit_of(target).stacks
-        for candidate in _candidates(commit, facts):
-            ref = candidate.artifact
-            stack = stack_of(facts.artifacts.get(ref.id), facts.build_of(ref))
-            is_strange = stack is not None and stacks is not None and stack not in stacks
-            if stacks is None or is_strange or _differ_in_kind(ref, target):
-                unread.add(target.app)
-    return frozenset(unread)
-
-
-def rests_on_a_build(commit: Commit, facts: Facts, decision: Decision) -> bool:
-    """Say whether an artifact is to be shipped and reading it is all that is left to be read."""
-    candidate = decision.candidate
-    if candidate is None or decision.route not in {Route.PROMOTE, Route.RELEASE}:
-        return False
-    unread = {ref.id for _, ref in find_unconfirmed(commit, facts)}
-    return unread <= {candidate.artifact.id} and not find_unread_apps(commit, facts)
-
-
-def _differ_in_kind(ref: ArtifactRef, target: TargetState) -> bool:
-    held = target.current.artifact if target.current else None
-    return held is not None and held.kind is not ref.kind
-
-
-def witness_of(decision: Decision, commit: Commit) -> str:
-    """Say what the metadata variable has to add: the second witness for a current release.
+def witness_of(candidate: Candidate | None, sha: str) -> str:
+    """Return what the metadata variable has to add: the second witness for a current release.
 
     One of agrees, disagrees, absent, unreadable, or earlier when the candidate is not the current
     release and the variable therefore speaks of something else.
     """
-    candidate = decision.candidate
     if candidate is None or not candidate.source.witness_readable:
         return "unreadable" if candidate else "absent"
     if candidate.release is None or not candidate.release.current:
         return "earlier"
     if not candidate.source.witness:
         return "absent"
-    return "agrees" if candidate.source.witness == commit.sha else "disagrees"
+    return "agrees" if candidate.source.witness == sha else "disagrees"
 
 
 def fit_checks(candidate: Candidate, facts: Facts, target: TargetState) -> tuple[Check, ...]:
@@ -150,30 +146,34 @@ def fit_checks(candidate: Candidate, facts: Facts, target: TargetState) -> tuple
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
+class Option:
+    """A sound candidate, and how it can be shipped to the targets that wait."""
+
     candidate: Candidate
     route: Route
     reason: Reason
     warnings: tuple[str, ...]
 
 
-def _sort_out(
+def _split_candidates(
     commit: Commit, facts: Facts, waiting: list[TargetState]
-) -> tuple[list[_Way], list[tuple[Candidate, Verdict]]]:
-    ways, flawed = [], []
-    for candidate in _candidates(commit, facts):
-        verdict = _flaw(candidate, facts)
-        verdicts = [verdict] if verdict else [_fit(candidate, facts, target) for target in waiting]
-        if bad := next((each for each in verdicts if each.rebuild), None):
+) -> tuple[list[Option], list[tuple[Candidate, Fitness]]]:
+    """Part the candidates that can be shipped from those that must not be, each with its flaw."""
+    options, flawed = [], []
+    for candidate in list_candidates(commit, facts):
+        flaw = _find_own_flaw(candidate, facts)
+        fits = [flaw] if flaw else [_fitness_on(target, candidate, facts) for target in waiting]
+        if bad := next((each for each in fits if each.rebuild), None):
             flawed.append((candidate, bad))
             continue
-        warnings = tuple(dict.fromkeys(line for each in verdicts for line in each.warnings))
-        ways.append(_Way(candidate, *_way(candidate, waiting, facts, commit), warnings))
-    return ways, flawed
+        warnings = tuple(dict.fromkeys(line for each in fits for line in each.warnings))
+        route, reason = _choose_route(candidate, waiting, facts, commit)
+        options.append(Option(candidate, route, reason, warnings))
+    return options, flawed
 
 
-def _candidates(commit: Commit, facts: Facts) -> Iterator[Candidate]:
-    """Give every artifact of the commit on any source, with and without a release."""
+def list_candidates(commit: Commit, facts: Facts) -> Iterator[Candidate]:
+    """Yield every artifact of the commit on any source, with and without a release."""
     for source in facts.sources:
         released = set()
         for release in source.releases:
@@ -188,25 +188,26 @@ def _candidates(commit: Commit, facts: Facts) -> Iterator[Candidate]:
                 yield Candidate(source, build.artifact, None)
 
 
-def _flaw(candidate: Candidate, facts: Facts) -> Verdict | None:
+def _find_own_flaw(candidate: Candidate, facts: Facts) -> Fitness | None:
+    """Find what makes a candidate useless for every target: it is gone, or cannot be read."""
     if candidate.release is not None and candidate.release.status == "expired":
-        return Verdict(Reason.EXPIRED, "expired")
+        return Fitness(Reason.EXPIRED, "expired")
     if candidate.artifact.id not in facts.artifacts:
         return None
     artifact = facts.artifacts[candidate.artifact.id]
     if artifact is None:
-        return Verdict(Reason.UNREADABLE, "cannot be read")
-    return Verdict(Reason.EXPIRED, "expired") if artifact.deleted_at else None
+        return Fitness(Reason.UNREADABLE, "cannot be read")
+    return Fitness(Reason.EXPIRED, "expired") if artifact.deleted_at else None
 
 
-def _fit(candidate: Candidate, facts: Facts, target: TargetState) -> Verdict:
-    return judge(fit_checks(candidate, facts, target))
+def _fitness_on(target: TargetState, candidate: Candidate, facts: Facts) -> Fitness:
+    return fitness_of(fit_checks(candidate, facts, target))
 
 
-def _way(
+def _choose_route(
     candidate: Candidate, waiting: list[TargetState], facts: Facts, commit: Commit
 ) -> tuple[Route, Reason]:
-    """Say how a sound candidate can be shipped to the targets that wait for it."""
+    """Choose how a sound candidate is shipped: promoted, unless something stands against it."""
     source, release = candidate.source, candidate.release
     hindrances = (
         # Released by id, not promoted: only then can the description name this commit.
@@ -223,29 +224,37 @@ def _way(
     return Route.PROMOTE, Reason.PREPARED if is_current else Reason.PREPARED_EARLIER
 
 
-def _preference(way: _Way) -> tuple[int, bool, bool, int]:
-    release = way.candidate.release
+def _preference(option: Option) -> tuple[int, bool, bool, int]:
+    release = option.candidate.release
     current = bool(release and release.current)
     version = release.version if release else 0
-    return (_ORDER.index(way.route), way.reason is Reason.SAME_TREE, not current, -version)
+    return (_ORDER.index(option.route), option.reason is Reason.SAME_TREE, not current, -version)
 
 
-def _routed(decision: Decision, facts: Facts, commit: Commit, notes: tuple[str, ...]) -> Decision:
+def _route_each(decision: Decision) -> Decision:
     """Give each target its own route: live ones are left alone, others may need `release`."""
-    routes = {}
+    routes, facts = {}, decision.facts
     for target in facts.targets:
         route = decision.route
-        if facts.is_live(target, commit):
+        if facts.is_live(target, decision.commit):
             route = Route.LIVE
         elif decision.reason is Reason.NOT_IN_PIPELINE and decision.candidate is not None:
             shares = facts.share_pipeline(decision.candidate.source, target)
             route = Route.PROMOTE if shares else Route.RELEASE
         routes[target.app] = route
-    return replace(decision, routes=routes, passed_over=notes)
+    return replace(decision, routes=routes)
 
 
-def _miss(commit: Commit, facts: Facts, flaws: set[Reason]) -> Reason:
-    """Say why there is nothing to ship, the most telling reason first."""
+def _name_joined(decision: Decision) -> Decision:
+    """Name the build that was waited for as the reason, where the artifact comes from it."""
+    candidate = decision.candidate
+    if candidate is None or not decision.facts.is_joined(candidate.artifact):
+        return decision
+    return replace(decision, reason=Reason.JOINED_BUILD)
+
+
+def _find_miss(commit: Commit, facts: Facts, flaws: set[Reason]) -> Reason:
+    """Find why there is nothing to ship, the most telling reason first."""
     telling = (
         Reason.STACK_DIFFERS,
         Reason.GENERATION_DIFFERS,
@@ -264,7 +273,7 @@ def _miss(commit: Commit, facts: Facts, flaws: set[Reason]) -> Reason:
     return Reason.NOTHING_PREPARED
 
 
-def _holding(commit: Commit, facts: Facts) -> Candidate | None:
+def _find_held(commit: Commit, facts: Facts) -> Candidate | None:
     """Find where a commit that is live everywhere also lies prepared, for the report."""
-    sound = (c for c in _candidates(commit, facts) if _flaw(c, facts) is None)
+    sound = (c for c in list_candidates(commit, facts) if _find_own_flaw(c, facts) is None)
     return next(sound, None)

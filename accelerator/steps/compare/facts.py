@@ -33,7 +33,7 @@ class SourceState:
 
     @property
     def current(self) -> Release | None:
-        """Give the release in effect: not always the newest one."""
+        """Return the release in effect: not always the newest one."""
         return next((release for release in self.releases if release.current), None)
 
 
@@ -49,8 +49,25 @@ class TargetState:
 
     @property
     def current(self) -> Release | None:
-        """Give the release in effect."""
+        """Return the release in effect."""
         return next((release for release in self.releases if release.current), None)
+
+    @property
+    def stage(self) -> str | None:
+        """Return its stage in the pipeline, or None when it is in none."""
+        return self.coupling.stage if self.coupling else None
+
+
+@dataclass(frozen=True, slots=True)
+class CutShort:
+    """A deploy to a target that was killed or cut off, as its lock tells of it.
+
+    ``previous_version`` is the release that was current when that deploy began.
+    """
+
+    app: str
+    commit: str
+    previous_version: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +76,44 @@ class Facts:
 
     ``artifacts`` holds what was read of single artifacts, by id; ``None``: could not be read.
     ``trees`` gives the tree of commits as the local clone knows them; None unless equal trees are
-    asked for (``--same-tree``).
+    asked for (``--same-tree``). ``followed`` are builds that this run followed to their end, by id:
+    a list that is read right after that may still be the old one. ``cut_short`` are the deploys
+    before this one that did not get to their end.
     """
 
-    sources: tuple[SourceState, ...]
-    targets: tuple[TargetState, ...]
+    sources: tuple[SourceState, ...] = ()
+    targets: tuple[TargetState, ...] = ()
     artifacts: Mapping[str, Artifact | None] = field(default_factory=dict)
     trees: Mapping[str, str] | None = None
+    followed: Mapping[str, Build] = field(default_factory=dict)
+    cut_short: tuple[CutShort, ...] = ()
+
+    def target(self, app: str) -> TargetState:
+        """Return what was read of a target."""
+        return next(target for target in self.targets if target.app == app)
+
+    def find_adopted(self, target: TargetState, commit: Commit) -> Release | None:
+        """Find the release before one of `commit` that a deploy cut short had made.
+
+        Such a release is taken for our own: the way back leads to what that deploy had recorded.
+        """
+        if not self.is_live(target, commit):
+            return None
+        recorded = {
+            left.previous_version
+            for left in self.cut_short
+            if left.app == target.app and left.commit == commit.sha
+        }
+        found = (release for release in target.releases if release.version in recorded)
+        return next((release for release in found if release != target.current), None)
+
+    def is_joined(self, ref: ArtifactRef) -> bool:
+        """Return whether an artifact was left by a build that this run waited for."""
+        ended = (build for build in self.followed.values() if build.status == "succeeded")
+        return any(build.artifact == ref for build in ended)
 
     def commit_of(self, ref: ArtifactRef | None) -> str | None:
-        """Say which commit an artifact holds, or None when that is not known."""
+        """Return the commit that an artifact holds, or None when that is not known."""
         if ref is None:
             return None
         if artifact := self.artifacts.get(ref.id):
@@ -77,22 +122,22 @@ class Facts:
         return next((b.commit for b in builds if b.artifact and b.artifact.id == ref.id), None)
 
     def is_live(self, target: TargetState, commit: Commit) -> bool:
-        """Say whether a target already runs the commit, released successfully."""
+        """Return whether a target runs the commit already, released successfully."""
         current = target.current
         if current is None or current.status != "succeeded":
             return False
         return commit.sha in {self.commit_of(current.artifact), find_alias(current.description)}
 
     def serves(self, target: TargetState) -> str | None:
-        """Say which commit a target runs: the one it was shipped for, also with an equal tree."""
+        """Return the commit a target runs: the one it was shipped for, also with an equal tree."""
         return self.served_by(target.current) if target.current else None
 
     def served_by(self, release: Release) -> str | None:
-        """Say which commit a release was made for."""
+        """Return the commit a release was made for."""
         return find_alias(release.description) or self.commit_of(release.artifact)
 
     def holds(self, ref: ArtifactRef, commit: Commit) -> bool:
-        """Say whether an artifact is of the commit, or of an equal tree where that counts."""
+        """Return whether an artifact is of the commit, or of an equal tree where that counts."""
         sha = self.commit_of(ref)
         if sha == commit.sha:
             return True
@@ -106,7 +151,7 @@ class Facts:
         return next((b for b in builds if b.artifact and b.artifact.id == ref.id), None)
 
     def fit_of(self, target: TargetState) -> Fit:
-        """Say what an artifact has to fit; what runs there now tells the stack as well."""
+        """Return what an artifact has to fit; what runs there now tells the stack as well."""
         if target.fit.stacks is not None or target.current is None:
             return target.fit
         ref = target.current.artifact
@@ -116,7 +161,7 @@ class Facts:
         return replace(target.fit, stacks=frozenset({stack})) if stack else target.fit
 
     def share_pipeline(self, source: SourceState, target: TargetState) -> bool:
-        """Say whether two apps are in one pipeline, which a promotion needs."""
+        """Return whether two apps are in one pipeline, which a promotion needs."""
         if source.coupling is None or target.coupling is None:
             return False
         return source.coupling.pipeline_id == target.coupling.pipeline_id
@@ -132,7 +177,7 @@ class Candidate:
 
     @property
     def name(self) -> str:
-        """Name it for people."""
+        """Return its name for people: the app and the release."""
         held = f"v{self.release.version}" if self.release else "a build without a release"
         return f"{self.source.app} {held}"
 

@@ -50,8 +50,8 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """``rebuild`` names why the artifact must not go there; warnings are for people."""
+class Fitness:
+    """Whether an artifact may go to a target: ``rebuild`` is why not, warnings are for people."""
 
     rebuild: Reason | None = None
     detail: str = ""
@@ -65,11 +65,11 @@ def fingerprint(value: str | None, salt: bytes) -> str:
     return hashlib.blake2b(value.encode(), key=salt, digest_size=16).hexdigest()
 
 
-def judge(checks: tuple[Check, ...]) -> Verdict:
-    """Say whether an artifact may go to a target as it is: promote, warn as well, or rebuild."""
+def fitness_of(checks: tuple[Check, ...]) -> Fitness:
+    """Return what the checks come to: promote, promote and warn, or rebuild."""
     if bad := next((check for check in checks if check.outcome == "rebuild"), None):
-        return Verdict(bad.reason, bad.detail)
-    return Verdict(warnings=tuple(c.detail for c in checks if c.outcome == "warning"))
+        return Fitness(bad.reason, bad.detail)
+    return Fitness(warnings=tuple(c.detail for c in checks if c.outcome == "warning"))
 
 
 def list_checks(

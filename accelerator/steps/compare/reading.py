@@ -1,4 +1,4 @@
-"""Read what the decision needs: independent reads at once, and never one a candidate."""
+"""Read what the decision needs: independent reads at once, and never one per candidate."""
 
 from __future__ import annotations
 
@@ -8,26 +8,27 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from accelerator.errors import KeyRefused, NotFound, UsageProblem
-from accelerator.models import ArtifactKind
-from accelerator.steps.compare.decision import find_unconfirmed, find_unread_apps
+from accelerator.models import ArtifactKind, OnMiss
+from accelerator.settings import STAGES
 from accelerator.steps.compare.facts import Facts, SourceState, TargetState
 from accelerator.steps.compare.fit import Fit, fingerprint
+from accelerator.steps.compare.unread import find_unconfirmed, find_unread_apps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from accelerator.heroku import Heroku
-    from accelerator.models import App, Artifact, ArtifactRef, Commit, Coupling, Release
+    from accelerator.models import App, Artifact, ArtifactRef, Build, Commit, Coupling, Release
     from accelerator.steps.run import Run
 
 Found = TypeVar("Found")
 
-STAGES = ("review", "development", "staging", "production")
 WITNESSES = ("HEROKU_BUILD_COMMIT", "HEROKU_SLUG_COMMIT")
+NOTHING_KNOWN = Facts()
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SourceApp:
     """An app to look for the commit on; only promotions from prepare apps are offered."""
 
     app: str
@@ -36,17 +37,21 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What to read: where the commit may lie, where it is to go, and what to compare.
+    """What is to be decided: which commit, where it may lie, where it is to go.
 
-    ``build_config`` names config vars that shape the build; ``read_trees`` gives the trees of
-    commits from the local clone, when equal trees count (``--same-tree``).
+    ``build_config`` names config vars that shape the build. ``same_tree`` lets artifacts of equal
+    trees count. ``on_miss`` and ``wait_seconds`` say what happens while nothing is prepared.
+    ``looks_only`` is for a plan: no build is waited for.
     """
 
     commit: Commit
-    places: tuple[Place, ...]
+    sources: tuple[SourceApp, ...]
     targets: tuple[str, ...]
     build_config: tuple[str, ...] = ()
-    read_trees: Callable[[frozenset[str]], Mapping[str, str]] | None = None
+    same_tree: bool = False
+    on_miss: OnMiss = OnMiss.BUILD
+    wait_seconds: float = 600.0
+    looks_only: bool = False
 
 
 def fetch_facts(run: Run, wanted: Wanted) -> Facts:
@@ -57,21 +62,33 @@ def fetch_facts(run: Run, wanted: Wanted) -> Facts:
     return confirm(run, wanted.commit, fetch_states(run, wanted))
 
 
-def fetch_states(run: Run, wanted: Wanted) -> Facts:
-    """Read sources and targets only: what lies where is known by the lists of builds so far."""
+def fetch_states(run: Run, wanted: Wanted, known: Facts = NOTHING_KNOWN) -> Facts:
+    """Read sources and targets only: what lies where is known by the lists of builds so far.
+
+    What this run has seen for itself (of `known`) stays: builds it followed, deploys cut short.
+    """
     heroku, reader = run.heroku, _Reader(run.heroku, wanted.build_config, os.urandom(16))
-    reads = [read for place in wanted.places for read in reader.of_source(place)]
+    reads = [read for source in wanted.sources for read in reader.of_source(source)]
     reads += [read for target in wanted.targets for read in reader.of_target(target)]
     answers = iter(heroku.together(*reads))
-    facts = Facts(
-        tuple(reader.source(place, answers) for place in wanted.places),
-        tuple(reader.target(target, answers) for target in wanted.targets),
+    sources = tuple(reader.source(source, answers) for source in wanted.sources)
+    facts = replace(
+        known,
+        sources=tuple(_with_followed(source, known.followed) for source in sources),
+        targets=tuple(reader.target(target, answers) for target in wanted.targets),
+        artifacts={},
+        trees=None,
     )
-    if wanted.read_trees is not None:
+    if wanted.same_tree:
         built = {build.commit for source in facts.sources for build in source.builds}
-        trees = wanted.read_trees(frozenset(sha for sha in built if sha))
+        trees = run.clone.read_trees(frozenset(sha for sha in built if sha))
         facts = replace(facts, trees=trees)
     return facts
+
+
+def _with_followed(source: SourceState, followed: Mapping[str, Build]) -> SourceState:
+    """Put the builds that were followed in the place of what the list says of them."""
+    return replace(source, builds=tuple(followed.get(each.id, each) for each in source.builds))
 
 
 def refresh_targets(run: Run, commit: Commit, facts: Facts) -> Facts:
@@ -170,7 +187,7 @@ class _Reader:
     build_config: tuple[str, ...]
     salt: bytes
 
-    def of_source(self, place: Place) -> tuple[Callable[[], Any], ...]:
+    def of_source(self, place: SourceApp) -> tuple[Callable[[], Any], ...]:
         heroku, app = self.heroku, place.app
         return (
             lambda: heroku.releases.fetch_newest(app),
@@ -179,7 +196,7 @@ class _Reader:
             *([lambda: _find_config(heroku, app)] if place.is_prepare else []),
         )
 
-    def source(self, place: Place, answers: Iterator[Any]) -> SourceState:
+    def source(self, place: SourceApp, answers: Iterator[Any]) -> SourceState:
         releases, builds, coupling = next(answers), next(answers), next(answers)
         config: Mapping[str, str] | None = next(answers) if place.is_prepare else None
         known = config or {}

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from accelerator.errors import BuildFailed, OutcomeUnknown
+from accelerator.models import StepName
 from accelerator.steps.follow.builds_and_releases import find_release_of_build, follow_build
 from accelerator.waiting import StillPending, wait_for
 
@@ -22,7 +23,7 @@ PATIENCE = 3.0
 
 
 def join(run: Run, building: Build, facts: Facts) -> Build:
-    """Follow a running build and its release to the end; gives the build as it ended.
+    """Follow a running build and its release to the end; return the build as it ended.
 
     One that takes three times as long as those before it did is taken for stuck and given as
     failed: the caller decides again, without it. Raises `OutcomeUnknown` at the run's own deadline.
@@ -30,7 +31,8 @@ def join(run: Run, building: Build, facts: Facts) -> Build:
     limit = max(LEAST_SECONDS, patience(facts) - age(run, building))
     is_last = run.deadline.remaining <= limit  # there is no time for another way
     hurried = replace(run, deadline=run.deadline.within(limit))
-    with run.events.step("wait", f"Join the build that runs on {building.app_name}") as step:
+    title = f"Join the build that runs on {building.app_name}"
+    with run.events.step(StepName.WAIT, title, building.app_name) as step:
         try:
             finished = follow_build(hurried, building)
         except BuildFailed:
@@ -47,12 +49,12 @@ def join(run: Run, building: Build, facts: Facts) -> Build:
 
 
 def age(run: Run, build: Build) -> float:
-    """Give how long a build has been running, by the platform's clock, in seconds."""
+    """Return how long a build has been running, by the platform's clock, in seconds."""
     return max(0.0, (run.heroku.moment() - build.created_at).total_seconds())
 
 
 def patience(facts: Facts) -> float:
-    """Give how long a build may take, judged by what earlier ones took, in seconds."""
+    """Return how long a build may take, judged by what earlier ones took, in seconds."""
     took = [b.seconds for s in facts.sources for b in s.builds if b.status == "succeeded"]
     known = [seconds for seconds in took if seconds is not None]
     if not known:
@@ -61,14 +63,14 @@ def patience(facts: Facts) -> float:
 
 
 def wait_for_build(run: Run, commit: Commit, apps: tuple[str, ...], seconds: float) -> bool:
-    """Wait until a build of the commit appears on one of the apps, whatever its state."""
+    """Wait until a build of the commit appears on one of the apps; False when none does in time."""
 
     def look() -> bool:
         reads = [lambda app=app: run.heroku.builds.fetch_newest(app) for app in apps]
         pages = run.heroku.together(*reads)
         return any(build.commit == commit.sha for page in pages for build in page)
 
-    with run.events.step("wait", f"Wait for a build of {commit.short} to appear") as step:
+    with run.events.step(StepName.WAIT, f"Wait for a build of {commit.short} to appear") as step:
         try:
             return wait_for(look, bool, run.deadline.within(seconds), run.heroku.pace)
         except StillPending:

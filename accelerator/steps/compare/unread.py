@@ -53,13 +53,13 @@ def find_unread_apps(commit: Commit, facts: Facts) -> frozenset[str]:
 
 
 def is_confirmed(decision: Decision) -> bool:
-    """True when all that a decision rests on was read itself, and no build's word is left."""
+    """Return whether all that a decision rests on was read itself, and no build's word is left."""
     unread = find_unconfirmed(decision.commit, decision.facts)
     return not unread and not find_unread_apps(decision.commit, decision.facts)
 
 
 def rests_on_a_build(decision: Decision) -> bool:
-    """True when an artifact is to be shipped and reading it is all that is left to be read."""
+    """Return whether an artifact is to be shipped and reading it is all that is left to be read."""
     candidate = decision.candidate
     if candidate is None or decision.route not in {Route.PROMOTE, Route.RELEASE}:
         return False

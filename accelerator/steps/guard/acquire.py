@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from accelerator.errors import AcceleratorError, LockUnavailable, Refused
 from accelerator.models import Refusal, Swap
-from accelerator.steps.guard.held import Found, Held, look
+from accelerator.steps.guard.held import Found, HeldLock, look
 from accelerator.steps.guard.notes import expiry, lock_ref, render_note
 from accelerator.waiting import StillPending, wait_for
 
@@ -17,49 +17,51 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from accelerator.steps.guard.held import Refs
+    from accelerator.steps.guard.held import LockRemote
     from accelerator.steps.guard.notes import LockNote
     from accelerator.waiting import Deadline
 
 MOST_UNANSWERED = 3
-METERED = 10.0  # Heroku allows 75 git requests an hour and app: look every 1.5 to 20 seconds
+METERED = 10.0  # Heroku allows 75 git requests per hour and app: look every 1.5 to 20 seconds
 
 
 def take(
-    refs: Refs,
+    remote: LockRemote,
     note: LockNote,
     now: Callable[[], datetime],
     deadline: Deadline,
     on_wait: Callable[[str], None],
-) -> Held:
+) -> HeldLock:
     """Take the lock, waiting for its holder until the deadline.
 
-    A lock that was let go or has run out is taken over; `Held.before` then holds the old note, for
-    its unfinished business. Raises `Refused` (``locked``) naming the holder.
+    A lock that was let go or has run out is taken over; `HeldLock.before` then holds the old note,
+    for its unfinished business. Raises `Refused` (``locked``) naming the holder.
     """
-    attempts = _Attempts(refs, note, now, on_wait)
+    attempts = Acquisition(remote, note, now, on_wait)
     try:
-        slower = METERED if refs.is_metered else 1.0
-        end = wait_for(attempts.make, lambda end: isinstance(end, Held), deadline, lambda: slower)
+        slower = METERED if remote.is_metered else 1.0
+        end = wait_for(
+            attempts.make, lambda end: isinstance(end, HeldLock), deadline, lambda: slower
+        )
     except StillPending as pending:
         raise _refusal(note.app, pending.seen) from None
     except KeyboardInterrupt:
         attempts.give_up()
         raise
-    if not isinstance(end, Held):
+    if not isinstance(end, HeldLock):
         raise LockUnavailable("no lock was taken")
     return end
 
 
 @dataclass
-class _Attempts:
+class Acquisition:
     """Tries to take one lock; `made` are our notes, of which one may land after its reply is lost.
 
     ``over`` tells what such a note took the place of, ``told`` are the locks that were spoken of,
     ``standing`` is what was in the way at the last try.
     """
 
-    refs: Refs
+    remote: LockRemote
     note: LockNote
     now: Callable[[], datetime]
     on_wait: Callable[[str], None]
@@ -73,15 +75,15 @@ class _Attempts:
         """Let go of a lock that landed while we were interrupted, as far as that can be told."""
         ref = lock_ref(self.note.app)
         with suppress(AcceleratorError):
-            standing = self.refs.find(ref).get(ref)
+            standing = self.remote.find(ref).get(ref)
             if standing not in self.made:
                 return
             old = self.over[standing].note if standing in self.over else None
             kept = replace(old, state="interrupted") if old else None
-            self.refs.swap(ref, standing, self.refs.write(render_note(kept)) if kept else None)
+            self.remote.swap(ref, standing, self.remote.write(render_note(kept)) if kept else None)
 
-    def make(self) -> Held | Found | None:
-        """Try once; gives the lock, or what stands in the way (None: somebody was faster).
+    def make(self) -> HeldLock | Found | None:
+        """Try once; return the lock, or what stands in the way (None: somebody was faster).
 
         Once somebody is known to hold it, a remote that cannot be asked any more (Heroku counts git
         requests) is no reason to go on without it: they are taken to hold it still.
@@ -102,7 +104,7 @@ class _Attempts:
         """Look, with one small question, whether it is worth a try."""
         ref = lock_ref(self.note.app)
         try:
-            seen = self.refs.find(ref).get(ref)
+            seen = self.remote.find(ref).get(ref)
         except LockUnavailable:  # it may have been renewed
             return False
         return seen != standing.sha or self._is_free(standing)
@@ -110,29 +112,29 @@ class _Attempts:
     def _is_free(self, standing: Found) -> bool:
         return standing.note is not None and standing.note.is_free(self.now())
 
-    def _try(self) -> Held | Found | None:
+    def _try(self) -> HeldLock | Found | None:
         moment = self.now()
         sha, fresh = self._write(moment)
         if self._put(None, sha):  # nearly always free: one push and no look
-            return Held(self.refs, sha, fresh, self.now, None)
-        standing = look(self.refs, self.note.app)
+            return HeldLock(self.remote, sha, fresh, self.now, None)
+        standing = look(self.remote, self.note.app)
         if standing is not None and standing.sha in self.made:
             ours, before = self.made[standing.sha], self.over.get(standing.sha)
-            return Held(self.refs, standing.sha, ours, self.now, before)
+            return HeldLock(self.remote, standing.sha, ours, self.now, before)
         if standing is not None and self._is_free(standing):
             self.over[sha] = standing
             if self._put(standing.sha, sha):
-                return Held(self.refs, sha, fresh, self.now, standing)
+                return HeldLock(self.remote, sha, fresh, self.now, standing)
         self._tell(standing)
         return standing
 
     def _put(self, old: str | None, new: str) -> bool:
         """Swap; a remote that again and again neither does it nor says no cannot be used."""
         ref = lock_ref(self.note.app)
-        end = self.refs.swap(ref, old, new)
+        end = self.remote.swap(ref, old, new)
         if end is not Swap.UNKNOWN:
             return end is Swap.DONE
-        standing = self.refs.find(ref).get(ref)
+        standing = self.remote.find(ref).get(ref)
         self.unanswered += standing == old
         if self.unanswered >= MOST_UNANSWERED:
             raise LockUnavailable("pushes there come to nothing")
@@ -143,7 +145,7 @@ class _Attempts:
         fresh = replace(
             self.note, acquired_at=begun, expires_at=expiry(moment), nonce=secrets.token_hex(8)
         )
-        sha = self.refs.write(render_note(fresh))
+        sha = self.remote.write(render_note(fresh))
         self.made[sha] = fresh
         return sha, fresh
 

@@ -1,6 +1,12 @@
-"""One deploy per target at a time: a lock as a git ref, held, renewed, given back.
+"""A lock that is ours: renewed while we work, demanded before each write, given back.
 
-There is no server of ours and nothing in config vars, where each write would make a release.
+A lock is a git ref in the lock remote, created, renewed and removed by compare-and-swap. It lives
+for `LOCK_SECONDS` from its last renewal, and a thread renews it well before that, so a dead holder
+blocks nobody for long. Whoever finds it run out may take it over. There is no server of ours, and
+nothing in config vars, where each write would make a release.
+
+The reply to a push can be lost. So every value that we ever wrote is remembered: one of them found
+in the remote is ours, whatever the reply was.
 """
 
 from __future__ import annotations
@@ -32,24 +38,30 @@ TRIES = 3
 MARGIN_SECONDS = 30.0  # what a write may take, at least, before the lock may end
 
 
-class Refs(Protocol):
+class LockRemote(Protocol):
     """The lock remote (`repository.refs.RefStore`); `is_metered` where requests are counted."""
 
     @property
     def is_metered(self) -> bool:
-        """Say whether it allows only so many requests an hour."""
+        """Return whether it allows only so many requests per hour."""
 
     def find(self, prefix: str) -> dict[str, str]:
-        """List refs with their shas."""
+        """List the refs that begin so, with their shas."""
 
     def read(self, ref: str) -> tuple[str, str] | None:
         """Read a note."""
 
     def write(self, text: str) -> str:
-        """Make a note; gives its sha."""
+        """Make a note; return its sha."""
 
     def swap(self, ref: str, old: str | None, new: str | None) -> Swap:
         """Change a ref where it still is `old`."""
+
+    def hurry(self) -> None:
+        """Wait for answers a moment only, from now on: the run is being stopped."""
+
+    def close(self) -> None:
+        """Let go of the remote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +72,7 @@ class Found:
     note: LockNote | None
 
 
-class Held:
+class HeldLock:
     """A lock of ours. Renewed in the background until it is given back.
 
     `is_lost` turns true when somebody took it, which can happen only after it ran out. `before` is
@@ -69,7 +81,7 @@ class Held:
 
     def __init__(
         self,
-        refs: Refs,
+        remote: LockRemote,
         sha: str,
         note: LockNote,
         now: Callable[[], datetime],
@@ -77,7 +89,7 @@ class Held:
     ) -> None:
         self.note, self.before = note, before
         self.is_lost = False
-        self._refs, self._sha, self._now = refs, sha, now
+        self._remote, self._sha, self._now = remote, sha, now
         self._written = {sha}
         self._guard = Lock()
         self._done = Event()
@@ -85,7 +97,7 @@ class Held:
         self._keeper.start()
 
     def demand(self) -> None:
-        """Raise `Refused` when the lock is lost: to be called right before each write.
+        """Raise `Refused` when the lock is lost; to be called right before each write.
 
         Costs nothing while the lock is fresh. One that was not renewed for too long (the machine
         slept, the remote was away) is renewed first, which tells whether it still is ours.
@@ -137,7 +149,7 @@ class Held:
         with self._guard:
             note = replace(self.note, **changes)  # type: ignore[arg-type]  # the note's own names
             renewed = note.renewed(self._now(), secrets.token_hex(8))
-            sha = self._refs.write(render_note(renewed))
+            sha = self._remote.write(render_note(renewed))
             if self._swap(sha):
                 self.note = renewed
             else:
@@ -148,9 +160,9 @@ class Held:
         ref, standing = lock_ref(self.note.app), self._sha
         self._written |= {new} if new else set()
         for _ in range(TRIES):
-            if _settle(self._refs, ref, standing, new):
+            if _swap_surely(self._remote, ref, standing, new):
                 break
-            seen = self._refs.find(ref).get(ref)
+            seen = self._remote.find(ref).get(ref)
             if seen == new:  # it only took its time
                 break
             if seen is None or seen not in self._written:
@@ -162,15 +174,15 @@ class Held:
         return True
 
 
-def look(refs: Refs, app: str) -> Found | None:
+def look(remote: LockRemote, app: str) -> Found | None:
     """Read a target's lock, if there is one."""
-    seen = refs.read(lock_ref(app))
+    seen = remote.read(lock_ref(app))
     return Found(seen[0], parse_lock(seen[1])) if seen else None
 
 
-def _settle(refs: Refs, ref: str, old: str | None, new: str | None) -> bool:
+def _swap_surely(remote: LockRemote, ref: str, old: str | None, new: str | None) -> bool:
     """Swap, and where the reply was lost look which it was."""
-    end = refs.swap(ref, old, new)
+    end = remote.swap(ref, old, new)
     if end is Swap.UNKNOWN:
-        return refs.find(ref).get(ref) == new
+        return remote.find(ref).get(ref) == new
     return end is Swap.DONE

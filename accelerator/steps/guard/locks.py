@@ -1,4 +1,10 @@
-"""The locks of one deploy: what stands in the lock remote, and holding every target."""
+"""The locks of one deploy: what stands in the lock remote, and holding every target.
+
+Reading the remote starts in a thread at once, beside the first requests to the platform. Targets
+are locked in one order for everybody, so that no two deploys wait for each other. However a deploy
+ends its locks are let go; of targets on which something was begun whose end is not known the note
+stays, marked as interrupted, for the next one to look into.
+"""
 
 from __future__ import annotations
 
@@ -8,60 +14,91 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from accelerator.errors import AcceleratorError, LockUnavailable
+from accelerator.models import LockMode, StepName
 from accelerator.steps.guard.acquire import take
-from accelerator.steps.guard.notes import PREFIX, LockNote
+from accelerator.steps.guard.marks import find_marks
+from accelerator.steps.guard.notes import PREFIX, LockNote, lock_ref
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from accelerator.steps.guard.held import Held, Refs
+    from accelerator.models import Commit
+    from accelerator.steps.guard.findings import Finding
+    from accelerator.steps.guard.held import HeldLock, LockRemote
+    from accelerator.steps.guard.policy import LockPolicy
     from accelerator.steps.run import Run
 
 FRESH_SECONDS = 15.0  # what was read of the remote so long ago may have changed
 
 
-@dataclass(frozen=True, slots=True)
-class LockPolicy:
-    """How to lock. ``mode``: auto goes on where the remote takes no refs, required does not.
+@dataclass
+class HeldLocks:
+    """The locks of all targets, while they are held; none where nothing is locked.
 
-    ``holder`` and ``link`` say who this is, for the next one who has to wait; ``open_refs``
-    connects to the lock remote.
+    ``at_stake`` are the targets on which something was begun whose end is not known.
     """
 
-    mode: str = "off"
-    wait_seconds: float = 600.0
-    holder: str = "somebody"
-    link: str | None = None
-    open_refs: Callable[[], Refs] | None = None
+    locks: list[HeldLock] = field(default_factory=list)
+    at_stake: set[str] = field(default_factory=set)
+
+    def demand(self) -> None:
+        """Raise `Refused` when a lock was lost; to be called right before each write."""
+        for lock in self.locks:
+            lock.demand()
+
+    def begin(self, apps: Iterable[str]) -> None:
+        """Note that something is begun on these targets, whose end is not known from now on."""
+        self.at_stake |= set(apps)
+
+    def ended(self, apps: Iterable[str]) -> None:
+        """Note that what was begun on these targets is known to have ended."""
+        self.at_stake -= set(apps)
+
+    def remember(self, apps: Iterable[str], promotion: str) -> None:
+        """Let the notes of the locks name a promotion: nothing else on Heroku leads to it."""
+        named = set(apps)
+        for lock in self.locks:
+            if lock.note.app in named:
+                lock.remember(promotion)
 
 
 @dataclass
-class Locking:
-    """The lock remote during one deploy. Reading it starts at once, beside the first API reads.
+class TargetLocks:
+    """The lock remote during one deploy, and what stands in it: ``standing``, refs to shas.
 
-    ``at_stake`` are the targets on which something was begun whose end is not known: the notes of
-    their locks stay when the locks are let go, for the next one to look into.
+    ``held`` are the locks of ours; none before `hold`, and none where nothing is locked.
     """
 
     run: Run
     policy: LockPolicy
-    refs: Refs | None = None
-    marks: Mapping[str, str] = field(default_factory=dict)
-    at_stake: set[str] = field(default_factory=set)
-    _opened: Refs | None = None
+    held: HeldLocks = field(default_factory=HeldLocks)
+    remote: LockRemote | None = None
+    standing: Mapping[str, str] = field(default_factory=dict)
+    _opened: LockRemote | None = None
     _reader: Thread | None = None
     _read_at: float = 0.0
     _trouble: AcceleratorError | None = None
 
+    @classmethod
+    @contextmanager
+    def opened(cls, run: Run, policy: LockPolicy) -> Iterator[TargetLocks]:
+        """Begin to read what stands in the remote, and let go of it in the end."""
+        locks = cls(run, policy)
+        locks.start()
+        try:
+            yield locks
+        finally:
+            locks.close()
+
     def start(self) -> None:
         """Begin to read what stands in the remote."""
-        if self.policy.mode == "off" or self.policy.open_refs is None:
+        if self.policy.mode is LockMode.OFF or self.run.marks is None:
             return
         self._reader = Thread(target=self._read, name="lock remote", daemon=True)
         self._reader.start()
 
     def read(self) -> Mapping[str, str]:
-        """Give the refs of ours with their shas; none where there is no lock remote to ask.
+        """Return the refs of ours with their shas; none where there is no lock remote to ask.
 
         What was read a while ago is read again. Raises `LockUnavailable` under ``required`` only;
         ``auto`` says so and goes on.
@@ -69,85 +106,92 @@ class Locking:
         if self._reader is not None:
             self._reader.join()
             self._reader = None
-        elif self.refs is not None and self._now() - self._read_at >= FRESH_SECONDS:
+        elif self.remote is not None and self._now() - self._read_at >= FRESH_SECONDS:
             self._read()
         if self._trouble is not None:
             self._forgive(self._trouble)
-        return self.marks
+        return self.standing
+
+    def find_marks(self, commit: Commit, apps: Iterable[str]) -> tuple[Finding, ...]:
+        """Find freezes and rejections that keep the commit from these targets."""
+        standing = self.read()
+        return () if self.remote is None else find_marks(commit, apps, standing, self.remote)
+
+    def stand_on(self, apps: Iterable[str]) -> bool:
+        """Return whether somebody is busy on one of these targets, as far as was read."""
+        return any(lock_ref(app) in self.standing for app in apps)
 
     @contextmanager
-    def holding(self, notes: tuple[LockNote, ...]) -> Iterator[tuple[Held, ...]]:
+    def hold(self, notes: tuple[LockNote, ...]) -> Iterator[HeldLocks]:
         """Hold the targets of all notes, in one order for everybody, so that nobody deadlocks.
 
-        However the block ends, the locks are let go; the notes of those `at_stake` stay.
+        However the block ends, the locks are let go; the notes of those at stake stay.
         """
-        held: list[Held] = []
+        held = self.held
         try:
             for note in sorted(notes, key=lambda note: note.app):
-                held += self._take(note)
-            yield tuple(held)
+                self._take(note)
+            yield held
         except KeyboardInterrupt:
             self._hurry()
             raise
         finally:
-            for lock in held:
-                self._let_go(lock)
+            while held.locks:
+                lock = held.locks.pop()
+                self._let_go(lock, is_open=lock.note.app in held.at_stake)
 
     def close(self) -> None:
         """Let go of the lock remote."""
         if self._reader is not None:
             self._reader.join(5.0)
-        close = getattr(self._opened, "close", None)
-        if close is not None:
-            close()
+        if self._opened is not None:
+            self._opened.close()
 
-    def _take(self, note: LockNote) -> list[Held]:
-        if self.refs is None:
-            return []
+    def _take(self, note: LockNote) -> None:
+        if self.remote is None:
+            return
         deadline = self.run.deadline.within(self.policy.wait_seconds)
 
         def on_wait(holder: str) -> None:
             self.run.events.note(f"{note.app} is locked by {holder}; waiting for it")
 
         try:
-            with self.run.events.step("lock", f"Lock {note.app}"):
-                held = take(self.refs, note, self.run.heroku.moment, deadline, on_wait)
+            with self.run.events.step(StepName.LOCK, f"Lock {note.app}", note.app):
+                lock = take(self.remote, note, self.run.heroku.moment, deadline, on_wait)
         except LockUnavailable as trouble:
             self._forgive(trouble)
-            return []
-        if held.before is not None:
+            return
+        if lock.before is not None:
             # Until somebody has looked at what was cut short there, the next one has to.
-            self.at_stake.add(note.app)
-        return [held]
+            self.held.begin([note.app])
+        self.held.locks.append(lock)
 
     def _hurry(self) -> None:
-        hurry = getattr(self._opened, "hurry", None)
-        if hurry is not None:
-            hurry()
+        if self._opened is not None:
+            self._opened.hurry()
 
-    def _let_go(self, lock: Held) -> None:
-        app = lock.note.app
-        way = lock.leave_open if app in self.at_stake else lock.give_back
+    def _let_go(self, lock: HeldLock, *, is_open: bool) -> None:
+        let_go = lock.leave_open if is_open else lock.give_back
         try:
             try:
-                way()
+                let_go()
             except KeyboardInterrupt:
                 self._hurry()
-                way()
+                let_go()
                 raise
         except AcceleratorError as trouble:
             self.run.events.note(
-                f"the lock of {app} could not be given back ({trouble.message}); "
+                f"the lock of {lock.note.app} could not be given back ({trouble.message}); "
                 "it ends by itself within minutes",
                 "warning",
             )
 
     def _read(self) -> None:
         try:
-            if self._opened is None and self.policy.open_refs is not None:
-                self.refs = self._opened = self.policy.open_refs()
-            if self.refs is not None:
-                self.marks, self._read_at = self.refs.find(PREFIX), self._now()
+            if self._opened is None and self.run.marks is not None:
+                self.remote = self._opened = self.run.marks.open()
+            if self.remote is not None:
+                self.standing, self._read_at = self.remote.find(PREFIX), self._now()
         except AcceleratorError as trouble:
             self._trouble = trouble
 
@@ -155,11 +199,11 @@ class Locking:
         return self.run.deadline.clock.now()
 
     def _forgive(self, trouble: AcceleratorError) -> None:
-        if self.policy.mode == "required":
+        if self.policy.mode is LockMode.REQUIRED:
             raise trouble
         self.run.events.note(
             f"going on without a lock: {trouble.message}; the target is read again before the "
             "write and after it",
             "warning",
         )
-        self.refs, self.marks, self._trouble = None, {}, None
+        self.remote, self.standing, self._trouble = None, {}, None

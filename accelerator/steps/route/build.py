@@ -1,76 +1,108 @@
-"""Build a commit from a source blob: an archive of exactly its tree, no history needed."""
+"""Build a commit from a source blob: an archive of exactly its tree, no history needed.
+
+The last resort of a deploy, and what a prepare job does. Even here the commit is built once: on
+the first target, whose artifact the others then get released.
+"""
 
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO, Protocol, cast
+from contextlib import suppress
+from typing import TYPE_CHECKING, BinaryIO, cast
 
-from accelerator.errors import Interrupted, OutcomeUnknown
-from accelerator.steps.follow.builds_and_releases import find_release_of_build, follow_build
+from accelerator.errors import (
+    AcceleratorError,
+    BuildFailed,
+    NotFound,
+    OutcomeUnknown,
+    PromotionFailed,
+    ReleaseFailed,
+    RequestInvalid,
+    UsageProblem,
+)
+from accelerator.models import Route, StepName
+from accelerator.steps.compare.reading import find_artifact
+from accelerator.steps.follow.builds_and_releases import (
+    demand_success,
+    find_release_of_build,
+    follow_build,
+)
+from accelerator.steps.route import slug_release
+from accelerator.steps.route.landing import Landing, Write
 from accelerator.steps.route.lost_replies import find_build
 
 if TYPE_CHECKING:
-    from accelerator.models import Build, Commit, Release
+    from collections.abc import Sequence
+
+    from accelerator.models import Artifact, ArtifactRef, Build, Commit, Release
+    from accelerator.steps.compare.decision import Decision
+    from accelerator.steps.compare.facts import TargetState
+    from accelerator.steps.route.landing import OnBegun
     from accelerator.steps.run import Run
 
 
-class TreeSource(Protocol):
-    """The local repository."""
-
-    def archive(self, commit: Commit, to: BinaryIO, folder: str | None = None) -> int:
-        """Write a compressed tar of the commit's tree, or of one folder of it."""
-
-
-class Source(Protocol):
-    """Where a commit's tree comes from (the local repository)."""
-
-    def archive(self, commit: Commit, to: BinaryIO) -> int:
-        """Write a compressed tar of exactly the commit's tree; gives its size in bytes."""
+def writes(decision: Decision, targets: Sequence[TargetState]) -> tuple[Write, ...]:
+    """Return the three writes of a build on the first target, and one release per other."""
+    commit, (first, *others) = decision.commit, targets
+    return (
+        Write("POST", f"/apps/{first.app}/sources", "ask for a place to put the source"),
+        Write("PUT", "(signed URL)", f"upload the tree of {commit.short}"),
+        Write("POST", f"/apps/{first.app}/builds", f"build {commit.short}"),
+        *slug_release.writes(decision, others),
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class Subtree:
-    """A folder of the commit as the source: the commit stays the one that is named."""
+def take(
+    run: Run, decision: Decision, targets: Sequence[TargetState], on_begun: OnBegun
+) -> tuple[Landing, ...]:
+    """Build on the first target, and release that very artifact on the others.
 
-    whole: TreeSource
-    folder: str | None = None
+    Where the build fails, the others are not begun: they have no landing.
+    """
+    first, *others = targets
+    landed = _build_on(run, decision, first)
+    if landed.error is not None or landed.artifact is None or not others:
+        return (landed,)
+    built = decision.with_built(first.app, landed.artifact)
+    return (landed, *slug_release.take(run, built, others, on_begun))
 
-    def archive(self, commit: Commit, to: BinaryIO) -> int:
-        """Write a compressed tar of the folder's files, with paths from the folder."""
-        return self.whole.archive(commit, to, self.folder)
 
-
-def start_build(run: Run, app: str, source: Source, commit: Commit) -> Build:
-    """Archive, upload and start a build of `commit` on `app`; the full sha is its version."""
-    with tempfile.TemporaryFile(prefix="accelerator-") as spool:
-        with run.events.step("archive", f"Archive {commit.short}") as step:
-            size = source.archive(commit, cast("BinaryIO", spool))
-            step.detail = f"{size / 1e6:.1f} MB"
-        with run.events.step("upload", "Upload the source"):
-            spool.seek(0)
-            blob = run.heroku.sources.create(app)
-            run.heroku.sources.upload(blob, cast("BinaryIO", spool), size)
-    if run.stop.is_set():
-        raise Interrupted
-    begun = run.heroku.moment()
+def _build_on(run: Run, decision: Decision, target: TargetState) -> Landing:
+    app, before = target.app, target.current
     try:
-        return run.heroku.builds.create(app, blob, commit.sha, commit.subject or commit.short)
-    except OutcomeUnknown:
-        found = find_build(run, app, commit.sha, begun)
-        if found is None:
-            raise
-        return found
+        commit = run.clone.resolve(decision.commit.sha)
+        built, released = build(run, app, commit)
+        demand_success(released)
+    except (
+        BuildFailed,
+        ReleaseFailed,
+        RequestInvalid,
+        NotFound,
+        UsageProblem,
+        OutcomeUnknown,
+    ) as error:  # what other waves did is still told
+        return Landing(app, Route.BUILD, before, error=error)
+    if built.artifact is None:
+        without = PromotionFailed(app, "the build left no artifact")
+        return Landing(app, Route.BUILD, before, error=without)
+    return Landing(app, Route.BUILD, before, _read_built(run, app, built.artifact), released.id)
 
 
-def build(run: Run, app: str, source: Source, commit: Commit) -> tuple[Build, Release]:
+def _read_built(run: Run, app: str, ref: ArtifactRef) -> Artifact | ArtifactRef:
+    """Read what a build left, for the report: nothing fails when that cannot be read."""
+    with suppress(AcceleratorError):
+        return find_artifact(run.heroku, app, ref) or ref
+    return ref
+
+
+def build(run: Run, app: str, commit: Commit) -> tuple[Build, Release]:
     """Build `commit` on `app` the ordinary way and follow it until its release has ended.
 
     The release's status is the caller's to judge: a failed release command on a prepare app does
     not spoil the artifact. Raises `BuildFailed`, or `OutcomeUnknown` when no release shows up.
     """
-    started = _find_running(run, app, commit) or start_build(run, app, source, commit)
-    with run.events.step("build", f"Build {commit.short} on {app}"):
+    started = _find_running(run, app, commit) or start_build(run, app, commit)
+    with run.events.step(StepName.BUILD, f"Build {commit.short} on {app}", app):
         finished = follow_build(run, started)
         released = find_release_of_build(run, finished)
     if released is None:
@@ -79,6 +111,27 @@ def build(run: Run, app: str, source: Source, commit: Commit) -> tuple[Build, Re
             f"look with `heroku releases -a {app}`, then run this again",
         )
     return finished, released
+
+
+def start_build(run: Run, app: str, commit: Commit) -> Build:
+    """Archive, upload and start a build of `commit` on `app`; the full sha is its version."""
+    with tempfile.TemporaryFile(prefix="accelerator-") as spool:
+        with run.events.step(StepName.ARCHIVE, f"Archive {commit.short}", app) as step:
+            size = run.clone.archive(commit, cast("BinaryIO", spool))
+            step.detail = f"{size / 1e6:.1f} MB"
+        with run.events.step(StepName.UPLOAD, "Upload the source", app):
+            spool.seek(0)
+            blob = run.heroku.sources.create(app)
+            run.heroku.sources.upload(blob, cast("BinaryIO", spool), size)
+    run.refuse_if_stopping()
+    begun = run.heroku.moment()
+    try:
+        return run.heroku.builds.create(app, blob, commit.sha, commit.subject or commit.short)
+    except OutcomeUnknown:
+        found = find_build(run, app, commit.sha, begun)
+        if found is None:
+            raise
+        return found
 
 
 def _find_running(run: Run, app: str, commit: Commit) -> Build | None:

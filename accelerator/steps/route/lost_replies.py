@@ -6,13 +6,11 @@ promotions, so the traces a write leaves (releases, builds) are watched for inst
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from accelerator.errors import BuildFailed, NotFound, OutcomeUnknown, RequestInvalid
-from accelerator.steps.follow.builds_and_releases import find_release_of_build, follow_build
+from accelerator.models import StepName
 from accelerator.waiting import StillPending, wait_for
 
 if TYPE_CHECKING:
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 
     from accelerator.models import ArtifactRef, Build, Release
     from accelerator.steps.compare.facts import TargetState
-    from accelerator.steps.guard.notes import LockNote
     from accelerator.steps.run import Run
 
 Trail = TypeVar("Trail")
@@ -51,7 +48,8 @@ def find_release(run: Run, trace: Trace) -> Release | None:
                 return release
         return None
 
-    with run.events.step("reconcile", f"The reply was lost: look at {trace.app}") as step:
+    title = f"The reply was lost: look at {trace.app}"
+    with run.events.step(StepName.RECONCILE, title, trace.app) as step:
         found = _watch(run, look)
         step.detail = f"it made v{found.version}" if found else "nothing to be seen"
     return found
@@ -67,62 +65,11 @@ def find_build(run: Run, app: str, sha: str, since: datetime) -> Build | None:
                 return build
         return None
 
-    with run.events.step("reconcile", f"The reply was lost: look at {app}") as step:
+    title = f"The reply was lost: look at {app}"
+    with run.events.step(StepName.RECONCILE, title, app) as step:
         found = _watch(run, look)
         step.detail = f"it started build {found.id}" if found else "nothing to be seen"
     return found
-
-
-def wait_out(run: Run, note: LockNote) -> None:
-    """Give the last holder's unfinished write the time it may need to show itself.
-
-    Called with the lock in hand, before the target is read again: what was begun by a job that was
-    killed or cut off must be visible before anything is decided. It may have been begun in the
-    holder's last moment.
-    """
-    run.events.note(f"the deploy before this one was cut short: {note.describe()}", "warning")
-    _see_through(run, note)
-    left = run.waits.traces - (run.heroku.moment() - note.last_seen_at).total_seconds()
-    if left > 0:
-        run.deadline.clock.sleep(min(left, run.deadline.remaining))
-
-
-def _see_through(run: Run, note: LockNote) -> None:
-    """Wait for the end of the promotion that was begun; raises `OutcomeUnknown` at the deadline."""
-    promotion = note.promotion
-    if promotion is None:
-        return
-    with (
-        suppress(NotFound, RequestInvalid),
-        run.events.step("reconcile", f"Let the promotion to {note.app} end") as step,
-    ):
-        try:
-            ends = wait_for(
-                lambda: run.heroku.promotions.fetch_targets(promotion),
-                lambda seen: bool(seen) and all(end.status != "pending" for end in seen),
-                run.deadline.within(run.waits.promotion),
-                run.heroku.pace,
-            )
-        except StillPending:
-            raise OutcomeUnknown(
-                f"promotion {promotion} to {note.app}, begun by an earlier run, is still pending",
-                "run the same command again later: it is not asked for twice",
-            ) from None
-        step.detail = ", ".join(sorted({end.status for end in ends}))
-
-
-def let_builds_end(run: Run, app: str) -> None:
-    """Follow what still builds on a target after a deploy there was cut short.
-
-    It releases when it is done, over whatever was released meanwhile: so nothing is, until then.
-    """
-    for build in run.heroku.builds.fetch_newest(app, 20):
-        if build.status != "pending":
-            continue
-        with run.events.step("reconcile", f"Let the build that runs on {app} end") as step:
-            step.detail = (build.commit or "")[:8]
-            with suppress(BuildFailed):
-                find_release_of_build(run, follow_build(run, build))
 
 
 def _watch(run: Run, look: Callable[[], Trail | None]) -> Trail | None:

@@ -1,22 +1,77 @@
-"""Promote exactly the release that was compared, and follow each target to its end."""
+"""Promote exactly the release that was compared, and follow each target to its end.
+
+Heroku lists no promotions. So one whose reply is lost is settled by the releases it makes, and the
+id of one that was begun is written into the locks of its targets.
+"""
 
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
-from accelerator.errors import NotFound, OutcomeUnknown, WrongArtifact
-from accelerator.models import PromotionTarget
+from accelerator.errors import (
+    NotFound,
+    OutcomeUnknown,
+    PromotionFailed,
+    RequestInvalid,
+    WrongArtifact,
+)
+from accelerator.models import PromotionTarget, Route, StepName
 from accelerator.steps.follow.builds_and_releases import Logs, follow_release
+from accelerator.steps.route.landing import Landing, Write
 from accelerator.steps.route.lost_replies import find_release, trace_of
 from accelerator.waiting import StillPending, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from accelerator.models import Promotion
+    from accelerator.steps.compare.decision import Decision
     from accelerator.steps.compare.facts import Candidate, TargetState
+    from accelerator.steps.route.landing import OnBegun
     from accelerator.steps.run import Run
+
+
+def writes(decision: Decision, targets: Sequence[TargetState]) -> tuple[Write, ...]:
+    """Return the one promotion to all targets."""
+    held = decision.candidate.name if decision.candidate else "nothing"
+    said = f"promote {held} to {', '.join(target.app for target in targets)}"
+    return (Write("POST", "/pipeline-promotions", said),)
+
+
+def take(
+    run: Run, decision: Decision, targets: Sequence[TargetState], on_begun: OnBegun
+) -> tuple[Landing, ...]:
+    """Promote the candidate's release to all targets with one promotion.
+
+    A target's failure is part of its landing: the others may have succeeded.
+    """
+    candidate, apps = decision.candidate, tuple(target.app for target in targets)
+    if candidate is None:
+        raise ValueError("only a release can be promoted")
+    title = f"Promote {candidate.name} to {', '.join(apps)}"
+    with run.events.step(StepName.PROMOTE, title) as step:
+        try:
+            ends = promote(run, candidate, tuple(targets), partial(on_begun, apps))
+        except (RequestInvalid, NotFound, WrongArtifact, OutcomeUnknown) as error:
+            step.outcome = "failed"  # over for all of them, or not known of any
+            return tuple(Landing(t.app, Route.PROMOTE, t.current, error=error) for t in targets)
+        landings = tuple(_land(decision, candidate, t, ends[t.app]) for t in targets)
+        if any(landing.error for landing in landings):
+            step.outcome = "failed"
+    return landings
+
+
+def _land(
+    decision: Decision, candidate: Candidate, target: TargetState, end: PromotionTarget
+) -> Landing:
+    app, before = target.app, target.current
+    if end.status == "succeeded" and end.release_id:
+        held = decision.facts.artifacts.get(candidate.artifact.id) or candidate.artifact
+        return Landing(app, Route.PROMOTE, before, held, end.release_id)
+    failed = PromotionFailed(app, end.error_message or end.status)
+    return Landing(app, Route.PROMOTE, before, error=failed)
 
 
 def promote(
@@ -25,7 +80,7 @@ def promote(
     targets: tuple[TargetState, ...],
     on_begun: Callable[[str], None] = lambda _: None,
 ) -> dict[str, PromotionTarget]:
-    """Promote the candidate's release to the targets; gives the terminal state of each by app.
+    """Promote the candidate's release to the targets; return the terminal state of each by app.
 
     The promotion is pinned to the release (`source.release.id`), so whatever lands on the source
     app meanwhile changes nothing; the answer is checked to name that release. A failed target is
@@ -34,6 +89,7 @@ def promote(
     release, coupling = candidate.release, candidate.source.coupling
     if release is None or coupling is None:
         raise ValueError("only a release in a pipeline can be promoted")
+    run.refuse_if_stopping()
     try:
         promotion = run.heroku.promotions.create(
             coupling.pipeline_id, coupling.app_id, release.id, [t.app_id for t in targets]

@@ -2,16 +2,58 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from accelerator.errors import OutcomeUnknown, WrongArtifact
+from accelerator.errors import AcceleratorError, OutcomeUnknown, WrongArtifact
+from accelerator.models import ArtifactKind, Route, StepName
+from accelerator.steps.compare.facts import describe_release
 from accelerator.steps.follow.builds_and_releases import demand_success, follow_release
+from accelerator.steps.route.landing import Landing, Write
 from accelerator.steps.route.lost_replies import find_release, trace_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from accelerator.models import ArtifactRef, Release
-    from accelerator.steps.compare.facts import TargetState
+    from accelerator.steps.compare.decision import Decision
+    from accelerator.steps.compare.facts import Candidate, TargetState
+    from accelerator.steps.route.landing import OnBegun
     from accelerator.steps.run import Run
+
+
+def writes(decision: Decision, targets: Sequence[TargetState]) -> tuple[Write, ...]:
+    """Return one release per target."""
+    candidate, said = decision.candidate, "release that too"
+    if candidate is not None:
+        kind = "slug" if candidate.artifact.kind is ArtifactKind.SLUG else "image"
+        said = f"release {kind} {candidate.artifact.id[:8]} of {candidate.source.app}"
+    return tuple(Write("POST", f"/apps/{target.app}/releases", said) for target in targets)
+
+
+def take(
+    run: Run, decision: Decision, targets: Sequence[TargetState], _on_begun: OnBegun
+) -> tuple[Landing, ...]:
+    """Release the candidate's artifact on each target, side by side.
+
+    A target's failure is part of its landing: the others may have succeeded.
+    """
+    candidate = decision.candidate
+    if candidate is None:
+        raise ValueError("only an artifact can be released")
+    return run.side_by_side(partial(_land, run, decision, candidate), targets)
+
+
+def _land(run: Run, decision: Decision, candidate: Candidate, target: TargetState) -> Landing:
+    app, artifact = target.app, candidate.artifact
+    held = decision.facts.artifacts.get(artifact.id) or artifact
+    description = describe_release(decision.commit, decision.facts.commit_of(artifact))
+    try:
+        with run.events.step(StepName.RELEASE, f"Release {artifact.id[:8]} on {app}", app):
+            made = release(run, target, artifact, description)
+    except AcceleratorError as error:
+        return Landing(app, Route.RELEASE, target.current, error=error)
+    return Landing(app, Route.RELEASE, target.current, held, made.id)
 
 
 def release(run: Run, target: TargetState, artifact: ArtifactRef, description: str) -> Release:
@@ -21,6 +63,7 @@ def release(run: Run, target: TargetState, artifact: ArtifactRef, description: s
     command fails (the old release serves on), `OutcomeUnknown` when nobody can tell.
     """
     app = target.app
+    run.refuse_if_stopping()
     try:
         created = run.heroku.releases.create(app, artifact, description)
     except OutcomeUnknown:

@@ -9,22 +9,21 @@ from typing import TYPE_CHECKING
 
 from accelerator.errors import VerificationFailed
 from accelerator.steps.compare.reading import find_artifact
-from accelerator.steps.guard.direction import check_direction
 
 if TYPE_CHECKING:
     from accelerator.models import ArtifactRef, Release
     from accelerator.steps.compare.facts import Facts
-    from accelerator.steps.order import DeployOrder
+    from accelerator.steps.guard.direction import Forward
     from accelerator.steps.run import Run
 
 
-def demand_no_stranger(run: Run, order: DeployOrder, facts: Facts, ours: Release) -> None:
+def refuse_if_overtaken(run: Run, forward: Forward, facts: Facts, ours: Release) -> None:
     """Raise `VerificationFailed` when `ours` went over code that it does not contain.
 
     One request, and only where the versions are not adjacent: a config change in between is none.
     """
     app = ours.app_name
-    target = next(target for target in facts.targets if target.app == app)
+    target = facts.target(app)
     newest = max((release.version for release in target.releases), default=0)
     if ours.version <= newest + 1:
         return
@@ -33,8 +32,7 @@ def demand_no_stranger(run: Run, order: DeployOrder, facts: Facts, ours: Release
         is_between = newest < release.version < ours.version and release.status == "succeeded"
         if not is_between or release.artifact in known:
             continue
-        sha = _commit_of(run, app, facts, release.artifact)
-        found = check_direction(app, order.commit, sha, order.ancestry, order.direction)
+        found = forward.check(app, _commit_of(run, app, facts, release.artifact))
         if found.refusal is not None:
             flaw = f"v{release.version} was released at the same moment, and {found.text}"
             raise VerificationFailed(app, flaw, None, f": v{ours.version} is what serves now")

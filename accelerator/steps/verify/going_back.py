@@ -1,15 +1,21 @@
-"""Go back to the release recorded before the deploy: the code only, verified like a deploy."""
+"""Go back to the release recorded before the deploy: the code only, verified like a deploy.
+
+Config vars stay as they are; Heroku's own rollback would set those back too. What somebody else has
+released meanwhile over the release that is not wanted is never touched.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from accelerator.errors import AcceleratorError, KeyRefused, NotFound
+from accelerator.models import StepName, Verified
 from accelerator.steps.compare.facts import TargetState
 from accelerator.steps.compare.reading import fetch_artifact
 from accelerator.steps.route.slug_release import release
-from accelerator.steps.verify.serving import verify
+from accelerator.steps.verify.serving import Claim, verify
 
 if TYPE_CHECKING:
     from accelerator.models import ArtifactRef, Commit, Release
@@ -18,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class WayBack:
     """The way back of an app: from the release that is not wanted to the one before it.
 
     ``commit`` is what the one before it is known to hold, ``checks`` how it is verified.
@@ -31,48 +37,88 @@ class Way:
     checks: tuple[SmokeCheck, ...] = ()
 
 
-def roll_back(run: Run, way: Way) -> tuple[Release | None, str]:
-    """Release the previous artifact again and verify it.
+class Hindrance(StrEnum):
+    """Why an app did not go back; each reads on from "not rolled back", or "not returned"."""
 
-    Config vars stay as they are; Heroku's own rollback would set those back too. Gives the new
-    release, or None and why going back was not possible or did not work. What somebody else has
-    released over the unwanted one meanwhile is not touched.
-    """
+    SWITCHED_OFF = ", as --no-rollback asks"
+    NOTHING_RELEASED = ", as this run released nothing there"
+    NO_CODE_BEFORE = ", as there was no release with code before it"
+    OVERTAKEN = ", as v{version} was released there meanwhile"
+    EXPIRED = ", as the code of the release before has expired"
+    FAILED_TOO = ", as the rollback failed too: {said}"
+    NOT_ALL = ", as {apps} cannot be: it is all of them, or none"
+    UNVERIFIED = ": v{previous} was released again as v{version} but fails as well ({said})"
+
+
+@dataclass(frozen=True, slots=True)
+class WentBack:
+    """An app went back: the code of ``previous`` serves again, as the release ``made``."""
+
+    previous: Release
+    made: Release
+
+
+@dataclass(frozen=True, slots=True)
+class NotWentBack:
+    """An app did not go back."""
+
+    why: Hindrance
+    text: str
+
+    @classmethod
+    def as_of(cls, why: Hindrance, **details: object) -> NotWentBack:
+        """Make one of the reason and what it names: versions, or another error's words."""
+        return cls(why, why.format(**details))
+
+
+def roll_back(run: Run, way: WayBack) -> WentBack | NotWentBack:
+    """Release the previous artifact again and verify it; never raises an expected error."""
     app, previous = way.app, way.previous
     if previous is None or previous.artifact is None:
-        return None, ", as there was no release with code before it"
+        return NotWentBack.as_of(Hindrance.NO_CODE_BEFORE)
     try:
-        with run.events.step("rollback", f"Roll {app} back to v{previous.version}"):
+        with run.events.step(StepName.ROLLBACK, f"Roll {app} back to v{previous.version}", app):
             page = run.heroku.releases.fetch_newest(app)
             if hindrance := _find_hindrance(run, way, page, previous.artifact):
-                return None, hindrance
+                return hindrance
             description = f"Rollback to v{previous.version} (code only)"
             made = release(run, TargetState(app, "", page), previous.artifact, description)
-        verdict = verify(run, app, made.id, previous.artifact, way.commit, way.checks)
+        proof = verify(run, Claim(app, made.id, previous.artifact, way.commit, way.checks))
     except AcceleratorError as error:
-        return None, f", as the rollback failed too: {error.message}"
-    if verdict.outcome != "passed":
-        return None, f": v{previous.version} was released again as v{made.version} " + (
-            f"but fails as well ({verdict.flaw})"
+        return NotWentBack.as_of(Hindrance.FAILED_TOO, said=error.message)
+    if proof.outcome is not Verified.PASSED:
+        return NotWentBack.as_of(
+            Hindrance.UNVERIFIED, previous=previous.version, version=made.version, said=proof.flaw
         )
-    return made, ""
+    return WentBack(previous, made)
+
+
+def find_hindrance(run: Run, way: WayBack) -> NotWentBack | None:
+    """Look whether there is a way back, as `roll_back` would before it writes."""
+    previous = way.previous
+    if previous is None or previous.artifact is None:
+        return NotWentBack.as_of(Hindrance.NO_CODE_BEFORE)
+    try:
+        page = run.heroku.releases.fetch_newest(way.app)
+        return _find_hindrance(run, way, page, previous.artifact)
+    except AcceleratorError as error:
+        return NotWentBack.as_of(Hindrance.FAILED_TOO, said=error.message)
 
 
 def _find_hindrance(
-    run: Run, way: Way, page: tuple[Release, ...], artifact: ArtifactRef
-) -> str | None:
-    """Say why there is no way back, before anything is written."""
+    run: Run, way: WayBack, page: tuple[Release, ...], artifact: ArtifactRef
+) -> NotWentBack | None:
     current = next((each for each in page if each.current), None)
     unwanted = way.unwanted
     if unwanted is not None and current is not None:
         # An older release may still be shown as the current one right after the deploy.
         is_later = current.version > unwanted.version
         if is_later and current.artifact != unwanted.artifact:
-            return f", as v{current.version} was released there meanwhile"
+            return NotWentBack.as_of(Hindrance.OVERTAKEN, version=current.version)
     try:
         is_gone = fetch_artifact(run.heroku, way.app, artifact).deleted_at is not None
     except NotFound:
         is_gone = True
     except KeyRefused:  # Heroku knows whether it is still there
         is_gone = False
-    return ", as the code of the release before has expired" if is_gone else None
+    return NotWentBack.as_of(Hindrance.EXPIRED) if is_gone else None

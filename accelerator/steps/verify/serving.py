@@ -1,4 +1,4 @@
-"""Verify a release: it is the compared artifact, its dynos are up, and it answers."""
+"""Prove that a release serves: it is the compared artifact, its dynos are up, and it answers."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from accelerator.errors import ReleaseFailed, WrongArtifact
+from accelerator.models import StepName, Verified
 from accelerator.steps.follow.builds_and_releases import fetch_release
-from accelerator.steps.verify.smoke import Answer, Site, SmokeCheck, check_smoke
+from accelerator.steps.verify.smoke import Site, SmokeCheck, check_smoke
+from accelerator.steps.verify.visit import Seen
 from accelerator.waiting import StillPending, wait_for
 
 if TYPE_CHECKING:
@@ -21,43 +23,53 @@ ONE_OFF = frozenset({"release", "run"})
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Proof:
     """``passed``, or ``failed`` with the flaw in words, and the release that was looked at.
 
     ``inconclusive`` when this machine could not ask: that is no reason to go back.
     """
 
-    outcome: str
+    outcome: Verified
     release: Release
     flaw: str | None = None
 
 
-def verify(
-    run: Run,
-    app: str,
-    release_id: str,
-    artifact: ArtifactRef,
-    commit: Commit | None,
-    checks: tuple[SmokeCheck, ...] = (),
-) -> Verdict:
-    """Check that a release carries `artifact`, that every dyno runs it, and that it answers.
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What is to be proved: this release of the app carries the artifact, and serves.
+
+    ``commit`` is what the artifact was built from, where that is known; ``checks`` are the smoke
+    checks that must pass.
+    """
+
+    app: str
+    release_id: str
+    artifact: ArtifactRef
+    commit: Commit | None
+    checks: tuple[SmokeCheck, ...] = ()
+
+
+def verify(run: Run, claim: Claim) -> Proof:
+    """Check that a release carries its artifact, that every dyno runs it, and that it answers.
 
     Raises `WrongArtifact` or `ReleaseFailed` when the release itself is not what it should be:
     rolling back would not be an answer to that.
     """
-    with run.events.step("verify", f"Verify {app}") as step:
-        release, dynos, web_url = _look(run, app, release_id, checks)
+    app, checks = claim.app, claim.checks
+    with run.events.step(StepName.VERIFY, f"Verify {app}", app) as step:
+        release, dynos, web_url = _look(run, claim)
         step.detail = f"v{release.version}"
-        _demand(release, artifact)
-        answer = Answer(_flaw_of_dynos(run, release, dynos))
+        _demand(release, claim.artifact)
+        answer = Seen(_flaw_of_dynos(run, release, dynos))
         if answer.flaw is None and checks:
-            site = Site(web_url, commit, release.version, run.environment)
+            site = Site(app, web_url, claim.commit, release.version, run.environment)
             answer = check_smoke(run, checks, site)
         if answer.flaw is None:
             _demand_current(run, release, dynos)
-            return Verdict("passed", release)
+            return Proof(Verified.PASSED, release)
         step.outcome, step.detail = "failed", answer.flaw
-        return Verdict("failed" if answer.conclusive else "inconclusive", release, answer.flaw)
+        outcome = Verified.FAILED if answer.conclusive else Verified.INCONCLUSIVE
+        return Proof(outcome, release, answer.flaw)
 
 
 class CrashLoops:
@@ -84,22 +96,20 @@ class CrashLoops:
 
 
 def is_serving(dyno: Dyno, release: Release) -> bool:
-    """Say whether a dyno is up on this release or, after a config change, a later one.
+    """Return whether a dyno is up on this release or, after a config change, a later one.
 
     An idle one sleeps until a visitor comes, and starts on this release then.
     """
     return dyno.state in {"up", "idle"} and (dyno.release_version or 0) >= release.version
 
 
-def _look(
-    run: Run, app: str, release_id: str, checks: tuple[SmokeCheck, ...]
-) -> tuple[Release, tuple[Dyno, ...], str | None]:
-    heroku = run.heroku
+def _look(run: Run, claim: Claim) -> tuple[Release, tuple[Dyno, ...], str | None]:
+    heroku, app = run.heroku, claim.app
     reads: list[Callable[[], Any]] = [
-        lambda: fetch_release(run, app, release_id),
+        lambda: fetch_release(run, app, claim.release_id),
         lambda: heroku.dynos.fetch(app),
     ]
-    if checks:
+    if claim.checks:
         reads.append(lambda: heroku.apps.fetch(app))
     release, dynos, *rest = heroku.together(*reads)
     seen: App | None = rest[0] if rest else None

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
-import requests
-from urllib3.exceptions import HTTPError, NameResolutionError
-
 from accelerator.errors import UsageProblem
 from accelerator.steps.follow.user_command import ChildCommand
+from accelerator.steps.verify.visit import Expected, Seen, visit
 from accelerator.waiting import StillPending, wait_for
 
 if TYPE_CHECKING:
@@ -21,10 +19,6 @@ if TYPE_CHECKING:
     from accelerator.steps.run import Run
     from accelerator.waiting import Deadline
 
-CONNECT_SECONDS = 5.0
-ANSWER_SECONDS = 10.0
-BODY_BYTES = 1 << 20
-BLOCK_BYTES = 1 << 16
 _HEADER = re.compile(r"header ([!#$%&'*+.^_`|~\w-]+): *(\S.*)")  # a token, as RFC 9110 names it
 NOT_RUN = frozenset({126, 127})  # the shell: not executable, not found
 
@@ -50,20 +44,10 @@ class SmokeCheck:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What one try saw; ``flaw`` is None when it was as expected.
-
-    It is not ``conclusive`` when this machine could not ask at all: that says nothing of the app.
-    """
-
-    flaw: str | None
-    conclusive: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class Site:
     """The app that is asked: where it is, and what should serve there."""
 
+    app: str
     web_url: str | None
     commit: Commit | None
     release: int
@@ -95,7 +79,7 @@ def parse_check(text: str) -> SmokeCheck:
     return SmokeCheck(url, number, words or None, times, header=header)
 
 
-def check_smoke(run: Run, checks: tuple[SmokeCheck, ...], site: Site) -> Answer:
+def check_smoke(run: Run, checks: tuple[SmokeCheck, ...], site: Site) -> Seen:
     """Try each check until it is as expected; gives the first flaw left at the deadline.
 
     A text with ``{commit}`` is not asked for when the commit is not known (after a rollback, say).
@@ -106,38 +90,41 @@ def check_smoke(run: Run, checks: tuple[SmokeCheck, ...], site: Site) -> Answer:
         answer = _try(run, check, site, deadline)
         if answer.flaw is not None:
             return answer
-    return Answer(None)
+    return Seen(None)
 
 
-def _try(run: Run, check: SmokeCheck, site: Site, deadline: Deadline) -> Answer:
+def _try(run: Run, check: SmokeCheck, site: Site, deadline: Deadline) -> Seen:
     url = "" if check.command else resolve(check, site.web_url)
     what = check.command or url
     row = [0]  # successes in a row
 
-    def look() -> Answer:
+    def look() -> Seen:
         if check.command:
             answer = run_command(run, check.command, site, deadline)
         else:
-            answer = ask(url, replace(check, text=expected_text(check, site.commit)), deadline)
+            wanted = Expected(check.status, expected_text(check, site.commit), check.header)
+            answer = visit(url, wanted, deadline)
         row[0] = 0 if answer.flaw else row[0] + 1
         return answer
 
     try:
         return wait_for(look, lambda _: row[0] >= check.times, deadline)
     except StillPending as pending:
-        seen = pending.seen if isinstance(pending.seen, Answer) else Answer("no answer")
+        seen = pending.seen if isinstance(pending.seen, Seen) else Seen("no answer")
         flaw = seen.flaw or f"did not succeed {check.times} times in a row"
-        return Answer(f"{what} {flaw}", seen.conclusive)
+        return Seen(f"{what} {flaw}", seen.conclusive)
 
 
-def run_command(run: Run, command: str, site: Site, deadline: Deadline) -> Answer:
+def run_command(run: Run, command: str, site: Site, deadline: Deadline) -> Seen:
     """Run a smoke command once; its output is a log like any other."""
     known = {
         "APP_URL": site.web_url or "",
         "COMMIT": site.commit.sha if site.commit else "",
         "RELEASE": f"v{site.release}",
     }
-    child = ChildCommand(command, None, {**site.environment, **known}, run.events, "smoke")
+    child = ChildCommand(
+        command, None, {**site.environment, **known}, run.events, f"smoke {site.app}"
+    )
     try:
         status = child.wait(deadline.remaining)
     except BaseException:
@@ -145,10 +132,10 @@ def run_command(run: Run, command: str, site: Site, deadline: Deadline) -> Answe
         raise
     if status is None:
         child.stop()
-        return Answer("did not end in time")
+        return Seen("did not end in time")
     if status in NOT_RUN:
-        return Answer(f"could not be run (exit status {status})", conclusive=False)
-    return Answer(f"exited {status}" if status else None)
+        return Seen(f"could not be run (exit status {status})", conclusive=False)
+    return Seen(f"exited {status}" if status else None)
 
 
 def resolve(check: SmokeCheck, web_url: str | None) -> str:
@@ -165,57 +152,3 @@ def expected_text(check: SmokeCheck, commit: Commit | None) -> str | None:
     if check.text is None or "{commit}" not in check.text:
         return check.text
     return check.text.replace("{commit}", commit.sha) if commit else None
-
-
-def ask(url: str, check: SmokeCheck, deadline: Deadline) -> Answer:
-    """Ask once, following redirects as a visitor's browser would; a body that drips is left."""
-    patience = max(0.1, min(ANSWER_SECONDS, deadline.remaining))
-    try:
-        with requests.Session() as session:
-            session.trust_env = False  # a netrc entry must not travel to the app
-            answer = session.get(
-                url,
-                timeout=(min(CONNECT_SECONDS, patience), patience),
-                stream=True,
-                headers={"Cache-Control": "no-cache"},
-            )
-            with answer:
-                return Answer(_flaw(answer, check, deadline))
-    except (requests.RequestException, HTTPError, OSError) as error:
-        return Answer(f"did not answer ({type(error).__name__})", not _is_our_trouble(error))
-
-
-def _flaw(answer: requests.Response, check: SmokeCheck, deadline: Deadline) -> str | None:
-    seen, text = answer.status_code, check.text
-    if seen not in ({check.status} if check.status is not None else range(200, 400)):
-        return f"answered {seen}"
-    if text is None:
-        return None
-    if check.header is not None:
-        is_there = text in answer.headers.get(check.header, "")
-        return None if is_there else f"answered {seen} without {text!r} in {check.header}"
-    if not _has_text(answer, text.encode(), deadline):
-        return f"answered {seen} without the text {text!r}"
-    return None
-
-
-def _has_text(answer: requests.Response, text: bytes, deadline: Deadline) -> bool:
-    """Read the body, decoded, as far as it takes to find the text."""
-    body = bytearray()
-    while len(body) < BODY_BYTES:
-        block = answer.raw.read1(BLOCK_BYTES, decode_content=True)
-        searched = max(0, len(body) - len(text))
-        body += block
-        if body.find(text, searched) >= 0:
-            return True
-        if not block or deadline.remaining <= 0:
-            break
-    return False
-
-
-def _is_our_trouble(error: Exception) -> bool:
-    """Say whether this machine could not even ask: no name service, no way through a proxy."""
-    if isinstance(error, requests.exceptions.ProxyError):
-        return True
-    reason = getattr(error.args[0] if error.args else None, "reason", None)
-    return isinstance(reason, NameResolutionError)

@@ -1,145 +1,253 @@
-"""Settle each target: verify what it carries now, and go back where that does not pass."""
+"""Settle the targets of a wave: verify what each carries now, and go back where that fails.
+
+The targets are verified side by side, for each may take minutes until its dynos are up and its
+smoke checks pass. What becomes of one is a value, never an exception that would hide the others.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from accelerator.errors import (
     AcceleratorError,
     Inconclusive,
     KeyRefused,
+    NotReturned,
     OutcomeUnknown,
-    PartlyDone,
     Unreachable,
     VerificationFailed,
 )
-from accelerator.models import Artifact, Commit, Route
-from accelerator.steps.verify.adjacency import demand_no_stranger
-from accelerator.steps.verify.going_back import Way, roll_back
-from accelerator.steps.verify.serving import verify
+from accelerator.events import TargetSettled
+from accelerator.models import Artifact, Commit, Route, TargetStatus, Verified
+from accelerator.steps.verify.adjacency import refuse_if_overtaken
+from accelerator.steps.verify.going_back import (
+    Hindrance,
+    NotWentBack,
+    WayBack,
+    WentBack,
+    find_hindrance,
+    roll_back,
+)
+from accelerator.steps.verify.serving import Claim, Proof, verify
 
 if TYPE_CHECKING:
-    from accelerator.models import ArtifactRef
-    from accelerator.steps.compare.facts import Facts
-    from accelerator.steps.order import DeployOrder
-    from accelerator.steps.report import Report, TargetReport
-    from accelerator.steps.route.take import Ends
+    from collections.abc import Mapping, Sequence
+
+    from accelerator.models import ArtifactRef, Release
+    from accelerator.steps.compare.decision import Decision
+    from accelerator.steps.guard.direction import Forward
+    from accelerator.steps.route.landing import Landing
     from accelerator.steps.run import Run
+    from accelerator.steps.verify.smoke import SmokeCheck
 
-Errors = dict[str, AcceleratorError]
-
-DONE = frozenset({"succeeded", "unchanged"})
-
-
-def is_open(error: AcceleratorError | None) -> bool:
-    """Say whether an error leaves open what becomes of its target: we were cut off from it."""
-    return isinstance(error, OutcomeUnknown | Unreachable | KeyRefused)
+DONE = frozenset({TargetStatus.SUCCEEDED, TargetStatus.UNCHANGED})
 
 
-def settle(run: Run, order: DeployOrder, facts: Facts, ends: Ends, report: Report) -> Errors:
-    """Verify every target and write its end into the report; gives the errors by target."""
-    errors: Errors = {}
-    for app, end in ends.items():
-        entry = report.target(app)
-        try:
-            _settle_one(run, order, _with_built(facts, report), entry, end)
-        except AcceleratorError as error:
-            entry.error, errors[app] = error.message, error
-            entry.status = "pending" if is_open(error) else "failed"
-    return errors
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """How targets are verified: smoke checks by stage, and whether one that fails goes back.
 
-
-def compensate(run: Run, order: DeployOrder, facts: Facts, report: Report, errors: Errors) -> None:
-    """Return every finished target to its own recorded release: all of them, or none.
-
-    Not while the outcome of another one is unknown: it may yet succeed.
+    ``everywhere`` holds for a target whose stage has none of its own, or that is in no pipeline.
     """
-    if any(is_open(error) for error in errors.values()):
-        run.events.note("nothing was returned: the outcome of a target is not known", "warning")
-        return
-    for entry in report.targets:
-        if entry.status != "succeeded" or entry.previous_release is None:
-            continue
-        made, why = roll_back(run, _way_back(order, facts, entry))
-        if made is None:
-            entry.error = f"could not be returned to v{entry.previous_release.version}{why}"
-            continue
-        entry.status, entry.rolled_back_to = "compensated", entry.previous_release.version
-        entry.rollback_release = made.version
+
+    everywhere: tuple[SmokeCheck, ...] = ()
+    by_stage: Mapping[str, tuple[SmokeCheck, ...]] = field(default_factory=dict)
+    rolls_back: bool = True
+
+    def checks_of(self, stage: str | None) -> tuple[SmokeCheck, ...]:
+        """Return the smoke checks of a stage."""
+        return self.by_stage.get(stage or "", self.everywhere)
 
 
-def conclude(report: Report, errors: Errors) -> None:
-    """Raise the error of a failed target, or `PartlyDone` when others succeeded."""
-    if not errors:
-        return
-    for entry in report.targets:  # those of waves that were not reached
-        if entry.route is Route.LIVE and entry.status == "pending" and entry.error is None:
-            entry.status = "unchanged"
-    done = tuple(entry.app for entry in report.targets if entry.status in DONE)
-    missing = tuple(entry.app for entry in report.targets if entry.app not in done)
-    first = next(iter(errors.values()))
-    if done:
-        raise PartlyDone(done, missing, first.message)
-    raise first
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The end of one target: what was verified, and whether it went back.
+
+    ``artifact`` is what its release carries. ``went_back`` is set where going back was wanted.
+    """
+
+    landing: Landing
+    status: TargetStatus = TargetStatus.PENDING
+    release: Release | None = None
+    artifact: Artifact | ArtifactRef | None = None
+    verified: Verified = Verified.NOT_RUN
+    flaw: str | None = None
+    went_back: WentBack | NotWentBack | None = None
+    error: AcceleratorError | None = None
+
+    @property
+    def app(self) -> str:
+        """Return the target."""
+        return self.landing.app
+
+    @property
+    def is_known(self) -> bool:
+        """False when we were cut off from it: what becomes of it is open."""
+        return not isinstance(self.error, OutcomeUnknown | Unreachable | KeyRefused)
+
+    @property
+    def is_done(self) -> bool:
+        """True when the target has the commit, verified."""
+        return self.status in DONE
+
+    @property
+    def was_not_returned(self) -> bool:
+        """True when it was verified, and did not go back although others failed."""
+        return self.verified is Verified.PASSED and isinstance(self.went_back, NotWentBack)
+
+    @property
+    def rolled_back_to(self) -> int | None:
+        """Return the version whose code serves again, if it went back."""
+        return self.went_back.previous.version if isinstance(self.went_back, WentBack) else None
+
+    @property
+    def complaint(self) -> str | None:
+        """Return what is to be said against it: its failure, or why it was not returned."""
+        if self.error is not None:
+            return self.error.message
+        if self.was_not_returned and isinstance(self.went_back, NotWentBack):
+            return f"not returned{self.went_back.text}"
+        return None
+
+    def failed(self, error: AcceleratorError) -> Settled:
+        """Return the same with a failure; one that leaves the end open is pending."""
+        settled = replace(self, error=error)
+        status = TargetStatus.FAILED if settled.is_known else TargetStatus.PENDING
+        return replace(settled, status=status)
 
 
-def _with_built(facts: Facts, report: Report) -> Facts:
-    """Add what was built in this very run, and read after that."""
-    built = (entry.artifact for entry in report.targets if isinstance(entry.artifact, Artifact))
-    return replace(facts, artifacts={**{held.id: held for held in built}, **facts.artifacts})
+@dataclass(frozen=True, slots=True)
+class Verifier:
+    """Verifies what a decision brought onto its targets, by the rules of the deploy."""
 
+    run: Run
+    decision: Decision
+    rules: Verification
+    forward: Forward
 
-def _settle_one(
-    run: Run,
-    order: DeployOrder,
-    facts: Facts,
-    entry: TargetReport,
-    end: ArtifactRef | AcceleratorError,
-) -> None:
-    if isinstance(end, AcceleratorError):
-        raise end
-    checks = order.smoke(_stage_of(facts, entry.app))
-    # An equal tree's artifact says of itself the commit it was built from.
-    built = Commit(facts.commit_of(end) or order.commit.sha)
-    verdict = verify(run, entry.app, entry.release_id or "", end, built, checks)
-    entry.release = verdict.release
-    entry.artifact = facts.artifacts.get(end.id) or end
-    entry.verified = verdict.outcome
-    if verdict.outcome == "inconclusive":
-        raise Inconclusive(
-            f"{entry.app} could not be verified: {verdict.flaw}",
-            "nothing was rolled back; run the same command again: it verifies what is live",
+    def verify_targets(self, landings: Sequence[Landing]) -> tuple[Settled, ...]:
+        """Verify every target side by side; each passes, goes back, or says why not."""
+        settled = self.run.side_by_side(self._settle, landings) if landings else ()
+        for each in settled:
+            self.run.events.emit(_event_of(each))
+        return settled
+
+    def compensate(self, results: Sequence[Settled]) -> tuple[Settled, ...]:
+        """Return every finished target to its own recorded release: all of them, or none.
+
+        None while the outcome of another one is unknown (it may yet succeed), and none when one of
+        them has no way back: that is looked at before the first write. A way back that fails after
+        all is that target's failure, and the others still go back.
+        """
+        if not all(each.is_known for each in results):
+            said = "nothing was returned: the outcome of a target is not known"
+            self.run.events.note(said, "warning")
+            return tuple(results)
+        finished = [each for each in results if each.status is TargetStatus.SUCCEEDED]
+        returned = {each.app: each for each in self._return_all(finished)}
+        return tuple(returned.get(each.app, each) for each in results)
+
+    def _return_all(self, finished: Sequence[Settled]) -> tuple[Settled, ...]:
+        if not finished:
+            return ()
+        looks = self.run.side_by_side(self._look_back, finished)
+        if hindered := [each for each in looks if each.went_back is not None]:
+            names = ", ".join(each.app for each in hindered)
+            self.run.events.note(
+                f"nothing was returned: {names} cannot be, and it is all of them or none", "warning"
+            )
+            other = NotWentBack.as_of(Hindrance.NOT_ALL, apps=names)
+            return tuple(replace(each, went_back=each.went_back or other) for each in looks)
+        returned = self.run.side_by_side(self._return, finished)
+        for each in returned:
+            self.run.events.emit(_event_of(each))
+        return returned
+
+    def _settle(self, landing: Landing) -> Settled:
+        settled = Settled(landing)
+        if landing.error is not None:
+            return settled.failed(landing.error)
+        try:
+            proof = verify(self.run, self._claim(landing))
+            settled = self._proved(landing, proof)
+            if proof.outcome is Verified.PASSED and landing.route is not Route.LIVE:
+                refuse_if_overtaken(self.run, self.forward, self.decision.facts, proof.release)
+        except AcceleratorError as error:
+            return settled.failed(error)
+        if proof.outcome is Verified.INCONCLUSIVE:
+            return settled.failed(
+                Inconclusive(
+                    f"{landing.app} could not be verified: {proof.flaw}",
+                    "nothing was rolled back; run the same command again: it verifies what is live",
+                )
+            )
+        return settled if proof.outcome is Verified.PASSED else self._go_back(settled)
+
+    def _claim(self, landing: Landing) -> Claim:
+        facts, ref = self.decision.facts, landing.ref
+        if ref is None or landing.release_id is None:
+            raise ValueError("a landing without an error has a release and its artifact")
+        # An equal tree's artifact says of itself the commit it was built from.
+        own = landing.artifact.commit if isinstance(landing.artifact, Artifact) else None
+        built = Commit(own or facts.commit_of(ref) or self.decision.commit.sha)
+        return Claim(landing.app, landing.release_id, ref, built, self._checks_of(landing.app))
+
+    def _proved(self, landing: Landing, proof: Proof) -> Settled:
+        ref, is_live = landing.ref, landing.route is Route.LIVE
+        known = self.decision.facts.artifacts.get(ref.id) if ref else None
+        return Settled(
+            landing,
+            TargetStatus.UNCHANGED if is_live else TargetStatus.SUCCEEDED,
+            proof.release,
+            known or landing.artifact,
+            proof.outcome,
+            proof.flaw,
         )
-    if verdict.outcome != "passed":
-        _go_back(run, order, facts, entry, verdict.flaw or "")
-    if entry.route is not Route.LIVE:
-        demand_no_stranger(run, order, facts, verdict.release)
-    entry.status = "unchanged" if entry.route is Route.LIVE else "succeeded"
+
+    def _go_back(self, settled: Settled) -> Settled:
+        landing, flaw = settled.landing, settled.flaw or ""
+        went: WentBack | NotWentBack
+        if not self.rules.rolls_back:
+            went = NotWentBack.as_of(Hindrance.SWITCHED_OFF)
+        elif landing.route is Route.LIVE and not landing.is_adopted:
+            went = NotWentBack.as_of(Hindrance.NOTHING_RELEASED)
+        else:
+            went = roll_back(self.run, self._way_back(settled))
+        gone = replace(settled, went_back=went)
+        said = went.text if isinstance(went, NotWentBack) else ""
+        return gone.failed(VerificationFailed(settled.app, flaw, gone.rolled_back_to, said))
+
+    def _look_back(self, settled: Settled) -> Settled:
+        """Look whether a finished target has a way back; ``went_back`` says where it has none."""
+        return replace(settled, went_back=find_hindrance(self.run, self._way_back(settled)))
+
+    def _return(self, settled: Settled) -> Settled:
+        """Return a finished target to the release it had, as others failed."""
+        went = roll_back(self.run, self._way_back(settled))
+        gone = replace(settled, went_back=went)
+        if isinstance(went, NotWentBack):
+            return gone.failed(NotReturned(settled.app, went.text))
+        return replace(gone, status=TargetStatus.COMPENSATED)
+
+    def _way_back(self, settled: Settled) -> WayBack:
+        """Return from which release to which one a target goes back, and how that is checked."""
+        previous = settled.landing.before
+        served = self.decision.facts.served_by(previous) if previous else None
+        commit = Commit(served) if served else None
+        checks = self._checks_of(settled.app)
+        return WayBack(settled.app, settled.release, previous, commit, checks)
+
+    def _checks_of(self, app: str) -> tuple[SmokeCheck, ...]:
+        return self.rules.checks_of(self.decision.facts.target(app).stage)
 
 
-def _go_back(run: Run, order: DeployOrder, facts: Facts, entry: TargetReport, flaw: str) -> None:
-    if not order.rollback:
-        raise VerificationFailed(entry.app, flaw, None, ", as --no-rollback asks")
-    if entry.route is Route.LIVE and not entry.is_adopted:
-        raise VerificationFailed(entry.app, flaw, None, ", as this run released nothing there")
-    previous = entry.previous_release
-    made, why = roll_back(run, _way_back(order, facts, entry))
-    if made is None or previous is None:
-        raise VerificationFailed(entry.app, flaw, None, why)
-    entry.rolled_back_to, entry.rollback_release = previous.version, made.version
-    order.reject(entry.app, order.commit, flaw)
-    raise VerificationFailed(entry.app, flaw, previous.version)
-
-
-def _way_back(order: DeployOrder, facts: Facts, entry: TargetReport) -> Way:
-    """Say from which release to which one a target goes back, and how that is checked."""
-    previous = entry.previous_release
-    served = facts.served_by(previous) if previous else None
-    checks = order.smoke(_stage_of(facts, entry.app))
-    return Way(entry.app, entry.release, previous, Commit(served) if served else None, checks)
-
-
-def _stage_of(facts: Facts, app: str) -> str | None:
-    target = next(target for target in facts.targets if target.app == app)
-    return target.coupling.stage if target.coupling else None
+def _event_of(settled: Settled) -> TargetSettled:
+    return TargetSettled(
+        settled.app,
+        settled.status,
+        settled.verified,
+        settled.release.version if settled.release else None,
+        settled.rolled_back_to,
+        settled.complaint,
+    )

@@ -1,0 +1,90 @@
+"""The local clone's word on commits: which one is meant, which came first, what is in them.
+
+The clone is opened in the background, beside the first requests to the platform: git's start and
+the import of GitPython cost more than the look itself. What is known of two commits stays true, so
+each question is put to git once.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, BinaryIO
+
+from accelerator.errors import AcceleratorError, RepositoryProblem
+from accelerator.models import Ancestry
+from accelerator.repository.clone import Repository
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from accelerator.models import Commit
+
+
+class Lineage:
+    """What the clone around `directory` knows of commits; without a clone, nothing.
+
+    `folder` is the part of the repository that is built (a monorepo's), or None for all of it.
+    """
+
+    def __init__(
+        self, directory: Path, environment: Mapping[str, str], folder: str | None = None
+    ) -> None:
+        self.directory, self._environment, self.folder = directory, environment, folder
+        self._told: dict[tuple[str, str], Ancestry] = {}
+        self._opening = Lock()
+        self._repository: Repository | None = None
+
+    def open_ahead(self) -> None:
+        """Begin to open the clone, beside what the caller does meanwhile."""
+        Thread(target=self._open_quietly, name="clone", daemon=True).start()
+
+    def repository(self) -> Repository:
+        """Return the clone; raises `RepositoryProblem` where there is none."""
+        with self._opening:
+            if self._repository is None:
+                self._repository = Repository.open(self.directory, self._environment)
+            return self._repository
+
+    def resolve(self, revision: str) -> Commit:
+        """Read the commit that a sha, branch, tag or expression names."""
+        return self.repository().resolve(revision)
+
+    def archive(self, commit: Commit, to: BinaryIO) -> int:
+        """Write a compressed tar of what is built of the commit; return its size in bytes."""
+        return self.repository().archive(commit, to, self.folder)
+
+    def read_trees(self, shas: frozenset[str]) -> dict[str, str]:
+        """Read the trees of the commits that are in the clone."""
+        return self.repository().read_trees(shas)
+
+    def ancestry(self, older: str, newer: str) -> Ancestry:
+        """Ask the clone, with more history where it is shallow and the answer is not in it."""
+        if (older, newer) not in self._told:
+            told = self._ask(older, newer)
+            if told is Ancestry.UNKNOWN:
+                return told
+            self._told[older, newer] = told
+        return self._told[older, newer]
+
+    def contains(self, newer: str, older: str) -> bool:
+        """Return whether `newer` surely contains `older`, without fetching anything for it."""
+        return older != newer and self.repository().ancestry(older, newer) is Ancestry.YES
+
+    def _ask(self, older: str, newer: str) -> Ancestry:
+        try:
+            repository = self.repository()
+        except RepositoryProblem:
+            return Ancestry.UNKNOWN
+        told = repository.ancestry(older, newer)
+        for everything in (False, True):
+            if told is not Ancestry.UNKNOWN:
+                break
+            if repository.deepen(older, newer, everything=everything):
+                told = repository.ancestry(older, newer)
+        return told
+
+    def _open_quietly(self) -> None:
+        with suppress(AcceleratorError):  # it is raised again where the clone is asked for
+            self.repository()

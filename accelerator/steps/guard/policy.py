@@ -1,0 +1,20 @@
+"""How a deploy locks, and as whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from accelerator.models import LockMode
+
+
+@dataclass(frozen=True, slots=True)
+class LockPolicy:
+    """How to lock: auto goes on where the remote takes no refs, required does not.
+
+    ``holder`` and ``link`` say who this is, for the next one who has to wait.
+    """
+
+    mode: LockMode = LockMode.OFF
+    wait_seconds: float = 600.0
+    holder: str = "somebody"
+    link: str | None = None

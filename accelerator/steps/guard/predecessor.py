@@ -1,0 +1,93 @@
+"""See out what a deploy before this one left unfinished, before anything is decided.
+
+A deploy that was killed or cut off leaves its lock with a note. Its promotion may still be pending,
+its build may still run, and a write of its last moment may not show yet. Heroku lists no promotions
+and has no idempotency keys, so all of that is waited out: only then the platform's lists tell the
+truth, and nothing is asked for twice.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from accelerator.errors import BuildFailed, NotFound, OutcomeUnknown, RequestInvalid
+from accelerator.models import StepName
+from accelerator.steps.compare.facts import CutShort
+from accelerator.steps.follow.builds_and_releases import find_release_of_build, follow_build
+from accelerator.waiting import StillPending, wait_for
+
+if TYPE_CHECKING:
+    from accelerator.steps.guard.locks import HeldLocks
+    from accelerator.steps.guard.notes import LockNote
+    from accelerator.steps.run import Run
+
+
+def see_predecessors_out(run: Run, held: HeldLocks) -> tuple[CutShort, ...]:
+    """Let what earlier deploys left unfinished come to its end; return what they were about."""
+    left = []
+    for lock in held.locks:
+        note = lock.before.note if lock.before else None
+        if note is None or not note.commit:  # locked by hand it was no deploy
+            continue
+        if note.promotion is not None:
+            lock.remember(note.promotion)  # as long as we do not know its end ourselves
+        wait_out(run, note)
+        left.append(CutShort(lock.note.app, note.commit, note.previous_release))
+    for each in left:
+        let_builds_end(run, each.app)
+    return tuple(left)
+
+
+def wait_out(run: Run, note: LockNote) -> None:
+    """Give the last holder's unfinished write the time it may need to show itself.
+
+    Called with the lock in hand, before the target is read again: what was begun by a job that was
+    killed or cut off must be visible before anything is decided. It may have been begun in the
+    holder's last moment.
+    """
+    run.events.note(f"the deploy before this one was cut short: {note.describe()}", "warning")
+    _follow_promotion(run, note)
+    left = run.waits.traces - (run.heroku.moment() - note.last_seen_at).total_seconds()
+    if left > 0:
+        run.deadline.clock.sleep(min(left, run.deadline.remaining))
+
+
+def let_builds_end(run: Run, app: str) -> None:
+    """Follow what still builds on a target after a deploy there was cut short.
+
+    It releases when it is done, over whatever was released meanwhile: so nothing is, until then.
+    """
+    for build in run.heroku.builds.fetch_newest(app, 20):
+        if build.status != "pending":
+            continue
+        title = f"Let the build that runs on {app} end"
+        with run.events.step(StepName.RECONCILE, title, app) as step:
+            step.detail = (build.commit or "")[:8]
+            with suppress(BuildFailed):
+                find_release_of_build(run, follow_build(run, build))
+
+
+def _follow_promotion(run: Run, note: LockNote) -> None:
+    """Wait for the end of the promotion that was begun; raises `OutcomeUnknown` at the deadline."""
+    promotion = note.promotion
+    if promotion is None:
+        return
+    title = f"Let the promotion to {note.app} end"
+    with (
+        suppress(NotFound, RequestInvalid),
+        run.events.step(StepName.RECONCILE, title, note.app) as step,
+    ):
+        try:
+            ends = wait_for(
+                lambda: run.heroku.promotions.fetch_targets(promotion),
+                lambda seen: bool(seen) and all(end.status != "pending" for end in seen),
+                run.deadline.within(run.waits.promotion),
+                run.heroku.pace,
+            )
+        except StillPending:
+            raise OutcomeUnknown(
+                f"promotion {promotion} to {note.app}, begun by an earlier run, is still pending",
+                "run the same command again later: it is not asked for twice",
+            ) from None
+        step.detail = ", ".join(sorted({end.status for end in ends}))

@@ -1,0 +1,54 @@
+"""What a route did to a target, and what it would write: the values that travel on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from accelerator.errors import OutcomeUnknown
+from accelerator.models import Artifact
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from accelerator.errors import AcceleratorError
+    from accelerator.models import ArtifactRef, Release, Route
+
+    # Is told the apps of a promotion and its id, as soon as it has one.
+    OnBegun = Callable[[tuple[str, ...], str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """What a target should carry now, or why it does not.
+
+    ``before`` is the release that was in effect before the deploy: where the way back leads.
+    ``is_adopted``: the release was made by a deploy that was cut short, and is ours to take back.
+    """
+
+    app: str
+    route: Route
+    before: Release | None
+    artifact: Artifact | ArtifactRef | None = None
+    release_id: str | None = None
+    is_adopted: bool = False
+    error: AcceleratorError | None = None
+
+    @property
+    def ref(self) -> ArtifactRef | None:
+        """Return the kind and id of the artifact."""
+        return self.artifact.ref if isinstance(self.artifact, Artifact) else self.artifact
+
+    @property
+    def is_unknown(self) -> bool:
+        """True when nobody can tell yet whether the write happened."""
+        return isinstance(self.error, OutcomeUnknown)
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A write that would be made: an API request, or a push to the lock remote."""
+
+    method: str
+    path: str
+    does: str

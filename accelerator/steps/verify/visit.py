@@ -1,0 +1,94 @@
+"""Visit an address as a browser would, once: the one use of requests outside the API clients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import requests
+from urllib3.exceptions import HTTPError, NameResolutionError
+
+if TYPE_CHECKING:
+    from accelerator.waiting import Deadline
+
+CONNECT_SECONDS = 5.0
+ANSWER_SECONDS = 10.0
+BODY_BYTES = 1 << 20
+BLOCK_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What an answer must be: its status (None: any of 200 to 399), and a text in it.
+
+    The text must be in the first MiB of the body, or in the ``header`` where one is named.
+    """
+
+    status: int | None = None
+    text: str | None = None
+    header: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What one try saw; ``flaw`` is None when it was as expected.
+
+    It is not ``conclusive`` when this machine could not ask at all: that says nothing of the app.
+    """
+
+    flaw: str | None
+    conclusive: bool = True
+
+
+def visit(url: str, expected: Expected, deadline: Deadline) -> Seen:
+    """Ask once, following redirects as a visitor's browser would; a body that drips is left."""
+    patience = max(0.1, min(ANSWER_SECONDS, deadline.remaining))
+    try:
+        with requests.Session() as session:
+            session.trust_env = False  # a netrc entry must not travel to the app
+            answer = session.get(
+                url,
+                timeout=(min(CONNECT_SECONDS, patience), patience),
+                stream=True,
+                headers={"Cache-Control": "no-cache"},
+            )
+            with answer:
+                return Seen(_find_flaw(answer, expected, deadline))
+    except (requests.RequestException, HTTPError, OSError) as error:
+        return Seen(f"did not answer ({type(error).__name__})", not _is_our_trouble(error))
+
+
+def _find_flaw(answer: requests.Response, expected: Expected, deadline: Deadline) -> str | None:
+    status, text = answer.status_code, expected.text
+    if status not in ({expected.status} if expected.status is not None else range(200, 400)):
+        return f"answered {status}"
+    if text is None:
+        return None
+    if expected.header is not None:
+        is_there = text in answer.headers.get(expected.header, "")
+        return None if is_there else f"answered {status} without {text!r} in {expected.header}"
+    if not _has_text(answer, text.encode(), deadline):
+        return f"answered {status} without the text {text!r}"
+    return None
+
+
+def _has_text(answer: requests.Response, text: bytes, deadline: Deadline) -> bool:
+    """Read the body, decoded, as far as it takes to find the text."""
+    body = bytearray()
+    while len(body) < BODY_BYTES:
+        block = answer.raw.read1(BLOCK_BYTES, decode_content=True)
+        searched = max(0, len(body) - len(text))
+        body += block
+        if body.find(text, searched) >= 0:
+            return True
+        if not block or deadline.remaining <= 0:
+            break
+    return False
+
+
+def _is_our_trouble(error: Exception) -> bool:
+    """Return whether this machine could not even ask: no name service, no way through a proxy."""
+    if isinstance(error, requests.exceptions.ProxyError):
+        return True
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    return isinstance(reason, NameResolutionError)
