@@ -1,15 +1,13 @@
 """The platform without HTTP: its state together with what builds, runs, routes and pushes."""
 
 import asyncio
-import contextlib
 import secrets
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
 
 from accelerator.localheroku.building.builds import Building
 from accelerator.localheroku.clock import Clock
-from accelerator.localheroku.controls.durations import Timing
+from accelerator.localheroku.durations import Timing
 from accelerator.localheroku.gitserver.bridge import GitBridge
 from accelerator.localheroku.gitserver.pushing import Pushing
 from accelerator.localheroku.persistence.datadir import Place
@@ -25,29 +23,7 @@ from accelerator.localheroku.streams.blobs import Blobs, Signer
 from accelerator.localheroku.streams.logs import Logs
 from accelerator.localheroku.streams.logsessions import LogSessions
 from accelerator.localheroku.streams.outputs import Outputs
-
-
-class Tasks:
-    """Background work that ends with the platform."""
-
-    def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[Any]] = set()
-
-    def start(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Run `work` beside everything else."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
-
-    async def close(self) -> None:
-        """Cancel what is still running and wait for it."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await task
+from accelerator.localheroku.tasks import Tasks
 
 
 class Engine:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from accelerator.localheroku.controls import desk
-from accelerator.localheroku.controls.durations import names
 from accelerator.localheroku.controls.fields import (
     BadField,
     email,
@@ -28,6 +27,7 @@ from accelerator.localheroku.controls.fields import (
     text,
     texts,
 )
+from accelerator.localheroku.durations import names
 from accelerator.localheroku.state.errors import Refused
 
 if TYPE_CHECKING:

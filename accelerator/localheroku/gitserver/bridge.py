@@ -22,7 +22,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from accelerator.localheroku.gitserver import backends, hook
-from accelerator.localheroku.running.keeper import kill_group
+from accelerator.localheroku.keeper import kill_group
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping

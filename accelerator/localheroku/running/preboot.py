@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from accelerator.localheroku.engine import Tasks
     from accelerator.localheroku.running.runner import Process
+    from accelerator.localheroku.tasks import Tasks
 
 
 @dataclass(frozen=True)
