@@ -14,7 +14,7 @@ import uvicorn
 from accelerator.localheroku import certificates
 from accelerator.localheroku.engine import Engine
 from accelerator.localheroku.persistence.datadir import open_place
-from accelerator.localheroku.persistence.restoring import resume
+from accelerator.localheroku.restoring import resume
 from accelerator.localheroku.state import access
 from accelerator.localheroku.web.application import Application
 

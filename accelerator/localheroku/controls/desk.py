@@ -46,7 +46,7 @@ def info(desk: Desk, _: Params, __: Body) -> Any:
     engine, application = desk.engine, desk.application
     return {
         "schema": "accelerator.local/1",
-        "url": engine.base_url,
+        "url": engine.signer.base_url,
         "pid": os.getpid(),
         "time": short_time(engine.clock.now()),
         "durations": asdict(engine.durations.default),
@@ -130,7 +130,7 @@ def advance(desk: Desk, params: Params, body: Body) -> Any:
     if body["advance_seconds"] > _FURTHEST:
         raise BadField("field advance_seconds: is too far away")
     desk.engine.clock.advance(body["advance_seconds"])
-    desk.engine.expire()
+    desk.engine.expiry.expire()
     return clock(desk, params, body)
 
 

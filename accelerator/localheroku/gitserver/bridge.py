@@ -46,7 +46,7 @@ _SETTINGS = {
 
 @dataclass(frozen=True)
 class Push:
-    """One pushed ref.
+    """One pushed ref of the app whose `repository` it is in.
 
     `objects` holds the variables that let other git commands see the commit before git has
     accepted it. `write` shows text at the client as it comes and may be called from any thread.
@@ -54,6 +54,7 @@ class Push:
 
     app_id: str
     user_id: str
+    repository: Path
     ref: str
     old: str
     new: str
@@ -220,7 +221,7 @@ class GitBridge:
     ) -> bool:
         write = _writer(writer)
         pushes = [
-            Push(*pusher, ref, old, new, message["objects"], write)
+            Push(*pusher, self.directory_of(pusher[0]), ref, old, new, message["objects"], write)
             for old, new, ref in message["refs"]
         ]
         building = [push for push in pushes if push.builds]

@@ -44,7 +44,7 @@ class Call:
     @property
     def shapes(self) -> Shapes:
         """Return the shapes for the version that was asked for."""
-        return Shapes(self.engine, self.is_sdk)
+        return Shapes(self.engine.state, self.engine.signer, self.is_sdk)
 
     @property
     def app(self) -> App:
