@@ -64,7 +64,7 @@ class Api:
 
     async def _checked(self, request: Request, caller: Caller) -> Response:
         found = self._routes.find(request.method, _segments(request))
-        self._admission.admit(caller, found[0] if found else None)
+        self._admission.admit(caller, found[0].terms if found else None)
         accept = _ACCEPT.search(request.headers.get("accept", ""))
         if accept is None:
             raise Refused(
