@@ -84,7 +84,7 @@ class Application:
             conditions=self._conditions,
             buckets=buckets,
             git_limit=git_limit,
-            base_url=engine.signer.base_url,
+            signer=engine.signer,
             state=engine.state,
             durations=engine.durations,
             promoting=engine.promoting,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from accelerator.localheroku.running.promoting import Promoting
     from accelerator.localheroku.state.objects import Account
     from accelerator.localheroku.state.store import State
+    from accelerator.localheroku.streams.blobs import Signer
     from accelerator.localheroku.streams.expiry import Expiry
     from accelerator.localheroku.streams.logs import Logs
     from accelerator.localheroku.web.conditions import Conditions
@@ -40,7 +41,7 @@ class Desk:
     conditions: Conditions
     buckets: Buckets
     git_limit: GitLimit
-    base_url: str
+    signer: Signer
     state: State
     durations: Timing
     promoting: Promoting
@@ -61,7 +62,7 @@ def info(desk: Desk, _: Params, __: Body) -> Any:
     """Tell what runs here, and the present settings."""
     return {
         "schema": "accelerator.local/1",
-        "url": desk.base_url,
+        "url": desk.signer.base_url,
         "pid": os.getpid(),
         "time": short_time(desk.state.clock.now()),
         "durations": asdict(desk.durations.default),

@@ -54,7 +54,7 @@ class Control:
 
     @property
     def summary(self) -> str:
-        """Say what it does, in one sentence."""
+        """Return what it does, in one sentence."""
         return (self.run.__doc__ or "").strip().partition("\n")[0]
 
 

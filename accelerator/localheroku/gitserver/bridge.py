@@ -2,6 +2,9 @@
 
 `git http-backend` does the work. Its hooks call back into this process: `pre-receive` builds
 and decides, `post-receive` releases what git accepted. A client that goes away stops neither.
+
+Of HTTP it knows what git's own protocol needs: bodies that stream both ways. Who may ask for which
+app was decided before, in `web/git.py`.
 """
 
 from __future__ import annotations
@@ -63,17 +66,17 @@ class Push:
 
     @property
     def builds(self) -> bool:
-        """Whether Heroku builds this ref."""
+        """True when Heroku builds this ref."""
         return self.ref in BUILT and self.new != _NOTHING
 
     @property
     def is_first(self) -> bool:
-        """Whether the ref is new."""
+        """True when the ref is new."""
         return self.old == _NOTHING
 
 
 class GitBridge:
-    """Serves one bare repository per app below `directory`.
+    """Serve one bare repository per app below `directory`.
 
     `on_build` decides whether a pushed commit is accepted; `on_release` is called after git
     has moved the ref.

@@ -1,4 +1,4 @@
-"""Dynos: one process for each, started, watched, restarted and stopped."""
+"""Dynos: one process per dyno, started, watched, restarted and stopped."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Dynos:
                 self._start(app, release, name, kind)
 
     def restart(self, app: App, name: str) -> bool:
-        """Restart one dyno; a one-off dyno is only stopped. Say whether there was one."""
+        """Restart one dyno, or stop a one-off one; return whether there was one."""
         one = next((one for one in self._of(app).values() if name in one.names), None)
         if one is None:
             return False
@@ -122,7 +122,7 @@ class Dynos:
         self._running.pop(app.id, None)
 
     def pick(self, app: App) -> Pick:
-        """Choose the web dyno for a request, or say why there is none."""
+        """Return the web dyno for a request, or Heroku's code for why there is none."""
         if app.maintenance:
             return "H80"
         old = self._preboot.serving(app.id)

@@ -34,7 +34,7 @@ class Preboot:
         self._switches: dict[str, asyncio.Task[None]] = {}
 
     def is_under_way(self, app_id: str) -> bool:
-        """Say whether an app's old dynos still serve."""
+        """Return whether an app's old dynos still serve."""
         return app_id in self._old
 
     def begin(

@@ -37,7 +37,7 @@ class Signer:
         return f"{self.base_url}{PREFIX}{kind}/{name}?{query}"
 
     def accepts(self, path: str, query: Mapping[str, str], method: str) -> bool:
-        """Say whether a request's path and query carry our signature for its method."""
+        """Return whether a request's path and query carry our signature for its method."""
         expires, signature = query.get("expires", ""), query.get("signature", "")
         kind, _, name = path.removeprefix(PREFIX).partition("/")
         wanted = "GET" if method == "HEAD" else method

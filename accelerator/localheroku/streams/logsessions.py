@@ -27,7 +27,7 @@ class Selection:
     type: str | None = None
 
     def takes(self, line: Line) -> bool:
-        """Say whether a line is wanted."""
+        """Return whether a line is wanted."""
         source, _, rest = line.source.partition("[")
         dyno = rest.rstrip("]")
         names = {dyno, dyno.partition(".")[0]}

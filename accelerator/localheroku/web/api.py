@@ -151,7 +151,7 @@ async def _body(request: Request) -> Mapping[str, Any]:
 
 
 def _is_text(parsed: Any) -> bool:
-    """Say whether all strings can be stored, sent and given to a process."""
+    """Return whether all strings can be stored, sent and given to a process."""
     rest = [parsed]
     while rest:
         value = rest.pop()

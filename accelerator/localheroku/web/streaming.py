@@ -53,7 +53,7 @@ def _events(request: Request, output: Output) -> Response:
 
 
 async def _each_line(output: Output, start: int) -> AsyncIterator[bytes]:
-    """Yield an event for each line; its id is how many bytes there are up to its end."""
+    """Yield one event per line; its id is how many bytes there are up to its end."""
     position, rest = start, b""
     async for chunk in output.follow(start):
         *lines, rest = (rest + chunk).split(b"\n")
