@@ -16,7 +16,7 @@ import click
 from accelerator.cli import COMMANDS
 from accelerator.cli import main as root_command
 from accelerator.cli.options import SettingOption
-from accelerator.localheroku.controls.table import CONTROLS
+from accelerator.localheroku.controls.routes import CONTROLS
 from accelerator.localheroku.web.routes import ROUTES
 from accelerator.settings import SETTINGS
 from accelerator.settings.declared import STAGES

@@ -8,7 +8,7 @@ _TICK = timedelta(microseconds=1)
 
 
 class Clock:
-    """Tell the platform's time, never twice the same moment."""
+    """The platform's time: it never returns the same moment twice."""
 
     def __init__(
         self, offset: float = 0.0, on_advance: Callable[[float], None] = lambda _: None

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from accelerator.localheroku import certificates
+from accelerator.localheroku.application import Application
 from accelerator.localheroku.engine import Engine
 from accelerator.localheroku.persistence.datadir import open_place
-from accelerator.localheroku.persistence.restoring import resume
+from accelerator.localheroku.restoring import resume
 from accelerator.localheroku.state import access
-from accelerator.localheroku.web.application import Application
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

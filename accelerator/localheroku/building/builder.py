@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from accelerator.localheroku.building import archives, cache, packs, slugs
 from accelerator.localheroku.building.commands import Cancelled, Shell, TooLong
 from accelerator.localheroku.building.packs import Pack, PackMissing
-from accelerator.localheroku.running.keeper import Keeper, kill_strays
+from accelerator.localheroku.keeper import Keeper, kill_strays
 
 if TYPE_CHECKING:
     import threading

@@ -38,6 +38,12 @@ def clear(cache: Path) -> None:
         _remove(cache)
 
 
+def drop(cache: Path) -> None:
+    """Remove the cache of an app that is gone."""
+    clear(cache)
+    _lock(cache).unlink(missing_ok=True)
+
+
 def _remove(cache: Path) -> None:
     if not cache.exists():
         return
@@ -46,9 +52,13 @@ def _remove(cache: Path) -> None:
         cache.rename(Path(bin_) / "old")
 
 
+def _lock(cache: Path) -> Path:
+    return cache.with_name(f"{cache.name}.lock")
+
+
 @contextmanager
 def _locked(cache: Path, kind: int) -> Iterator[None]:
     cache.parent.mkdir(parents=True, exist_ok=True)
-    with cache.with_name(f"{cache.name}.lock").open("w") as lock:
+    with _lock(cache).open("w") as lock:
         fcntl.flock(lock, kind)
         yield

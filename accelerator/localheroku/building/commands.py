@@ -12,7 +12,7 @@ from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from accelerator.localheroku.running.keeper import Keeper, kill_group
+from accelerator.localheroku.keeper import Keeper, kill_group
 
 if TYPE_CHECKING:
     import threading

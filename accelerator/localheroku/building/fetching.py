@@ -13,7 +13,7 @@ _TIMEOUT = 60
 
 
 class SourceUnreadable(Exception):
-    """Say why there is no source to build."""
+    """There is no source to build; the text says why."""
 
 
 def fetch_source(blob: SourceBlob, path: Path, is_ours: bool) -> Path:

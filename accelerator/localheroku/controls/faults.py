@@ -51,7 +51,7 @@ class _Standing:
     hit: int = 0
 
     def takes(self) -> bool:
-        """Count a matching request and say whether the fault wants it."""
+        """Count a matching request; return whether the fault wants it."""
         self.matched += 1
         # Drawn every time, so that a fault of the same seed hits the same numbers.
         is_drawn = self.chance.random() < self.fault.probability

@@ -1,4 +1,4 @@
-"""What every client did: one entry for each request, without any secret in it."""
+"""What every client did: one entry per request, without any secret in it."""
 
 import time
 from collections import deque

@@ -108,7 +108,7 @@ async def archive(repository: Path, commit: str, objects: Mapping[str, str], to:
 
 
 async def is_whole(repository: Path, commit: str, objects: Mapping[str, str]) -> bool:
-    """Tell whether every ancestor of the pushed commit is here: a shallow clone lacks some."""
+    """Return whether every ancestor of the pushed commit is here: a shallow clone lacks some."""
     git = await asyncio.create_subprocess_exec(
         *("git", f"--git-dir={repository}", "rev-list", "--quiet", commit, "--not", "--all"),
         env=environment() | dict(objects),

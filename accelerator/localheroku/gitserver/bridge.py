@@ -2,6 +2,9 @@
 
 `git http-backend` does the work. Its hooks call back into this process: `pre-receive` builds
 and decides, `post-receive` releases what git accepted. A client that goes away stops neither.
+
+Of HTTP it knows what git's own protocol needs: bodies that stream both ways. Who may ask for which
+app was decided before, in `web/git.py`.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from accelerator.localheroku.gitserver import backends, hook
-from accelerator.localheroku.running.keeper import kill_group
+from accelerator.localheroku.keeper import kill_group
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
@@ -46,7 +49,7 @@ _SETTINGS = {
 
 @dataclass(frozen=True)
 class Push:
-    """One pushed ref.
+    """One pushed ref of the app whose `repository` it is in.
 
     `objects` holds the variables that let other git commands see the commit before git has
     accepted it. `write` shows text at the client as it comes and may be called from any thread.
@@ -54,6 +57,7 @@ class Push:
 
     app_id: str
     user_id: str
+    repository: Path
     ref: str
     old: str
     new: str
@@ -62,17 +66,17 @@ class Push:
 
     @property
     def builds(self) -> bool:
-        """Whether Heroku builds this ref."""
+        """True when Heroku builds this ref."""
         return self.ref in BUILT and self.new != _NOTHING
 
     @property
     def is_first(self) -> bool:
-        """Whether the ref is new."""
+        """True when the ref is new."""
         return self.old == _NOTHING
 
 
 class GitBridge:
-    """Serves one bare repository per app below `directory`.
+    """Serve one bare repository per app below `directory`.
 
     `on_build` decides whether a pushed commit is accepted; `on_release` is called after git
     has moved the ref.
@@ -220,7 +224,7 @@ class GitBridge:
     ) -> bool:
         write = _writer(writer)
         pushes = [
-            Push(*pusher, ref, old, new, message["objects"], write)
+            Push(*pusher, self.directory_of(pusher[0]), ref, old, new, message["objects"], write)
             for old, new, ref in message["refs"]
         ]
         building = [push for push in pushes if push.builds]

@@ -11,47 +11,58 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from accelerator.localheroku.engine import Engine
+    from accelerator.localheroku.building.builds import Building
     from accelerator.localheroku.gitserver.bridge import Push
+    from accelerator.localheroku.running.releasing import Releasing
     from accelerator.localheroku.state.objects import App, Release
+    from accelerator.localheroku.state.store import State
+    from accelerator.localheroku.streams.blobs import Signer
+    from accelerator.localheroku.streams.outputs import Outputs
 
 
 class Pushing:
-    """The two halves of a push, called by the git bridge."""
+    """The two halves of a push, called by the git bridge; `commit` makes the state so far last."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(
+        self,
+        state: State,
+        signer: Signer,
+        outputs: Outputs,
+        building: Building,
+        releasing: Releasing,
+        commit: Callable[[], None],
+    ) -> None:
+        self._state, self._signer, self._outputs = state, signer, outputs
+        self._building, self._releasing, self._commit = building, releasing, commit
         self._accepted: dict[tuple[str, str, str], Build] = {}
 
     async def build(self, push: Push) -> bool:
         """Build the pushed commit; the ref moves only when this succeeds."""
-        app = self._engine.state.apps.find(push.app_id)
+        app = self._state.apps.find(push.app_id)
         if app is None:
             return False
         if push.is_first:
             app.pushed.pop(push.ref, None)
-        url = f"{self._engine.base_url}/{app.name}.git"
-        made = self._engine.building.record(app, SourceBlob(url, push.new), (), push.user_id)
+        url = f"{self._signer.base_url}/{app.name}.git"
+        made = self._building.record(app, SourceBlob(url, push.new), (), push.user_id)
         write = self._tell_both(push, made)
         write("Compressing source files... done.\nBuilding source:\n\n")
         try:
-            slug = await self._engine.building.run(
-                app, made, lambda: self._archive(push, made), write
-            )
+            slug = await self._building.run(app, made, lambda to: _archive(push, to), write)
             if slug is None:
                 write(f"\nVerifying deploy...\n\n!\tPush rejected to {app.name}.\n\n")
                 return False
         finally:
-            self._engine.outputs.open(made.id).close()
+            self._outputs.open(made.id).close()
         # A push that loses the race for the ref leaves its build here; the next one replaces it.
         self._accepted[(app.id, push.ref, push.new)] = made
         # The ref must not move before the build is kept.
-        self._engine.keeping.commit()
+        self._commit()
         return True
 
     async def release(self, push: Push) -> None:
         """Release what was built; a failing release command does not undo the push."""
-        app = self._engine.state.apps.find(push.app_id)
+        app = self._state.apps.find(push.app_id)
         made = self._accepted.pop((push.app_id, push.ref, push.new), None)
         if app is None or made is None:
             return
@@ -59,9 +70,9 @@ class Pushing:
         push.write("Verifying deploy... done.\n")
         if release.has_output:
             push.write("Running release command...\n\n")
-            async for chunk in self._engine.outputs.open(release.id).follow():
+            async for chunk in self._outputs.open(release.id).follow():
                 push.write(chunk.decode(errors="replace"))
-            await self._engine.releasing.wait_for(release)
+            await self._releasing.wait_for(release)
             push.write(self._verdict(release.status))
 
     def release_build(
@@ -69,16 +80,11 @@ class Pushing:
     ) -> Release:
         """Release what was built of the commit that a ref has moved to."""
         app.pushed[ref] = made.source_blob.version or ""
-        slug = self._engine.state.slugs.get(made.slug_id or "")
-        return self._engine.building.release(app, made, slug, write)
-
-    async def _archive(self, push: Push, made: Build) -> Path:
-        path = self._engine.blobs.download(made.id)
-        await archive(self._engine.git.directory_of(push.app_id), push.new, push.objects, path)
-        return path
+        slug = self._state.slugs.get(made.slug_id or "")
+        return self._building.release(app, made, slug, write)
 
     def _tell_both(self, push: Push, made: Build) -> Callable[[str], None]:
-        output = self._engine.outputs.open(made.id)
+        output = self._outputs.open(made.id)
 
         def write(text: str) -> None:
             output.write(text)
@@ -94,3 +100,8 @@ class Pushing:
             "Waiting for release.... failed.\n"
             " !     Release command failed: the previous release is still running.\n"
         )
+
+
+async def _archive(push: Push, to: Path) -> Path:
+    await archive(push.repository, push.new, push.objects, to)
+    return to

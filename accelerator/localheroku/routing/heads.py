@@ -29,7 +29,7 @@ class Head:
         return ", ".join(value for key, value in self.headers if key.lower() == name)
 
     def has(self, name: str, word: str) -> bool:
-        """Tell whether a header lists a word."""
+        """Return whether a header lists a word."""
         return word in (part.strip().lower() for part in self.get(name).split(","))
 
     @property
@@ -39,12 +39,12 @@ class Head:
 
     @property
     def upgrades(self) -> bool:
-        """Whether the message asks for, or grants, another protocol."""
+        """True when the message asks for, or grants, another protocol."""
         return self.has("connection", "upgrade")
 
     @property
     def closes(self) -> bool:
-        """Whether the connection ends with this message."""
+        """True when the connection ends with this message."""
         version = self.start[2] if self.start[2].startswith("HTTP/") else self.start[0]
         return version != "HTTP/1.1" or self.has("connection", "close")
 
@@ -85,14 +85,14 @@ async def read_head(reader: asyncio.StreamReader) -> Head | None:
 
 
 def body_of_request(head: Head) -> Body:
-    """Tell how a request's body ends."""
+    """Return how a request's body ends."""
     if head.has("transfer-encoding", "chunked"):
         return Body("chunks")
     return Body("length", _length(head) or 0)
 
 
 def body_of_answer(head: Head, method: str) -> Body:
-    """Tell how an answer's body ends."""
+    """Return how an answer's body ends."""
     if method == "HEAD" or head.status in _NO_BODY_STATUSES:
         return Body("length", 0)
     if head.has("transfer-encoding", "chunked"):

@@ -1,4 +1,4 @@
-"""The router: one listening port per app, a web dyno chosen for each request."""
+"""The router: one listening port per app, a web dyno chosen per request."""
 
 from __future__ import annotations
 

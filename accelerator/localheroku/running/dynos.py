@@ -1,16 +1,16 @@
-"""Dynos: one process for each, started, watched, restarted and stopped."""
+"""Dynos: one process per dyno, started, watched, restarted and stopped."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import itertools
-import secrets
 from typing import TYPE_CHECKING, Literal
 
 from accelerator.localheroku.routing.router import Backend
 from accelerator.localheroku.running.preboot import Preboot, Serving
 from accelerator.localheroku.running.runner import Process, ProcessOrder
+from accelerator.localheroku.running.running import Running, fir_name
 from accelerator.localheroku.state import releases
 from accelerator.localheroku.state.objects import App, Dyno, Release
 from accelerator.localheroku.state.store import new_id
@@ -18,31 +18,33 @@ from accelerator.localheroku.state.store import new_id
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from accelerator.localheroku.engine import Engine
+    from accelerator.localheroku.durations import Timing
+    from accelerator.localheroku.running.starting import Starting
+    from accelerator.localheroku.state.store import State
+    from accelerator.localheroku.streams.blobs import Blobs
+    from accelerator.localheroku.streams.logs import Logs
+    from accelerator.localheroku.tasks import Tasks
 
 Pick = Backend | Literal["H10", "H14", "H80", "WAIT"]
 # A dyno that keeps crashing is restarted after ever longer pauses, as on Heroku.
 BACK_OFF = (1.0, 5.0, 30.0, 120.0, 600.0)
 
 
-class Running:
-    """A dyno together with its process, once that has started."""
-
-    def __init__(self, dyno: Dyno, slot: str, is_one_off: bool) -> None:
-        self.dyno = dyno
-        self.slot = slot  # `web.1` also where the dyno itself has another name
-        self.is_one_off = is_one_off
-        self.process: Process | None = None
-        self.is_unwanted = False
-        self.crashes = 0
-
-
 class Dynos:
     """Keep every app's dynos as its formation and current release want them."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._preboot = Preboot(engine.tasks)
+    def __init__(
+        self,
+        state: State,
+        logs: Logs,
+        blobs: Blobs,
+        durations: Timing,
+        tasks: Tasks,
+        starting: Starting,
+    ) -> None:
+        self._state, self._logs, self._blobs = state, logs, blobs
+        self._durations, self._tasks, self._starting = durations, tasks, starting
+        self._preboot = Preboot(tasks)
         self._running: dict[str, dict[str, Running]] = {}
         self._numbers = itertools.count(1001)
         self._turn = 0
@@ -53,7 +55,7 @@ class Dynos:
 
     def follow_release(self, app: App) -> None:
         """Restart everything if the dynos do not run the current release."""
-        release = releases.current_release(self._engine.state, app)
+        release = releases.current_release(self._state, app)
         running = self._formation_dynos(app)
         if release is None or any(one.dyno.release_id != release.id for one in running):
             self._preboot_from(app, running)
@@ -73,7 +75,7 @@ class Dynos:
                 self._stop(one)
         if not any(kind == "web" for kind in wanted.values()):
             self._preboot.end(app.id)
-        release = releases.current_release(self._engine.state, app)
+        release = releases.current_release(self._state, app)
         if release is None or release.slug_id is None:
             return
         for name, kind in wanted.items():
@@ -81,8 +83,8 @@ class Dynos:
                 self._start(app, release, name, kind)
 
     def restart(self, app: App, name: str) -> bool:
-        """Restart one dyno; a one-off dyno is only stopped. Say whether there was one."""
-        one = next((one for one in self._of(app).values() if name in _names(one)), None)
+        """Restart one dyno, or stop a one-off one; return whether there was one."""
+        one = next((one for one in self._of(app).values() if name in one.names), None)
         if one is None:
             return False
         self._stop(one)
@@ -98,7 +100,7 @@ class Dynos:
 
     def run(self, app: App, command: str, environment: Mapping[str, str], kind: str) -> Dyno | None:
         """Start a one-off dyno on the current release, if there is one to run."""
-        release = releases.current_release(self._engine.state, app)
+        release = releases.current_release(self._state, app)
         if release is None or release.slug_id is None:
             return None
         slot = self.next_one_off(kind)
@@ -120,7 +122,7 @@ class Dynos:
         self._running.pop(app.id, None)
 
     def pick(self, app: App) -> Pick:
-        """Choose the web dyno for a request, or say why there is none."""
+        """Return the web dyno for a request, or Heroku's code for why there is none."""
         if app.maintenance:
             return "H80"
         old = self._preboot.serving(app.id)
@@ -152,11 +154,11 @@ class Dynos:
                 self._forget(one)
                 old.append(Serving(one.dyno.name, one.process))
         if old or self._preboot.is_under_way(app.id):
-            seconds = self._engine.durations.of(app.id).preboot_seconds
+            seconds = self._durations.of(app.id).preboot_seconds
             self._preboot.begin(app.id, old, seconds, lambda: self._say_switched(app))
 
     def _say_switched(self, app: App) -> None:
-        self._engine.logs.write(app.id, "heroku[router]", "Preboot: routing to the new dynos")
+        self._logs.write(app.id, "heroku[router]", "Preboot: routing to the new dynos")
 
     def _of(self, app: App) -> dict[str, Running]:
         return self._running.setdefault(app.id, {})
@@ -165,7 +167,7 @@ class Dynos:
         return [one for one in self._of(app).values() if not one.is_one_off]
 
     def _dyno(self, app: App, release: Release, name: str, kind: str) -> Dyno:
-        now = self._engine.clock.now()
+        now = self._state.clock.now()
         row = app.formation.get(kind)
         command, size = (row.command, row.size) if row else ("", "Basic")
         return Dyno(
@@ -173,7 +175,7 @@ class Dynos:
         )
 
     def _start(self, app: App, release: Release, name: str, kind: str) -> None:
-        shown = _fir_name(kind) if app.generation == "fir" else name
+        shown = fir_name(kind) if app.generation == "fir" else name
         one = Running(self._dyno(app, release, shown, kind), name, is_one_off=False)
         self._launch(app, release, one, {})
 
@@ -181,25 +183,25 @@ class Dynos:
         self, app: App, release: Release, one: Running, environment: Mapping[str, str]
     ) -> None:
         self._of(app)[one.slot] = one
-        self._engine.state.dynos.save(one.dyno)
-        self._engine.tasks.start(self._run(app, release, one, environment))
+        self._state.dynos.save(one.dyno)
+        self._tasks.start(self._run(app, release, one, environment))
 
     async def _run(
         self, app: App, release: Release, one: Running, environment: Mapping[str, str]
     ) -> None:
-        engine, dyno = self._engine, one.dyno
+        dyno = one.dyno
         self._say(app, dyno, f"Starting process with command `{dyno.command}`")
         order = ProcessOrder(
             name=dyno.name,
             command=dyno.command,
-            slug=engine.blobs.slug(releases.blob_of(engine.state, release)),
+            slug=self._blobs.slug(releases.blob_of(self._state, release)),
             environment=self._environment(app, release, dyno, environment),
             web=dyno.type == "web" and not one.is_one_off,
         )
         try:
-            process = await engine.start_process(
+            process = await self._starting.start(
                 order,
-                lambda text: engine.logs.write(app.id, f"app[{dyno.name}]", text.rstrip("\n")),
+                lambda text: self._logs.write(app.id, f"app[{dyno.name}]", text.rstrip("\n")),
                 lambda process: self._changed(app, one, process),
             )
         except OSError as problem:
@@ -223,15 +225,15 @@ class Dynos:
         one.process = process
         if one.is_unwanted:
             return
-        if process.state == "up" and self._engine.durations.of(app.id).boot_seconds > 0:
-            self._engine.tasks.start(self._up_later(app, one, process))
+        if process.state == "up" and self._durations.of(app.id).boot_seconds > 0:
+            self._tasks.start(self._up_later(app, one, process))
         elif process.state in {"crashed", "down"}:
             self._ended(app, one, process)
         else:
             self._set_state(app, one, process.state)
 
     async def _up_later(self, app: App, one: Running, process: Process) -> None:
-        await asyncio.sleep(self._engine.durations.of(app.id).boot_seconds)
+        await asyncio.sleep(self._durations.of(app.id).boot_seconds)
         if not one.is_unwanted and process.state == "up":
             self._set_state(app, one, "up")
 
@@ -246,15 +248,15 @@ class Dynos:
 
     def _schedule_restart(self, app: App, one: Running) -> None:
         if not one.is_one_off:
-            self._engine.tasks.start(self._restart_later(app, one))
+            self._tasks.start(self._restart_later(app, one))
 
     async def _restart_later(self, app: App, one: Running) -> None:
         await asyncio.sleep(BACK_OFF[min(one.crashes, len(BACK_OFF) - 1)])
-        release = self._engine.state.releases.find(one.dyno.release_id)
+        release = self._state.releases.find(one.dyno.release_id)
         if one.is_unwanted or release is None:
             return
         one.crashes += 1
-        one.dyno.created_at = self._engine.clock.now()
+        one.dyno.created_at = self._state.clock.now()
         self._set_state(app, one, "starting")
         await self._run(app, release, one, {})
 
@@ -264,15 +266,15 @@ class Dynos:
             return
         self._say(app, dyno, f"State changed from {dyno.state} to {state}")
         dyno.state = state
-        dyno.updated_at = self._engine.clock.now()
-        if self._engine.state.dynos.find(dyno.id) is not None:
-            self._engine.state.dynos.save(dyno)
+        dyno.updated_at = self._state.clock.now()
+        if self._state.dynos.find(dyno.id) is not None:
+            self._state.dynos.save(dyno)
 
     def _stop(self, one: Running) -> None:
         one.is_unwanted = True
         self._forget(one)
         if one.process is not None:
-            self._engine.tasks.start(self._stop_process(one.process))
+            self._tasks.start(self._stop_process(one.process))
 
     @staticmethod
     async def _stop_process(process: Process) -> None:
@@ -280,19 +282,10 @@ class Dynos:
             await process.stop()
 
     def _forget(self, one: Running) -> None:
-        self._engine.state.dynos.drop(one.dyno)
+        self._state.dynos.drop(one.dyno)
         running = self._running.get(one.dyno.app_id, {})
         if running.get(one.slot) is one:
             del running[one.slot]
 
     def _say(self, app: App, dyno: Dyno, text: str) -> None:
-        self._engine.logs.write(app.id, f"heroku[{dyno.name}]", text)
-
-
-def _names(one: Running) -> set[str]:
-    return {one.dyno.id, one.dyno.name, one.slot}
-
-
-def _fir_name(kind: str) -> str:
-    """Return a dyno's name as Fir makes them: `web-1234abcde-123ab`."""
-    return f"{kind}-{secrets.token_hex(5)[:9]}-{secrets.token_hex(3)[:5]}"
+        self._logs.write(app.id, f"heroku[{dyno.name}]", text)

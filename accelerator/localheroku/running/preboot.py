@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from accelerator.localheroku.engine import Tasks
     from accelerator.localheroku.running.runner import Process
+    from accelerator.localheroku.tasks import Tasks
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Preboot:
         self._switches: dict[str, asyncio.Task[None]] = {}
 
     def is_under_way(self, app_id: str) -> bool:
-        """Say whether an app's old dynos still serve."""
+        """Return whether an app's old dynos still serve."""
         return app_id in self._old
 
     def begin(

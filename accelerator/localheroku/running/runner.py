@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from accelerator.localheroku.building import archives, slugs
 from accelerator.localheroku.building.commands import Lines, follow
-from accelerator.localheroku.running.keeper import Keeper, kill_group, kill_strays
+from accelerator.localheroku.keeper import Keeper, kill_group, kill_strays
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -160,7 +160,7 @@ def visible_apps(state: State, who: Account) -> list[App]:
 
 
 def can_see_pipeline(state: State, who: Account, pipeline: Pipeline) -> bool:
-    """Say whether an account owns a pipeline or may see one of its apps."""
+    """Return whether an account owns a pipeline or may see one of its apps."""
     if pipeline.owner_id == who.id:
         return True
     apps = (state.apps.find(each.app_id) for each in state.couplings.of(pipeline.id))

@@ -129,6 +129,11 @@ def check_config(changes: Mapping[str, object]) -> None:
             raise invalid(f"Config var {key} must be a string or null")
 
 
+def web_url(app: App) -> str:
+    """Return where the app itself answers."""
+    return f"http://127.0.0.1:{app.web_port}/"
+
+
 def visible_config(app: App) -> dict[str, str]:
     """Return config vars as the API shows them: with the dyno metadata, stale or not."""
     return {**app.metadata, **app.config}

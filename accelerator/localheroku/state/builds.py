@@ -13,7 +13,7 @@ class Built(Protocol):
 
     @property
     def succeeded(self) -> bool:
-        """Whether there is a slug."""
+        """True when there is a slug."""
 
     @property
     def process_types(self) -> Mapping[str, str]:

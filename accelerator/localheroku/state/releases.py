@@ -100,7 +100,7 @@ def find_release(state: State, app: App, identity: str) -> Release:
 
 
 def is_eligible_for_rollback(release: Release) -> bool:
-    """Say whether `POST releases {"release": id}` would accept this one."""
+    """Return whether `POST releases {"release": id}` would accept this one."""
     return release.slug_id is not None and release.status == "succeeded"
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
-from accelerator.localheroku.building import cache
 from accelerator.localheroku.clock import Clock
 
 Kind = Literal["sources", "slugs", "builds", "releases", "logs"]
@@ -38,7 +37,7 @@ class Signer:
         return f"{self.base_url}{PREFIX}{kind}/{name}?{query}"
 
     def accepts(self, path: str, query: Mapping[str, str], method: str) -> bool:
-        """Say whether a request's path and query carry our signature for its method."""
+        """Return whether a request's path and query carry our signature for its method."""
         expires, signature = query.get("expires", ""), query.get("signature", "")
         kind, _, name = path.removeprefix(PREFIX).partition("/")
         wanted = "GET" if method == "HEAD" else method
@@ -91,11 +90,6 @@ class Blobs:
         """Remove the bytes of slugs."""
         for name in names:
             self.slug(name).unlink(missing_ok=True)
-
-    def drop_cache(self, app_id: str) -> None:
-        """Remove the build cache of an app that is gone."""
-        cache.clear(self.cache(app_id))
-        self.cache(app_id).with_name(f"{app_id}.lock").unlink(missing_ok=True)
 
     def sweep(self, now: datetime) -> None:
         """Remove the sources whose URLs nobody can use any more."""

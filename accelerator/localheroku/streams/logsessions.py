@@ -1,4 +1,4 @@
-"""Reading the log of an app under a signed URL: plain text, or server-sent events."""
+"""Which lines of an app's log a client may read, and for how long."""
 
 from __future__ import annotations
 
@@ -6,15 +6,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from starlette.responses import PlainTextResponse, Response, StreamingResponse
-
 from accelerator.localheroku.state.store import new_id
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from datetime import datetime
-
-    from starlette.requests import Request
 
     from accelerator.localheroku.clock import Clock
     from accelerator.localheroku.streams.logs import Line, Logs
@@ -31,7 +27,7 @@ class Selection:
     type: str | None = None
 
     def takes(self, line: Line) -> bool:
-        """Say whether a line is wanted."""
+        """Return whether a line is wanted."""
         source, _, rest = line.source.partition("[")
         dyno = rest.rstrip("]")
         names = {dyno, dyno.partition(".")[0]}
@@ -79,23 +75,12 @@ class LogSessions:
         self._sessions[session.id] = session
         return session
 
-    def respond(self, request: Request, id: str) -> Response:
-        """Answer with the log, in the form the client prefers."""
-        session = self._sessions.get(id)
-        if session is None:
-            return PlainTextResponse("There is no such log session.\n", 404)
-        is_events = "text/event-stream" in request.headers.get("accept", "")
-        kind = "text/event-stream" if is_events else "text/plain; charset=utf-8"
-        if request.method == "HEAD":
-            return Response(None, 200, {}, kind)
-        after = request.headers.get("last-event-id", "")
-        seen = int(after) if is_events and after.isascii() and after.isdigit() else None
-        lines = self._lines(session, seen)
-        text = _events(lines) if is_events else _plain(lines)
-        # A client with a pool would otherwise wait for this connection to become idle.
-        return StreamingResponse(text, 200, {"Connection": "close"}, kind)
+    def find(self, id: str) -> LogSession | None:
+        """Return a session that can still be read, if there is one of this id."""
+        return self._sessions.get(id)
 
-    async def _lines(self, session: LogSession, seen: int | None) -> AsyncIterator[Line]:
+    async def lines(self, session: LogSession, seen: int | None) -> AsyncIterator[Line]:
+        """Yield the lines of a session; a reader that has `seen` a line gets those after it."""
         wish = session.wish
         wanted = [line for line in self._logs.lines(session.app_id) if wish.selection.takes(line)]
         newest = wanted[-wish.lines :] if wish.lines > 0 else []
@@ -107,15 +92,3 @@ class LogSessions:
             async for line in self._logs.follow(session.app_id, last):
                 if wish.selection.takes(line):
                     yield line
-
-
-async def _events(lines: AsyncIterator[Line]) -> AsyncIterator[bytes]:
-    # A comment at once: the client learns that it is connected before there is any line.
-    yield b": connected\n\n"
-    async for line in lines:
-        yield f"id: {line.number}\ndata: {line.text}\n\n".encode()
-
-
-async def _plain(lines: AsyncIterator[Line]) -> AsyncIterator[bytes]:
-    async for line in lines:
-        yield f"{line.text}\n".encode()

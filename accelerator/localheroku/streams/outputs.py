@@ -32,7 +32,7 @@ class Output:
 
     @property
     def has_started(self) -> bool:
-        """Say whether there is anything to read, or never will be more."""
+        """True when there is something to read, or never will be."""
         return self._size > 0 or self.is_closed
 
     def write(self, text: str) -> None:
@@ -43,7 +43,7 @@ class Output:
             self._wake()
 
     def close(self) -> None:
-        """Say that nothing follows."""
+        """End the text; nothing follows."""
         if self.is_closed:
             return
         self.is_closed = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from accelerator.localheroku.state import access
 from accelerator.localheroku.state.errors import Refused
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from accelerator.localheroku.state.objects import Account, Key
     from accelerator.localheroku.state.store import State
     from accelerator.localheroku.web.limits import Bucket, Buckets
-    from accelerator.localheroku.web.routes import Route
 
 _LIMITED = Refused(
     429,
@@ -31,6 +30,19 @@ _SECOND_FACTOR = Refused(
     url="https://devcenter.heroku.com/articles/two-factor-authentication",
 )
 _WRONG_FACTOR = Refused(403, "invalid_two_factor_code", "Invalid two-factor authentication code.")
+
+
+# Which scopes of a key are enough: see `state.access`.
+Needs = Literal["app", "protected", "identity", "global", "any"]
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a route asks of whoever calls it."""
+
+    needs: Needs
+    is_write: bool
+    is_free: bool
 
 
 @dataclass(frozen=True)
@@ -62,12 +74,15 @@ class Admission:
         account = self._state.accounts.get(key.account_id)
         return Caller(key, account, self._buckets.of(account.id))
 
-    def admit(self, caller: Caller, route: Route | None) -> None:
-        """Count the request, and refuse it when the limit or the key's scopes do not allow it."""
-        if not (route and route.is_free) and not caller.bucket.take():
+    def admit(self, caller: Caller, terms: Terms | None) -> None:
+        """Count the request, and refuse it when the limit or the key's scopes do not allow it.
+
+        A request for which there is no route has no terms; it is counted too.
+        """
+        if not (terms and terms.is_free) and not caller.bucket.take():
             raise _LIMITED
-        if route is not None:
-            access.check_scope(caller.key, route.needs, route.is_write)
+        if terms is not None:
+            access.check_scope(caller.key, terms.needs, terms.is_write)
 
     def check_factor(self, caller: Caller, code: str | None, params: Mapping[str, str]) -> None:
         """Refuse an account with a second factor that neither gives it nor gave it before."""

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from accelerator.localheroku.engine import Engine
+    from accelerator.localheroku.web.conditions import Conditions
     from accelerator.localheroku.web.limits import Buckets
+    from accelerator.localheroku.web.services import Services
 
 _ACCEPT = re.compile(r"application/vnd\.heroku\+json\s*;\s*version=3(\.[a-z0-9.-]+)?", re.I)
 # NUL and lone surrogates: valid in JSON, but in no database, environment or UTF-8 text.
@@ -38,10 +39,10 @@ _LOG = logging.getLogger(__name__)
 class Api:
     """Answer API requests."""
 
-    def __init__(self, engine: Engine, buckets: Buckets) -> None:
-        self.warning: str | None = None
-        self._engine = engine
-        self._admission = Admission(engine.state, buckets)
+    def __init__(self, services: Services, buckets: Buckets, conditions: Conditions) -> None:
+        self._services = services
+        self._conditions = conditions
+        self._admission = Admission(services.state, buckets)
         self._routes = RouteTable()
 
     async def handle(self, request: Request) -> Response:
@@ -58,13 +59,13 @@ class Api:
             response = render(body, 500)
         if caller is not None:
             response.headers["RateLimit-Remaining"] = str(caller.bucket.remaining)
-        if self.warning is not None:
-            response.headers["Warning-Message"] = self.warning
+        if self._conditions.warning is not None:
+            response.headers["Warning-Message"] = self._conditions.warning
         return response
 
     async def _checked(self, request: Request, caller: Caller) -> Response:
         found = self._routes.find(request.method, _segments(request))
-        self._admission.admit(caller, found[0] if found else None)
+        self._admission.admit(caller, found[0].terms if found else None)
         accept = _ACCEPT.search(request.headers.get("accept", ""))
         if accept is None:
             raise Refused(
@@ -86,7 +87,7 @@ class Api:
     ) -> Response:
         route, params = found
         call = Call(
-            engine=self._engine,
+            services=self._services,
             params=params,
             query=dict(request.query_params),
             body=await _body(request),
@@ -150,7 +151,7 @@ async def _body(request: Request) -> Mapping[str, Any]:
 
 
 def _is_text(parsed: Any) -> bool:
-    """Say whether all strings can be stored, sent and given to a process."""
+    """Return whether all strings can be stored, sent and given to a process."""
     rest = [parsed]
     while rest:
         value = rest.pop()

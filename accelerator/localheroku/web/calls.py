@@ -11,18 +11,18 @@ from accelerator.localheroku.state.errors import invalid
 from accelerator.localheroku.web.shapes import Shapes
 
 if TYPE_CHECKING:
-    from accelerator.localheroku.engine import Engine
     from accelerator.localheroku.state.objects import Account, App
     from accelerator.localheroku.state.store import State
     from accelerator.localheroku.web.admission import Admission, Caller
     from accelerator.localheroku.web.ranges import Key
+    from accelerator.localheroku.web.services import Services
 
 
 @dataclass(frozen=True)
 class Call:
     """One authenticated API request with its parsed body."""
 
-    engine: Engine
+    services: Services
     params: Mapping[str, str]
     query: Mapping[str, str]
     body: Mapping[str, Any]
@@ -39,12 +39,12 @@ class Call:
     @property
     def state(self) -> State:
         """Return what the platform knows."""
-        return self.engine.state
+        return self.services.state
 
     @property
     def shapes(self) -> Shapes:
         """Return the shapes for the version that was asked for."""
-        return Shapes(self.engine, self.is_sdk)
+        return Shapes(self.state, self.services.signer, self.is_sdk)
 
     @property
     def app(self) -> App:

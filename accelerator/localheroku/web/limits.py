@@ -1,4 +1,4 @@
-"""Heroku's limits: 4500 requests an hour for an account, 75 git operations for one of its apps."""
+"""Heroku's limits per hour: 4500 requests per account, 75 git operations per account and app."""
 
 from collections import deque
 
@@ -27,7 +27,7 @@ class Bucket:
         return int(self._tokens)
 
     def take(self) -> bool:
-        """Take a token; say whether there was one."""
+        """Take a token; return whether there was one."""
         if self.remaining < 1:
             return False
         self._tokens -= 1
@@ -60,7 +60,7 @@ class GitLimit:
         self._taken: dict[tuple[str, str], deque[float]] = {}
 
     def take(self, account_id: str, app_id: str) -> bool:
-        """Count an operation; say whether it is still within the limit."""
+        """Count an operation; return whether it is still within the limit."""
         now = self._clock.monotonic()
         taken = self._taken.setdefault((account_id, app_id), deque())
         while taken and taken[0] <= now - _HOUR:

@@ -26,7 +26,7 @@ _SINCE = "2024-01-01T00:00:00Z"
 
 
 def is_registry_path(path: str) -> bool:
-    """Say whether a path belongs to the registry."""
+    """Return whether a path belongs to the registry."""
     return path == REGISTRY_PATH or path.startswith(f"{REGISTRY_PATH}/")
 
 

@@ -1,8 +1,8 @@
 """The one table of everything the API answers."""
 
 from dataclasses import dataclass
-from typing import Literal
 
+from accelerator.localheroku.web.admission import Needs, Terms
 from accelerator.localheroku.web.calls import Handler
 from accelerator.localheroku.web.handlers import (
     accounts,
@@ -28,16 +28,20 @@ class Route:
     path: str
     handler: Handler
     is_free: bool = False
-    # Which scopes of a key are enough: see `state.access`.
-    needs: Literal["app", "protected", "identity", "global", "any"] = "app"
+    needs: Needs = "app"
     # Any one of these permissions on the app; none means `view` to read, `manage` to write.
     any_of: tuple[str, ...] = ()
     asks_factor: bool = True
 
     @property
     def is_write(self) -> bool:
-        """Say whether a request changes anything."""
+        """True when a request changes anything."""
         return self.method not in {"GET", "HEAD"} and self.path != "/filters/apps"
+
+    @property
+    def terms(self) -> Terms:
+        """Return what it asks of whoever calls it."""
+        return Terms(self.needs, self.is_write, self.is_free)
 
     @property
     def permissions(self) -> tuple[str, ...]:

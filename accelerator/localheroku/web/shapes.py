@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from accelerator.localheroku.state import releases
+from accelerator.localheroku.state import apps, releases
 from accelerator.localheroku.state.objects import (
     FEATURES,
     IMAGE,
@@ -35,14 +35,16 @@ from accelerator.localheroku.web.constants import (
 )
 
 if TYPE_CHECKING:
-    from accelerator.localheroku.engine import Engine
+    from accelerator.localheroku.state.store import State
+    from accelerator.localheroku.streams.blobs import Signer
 
 
 @dataclass(frozen=True)
 class Shapes:
     """Shapes for one request: `is_sdk` says whether it asked for version `3.sdk`."""
 
-    engine: Engine
+    state: State
+    signer: Signer
     is_sdk: bool = False
 
     def account(self, account: Account) -> Shape:
@@ -80,7 +82,7 @@ class Shapes:
         return {**IMAGE_NOTHING, "generation": app.generation}
 
     def _common_app(self, app: App) -> Shape:
-        slug = releases.current_slug(self.engine.state, app)
+        slug = releases.current_slug(self.state, app)
         return {
             "archived_at": short_time(app.archived_at) if app.archived_at else None,
             "buildpack_provided_description": (
@@ -88,7 +90,7 @@ class Shapes:
             ),
             "build_stack": named("stack", app.build_stack),
             "created_at": short_time(app.created_at),
-            "git_url": f"{self.engine.base_url}/{app.name}.git",
+            "git_url": f"{self.signer.base_url}/{app.name}.git",
             "id": app.id,
             "internal_routing": None,
             "maintenance": app.maintenance,
@@ -102,7 +104,7 @@ class Shapes:
             "space": None,
             "stack": named("stack", app.stack),
             "updated_at": short_time(app.updated_at),
-            "web_url": self.engine.web_url(app),
+            "web_url": apps.web_url(app),
         }
 
     def feature(self, feature: Feature) -> Shape:
@@ -161,7 +163,7 @@ class Shapes:
             "buildpacks": [buildpack(each) for each in build.buildpacks] or None,
             "created_at": short_time(build.created_at),
             "id": build.id,
-            "output_stream_url": self.engine.signer.url("builds", build.id, lasts_hours=24),
+            "output_stream_url": self.signer.url("builds", build.id, lasts_hours=24),
             "source_blob": {
                 "checksum": blob.checksum,
                 "url": blob.url,
@@ -179,7 +181,7 @@ class Shapes:
 
     def slug(self, slug: Slug, method: str = "get") -> Shape:
         """Return a slug with a URL to read it, or to upload it (`put`)."""
-        url = self.engine.signer.url("slugs", slug.id, "PUT" if method == "put" else "GET")
+        url = self.signer.url("slugs", slug.id, "PUT" if method == "put" else "GET")
         return {
             "blob": {"method": method, "url": url},
             "buildpack_provided_description": slug.buildpack_provided_description,
@@ -197,9 +199,8 @@ class Shapes:
 
     def release(self, release: Release) -> Shape:
         """Return a release."""
-        state = self.engine.state
-        app = state.apps.get(release.app_id)
-        url = self.engine.signer.url("releases", release.id, lasts_hours=24)
+        app = self.state.apps.get(release.app_id)
+        url = self.signer.url("releases", release.id, lasts_hours=24)
         image = self._artifact(release.slug_id, IMAGE)
         extra: Shape = {"oci_image": image} if self.is_sdk else {}
         return {
@@ -233,7 +234,7 @@ class Shapes:
 
     def coupling(self, coupling: Coupling) -> Shape:
         """Return a coupling, with the pipeline's name as Heroku sends it beyond its schema."""
-        pipeline = self.engine.state.pipelines.get(coupling.pipeline_id)
+        pipeline = self.state.pipelines.get(coupling.pipeline_id)
         return {
             "app": {"id": coupling.app_id},
             "created_at": long_time(coupling.created_at),
@@ -269,14 +270,14 @@ class Shapes:
         }
 
     def _artifacts(self, id: str | None) -> list[Shape]:
-        found = self.engine.state.slugs.find(id)
+        found = self.state.slugs.find(id)
         return [{"type": found.kind, "id": found.id}] if found else []
 
     def _artifact(self, id: str | None, kind: str) -> Shape | None:
-        found = self.engine.state.slugs.find(id)
+        found = self.state.slugs.find(id)
         return {"id": found.id} if found and found.kind == kind else None
 
     def user(self, id: str) -> Shape:
         """Return the `{id, email}` of an account."""
-        account = self.engine.state.accounts.get(id)
+        account = self.state.accounts.get(id)
         return {"id": account.id, "email": account.email}

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from accelerator.localheroku.controls.table import CONTROLS
+from accelerator.localheroku.controls.routes import CONTROLS
 from tests.contract.localheroku.platform_fixture import Client, eventually, judges, own
 from tests.contract.localheroku.rules import someone, stopped
 

@@ -32,7 +32,7 @@ async def create(call: Call) -> Answer:
     features = texts(call.body, "feature_flags")
     for name in features:
         apps.check_feature(name)
-    app = await call.engine.create_app(
+    app = await call.services.hosting.create_app(
         optional_text(call.body, "name"), optional_text(call.body, "stack"), call.account.id
     )
     for name in features:
@@ -72,7 +72,7 @@ async def update(call: Call) -> Answer:
     maintenance = flag(call.body, "maintenance") if "maintenance" in call.body else None
     name = optional_text(call.body, "name")
     if name is not None:
-        await call.engine.rename_app(app, name)
+        await call.services.hosting.rename_app(app, name)
     app.build_stack = stack
     app.maintenance = app.maintenance if maintenance is None else maintenance
     return Answer(call.shapes.app(apps.touch(call.state, app)))
@@ -82,7 +82,7 @@ async def destroy(call: Call) -> Answer:
     """Destroy an app and answer with what it was."""
     app = call.app
     shape = call.shapes.app(app)
-    await call.engine.delete_app(app)
+    await call.services.hosting.delete_app(app)
     return Answer(shape)
 
 
@@ -94,7 +94,7 @@ def config(call: Call) -> Answer:
 def change_config(call: Call) -> Answer:
     """Change config vars; null deletes, and a real change makes a release."""
     app = call.app
-    call.engine.releasing.set_config(app, dict(call.body), call.account.id)
+    call.services.releasing.set_config(app, dict(call.body), call.account.id)
     return Answer(apps.visible_config(app))
 
 

@@ -22,7 +22,7 @@ def create_source(call: Call) -> Answer:
     """Make room for a source and answer with the signed URLs to write and read it."""
     if "app" in call.params:
         _ = call.app
-    signer, name = call.engine.signer, new_id()
+    signer, name = call.services.signer, new_id()
     urls = {
         "get_url": signer.url("sources", name, "GET"),
         "put_url": signer.url("sources", name, "PUT"),
@@ -47,7 +47,7 @@ def create(call: Call) -> Answer:
     if chosen and app.generation == "fir":
         raise invalid("Builds of apps of generation fir take no buildpacks: use project.toml.")
     packs = tuple(_buildpack(each) for each in chosen)
-    made = call.engine.building.start(app, blob, packs, call.account.id)
+    made = call.services.building.start(app, blob, packs, call.account.id)
     return Answer(call.shapes.build(made), 201)
 
 
@@ -65,13 +65,13 @@ def info(call: Call) -> Answer:
 def cancel(call: Call) -> Answer:
     """Cancel a pending build."""
     build = _build(call)
-    call.engine.building.cancel(build)
+    call.services.building.cancel(build)
     return Answer(call.shapes.build(build))
 
 
 async def clear_cache(call: Call) -> Answer:
     """Empty the build cache."""
-    await call.engine.building.clear_cache(call.app)
+    await call.services.building.clear_cache(call.app)
     return Answer({}, 202)
 
 

@@ -56,8 +56,8 @@ def _scale(call: Call, app: App, updates: list[tuple[str, Mapping[str, Any]]]) -
     rows = formation.change_formation(call.state, app, updates)
     for row in rows:
         if row.size != before[row.type]:
-            call.engine.dynos.restart_type(app, row.type)
-    call.engine.dynos.scale(app)
+            call.services.dynos.restart_type(app, row.type)
+    call.services.dynos.scale(app)
     return rows
 
 
@@ -75,7 +75,7 @@ def info(call: Call) -> Answer:
 
 def restart_all(call: Call) -> Answer:
     """Restart the whole formation."""
-    call.engine.dynos.restart_type(call.app)
+    call.services.dynos.restart_type(call.app)
     return Answer({}, 202)
 
 
@@ -83,14 +83,14 @@ def restart_type(call: Call) -> Answer:
     """Restart all dynos of one type."""
     app = call.app
     formation.process_type(app, call.params["type"])
-    call.engine.dynos.restart_type(app, call.params["type"])
+    call.services.dynos.restart_type(app, call.params["type"])
     return Answer({}, 202)
 
 
 def restart_or_stop(call: Call) -> Answer:
     """Restart a dyno of the formation, or stop a one-off one: Heroku's `stop` does the same."""
     app = call.app
-    call.engine.dynos.restart(app, _dyno(call).name)
+    call.services.dynos.restart(app, _dyno(call).name)
     return Answer({}, 202)
 
 
@@ -108,7 +108,7 @@ def run(call: Call) -> Answer:
     check_config(environment)
     variables = {key: value for key, value in environment.items() if value is not None}
     kind = optional_text(call.body, "type") or "run"
-    dyno = call.engine.dynos.run(app, command, variables, kind)
+    dyno = call.services.dynos.run(app, command, variables, kind)
     if dyno is None:
         raise invalid(f"App {app.name} has no code to run yet.")
     dyno.size = size or dyno.size

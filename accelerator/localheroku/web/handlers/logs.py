@@ -22,14 +22,14 @@ def create(call: Call) -> Answer:
     lines = whole_number(call.body, "lines")
     if lines is not None and lines < 0:
         raise invalid("Param lines must not be negative.")
-    session = call.engine.log_sessions.open(
+    session = call.services.log_sessions.open(
         app.id, Wish(DEFAULT if lines is None else min(lines, LINES), tail, selection)
     )
     return Answer(
         {
             "created_at": short_time(session.opened_at),
             "id": session.id,
-            "logplex_url": call.engine.signer.url("logs", session.id),
+            "logplex_url": call.services.signer.url("logs", session.id),
             "updated_at": short_time(session.opened_at),
         },
         201,

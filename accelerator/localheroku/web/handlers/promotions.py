@@ -31,7 +31,7 @@ def promote(call: Call) -> Answer:
         if _may_deploy(call, app):
             artifacts.check_runs_on(app, state.slugs.get(release.slug_id or ""))
     ids = [app.id for app in targets]
-    made = call.engine.promoting.promote(pipeline, release, ids, call.account.id)
+    made = call.services.promoting.promote(pipeline, release, ids, call.account.id)
     # Heroku answers before it has done anything, however fast it is.
     return Answer({**call.shapes.promotion(made), "status": "pending"}, 201)
 

@@ -29,13 +29,13 @@ def create(call: Call) -> Answer:
     """Release a slug (or an OCI image, by id or digest), or roll back to a release."""
     app = call.app
     if call.body.get("release") is not None:
-        made = call.engine.releasing.roll_back(app, _identity(call.body), call.account.id)
+        made = call.services.releasing.roll_back(app, _identity(call.body), call.account.id)
     else:
         slug = artifacts.artifact_to_release(call.state, call.account, app, _artifact(call))
         description = optional_text(call.body, "description")
         description = description or releases.deploy_description(slug)
         wanted = releases.Wanted(description, slug, call.account.id)
-        made = call.engine.releasing.release(app, wanted)
+        made = call.services.releasing.release(app, wanted)
     return Answer(call.shapes.release(made), 201)
 
 

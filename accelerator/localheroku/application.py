@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
-from accelerator.localheroku.controls.desk import Desk
 from accelerator.localheroku.controls.faults import Faults
+from accelerator.localheroku.controls.handlers import Desk
 from accelerator.localheroku.controls.journal import Entry, Journal
 from accelerator.localheroku.controls.recording import recorder
-from accelerator.localheroku.controls.table import CONTROL_PREFIX, Controls
-from accelerator.localheroku.gitserver.address import GitWeb, is_git_path
+from accelerator.localheroku.controls.routes import CONTROL_PREFIX, Controls
 from accelerator.localheroku.persistence.problems import NotKept
 from accelerator.localheroku.streams.blobs import PREFIX
-from accelerator.localheroku.streams.storage import Storage
 from accelerator.localheroku.web import registry
 from accelerator.localheroku.web.api import Api, render
+from accelerator.localheroku.web.conditions import Conditions
 from accelerator.localheroku.web.constants import short_time
-from accelerator.localheroku.web.limits import Buckets
+from accelerator.localheroku.web.git import GitWeb, is_git_path
+from accelerator.localheroku.web.limits import Buckets, GitLimit
+from accelerator.localheroku.web.services import Services
+from accelerator.localheroku.web.storage import Storage
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -65,16 +67,31 @@ class Application:
     """The whole HTTP face of the platform."""
 
     def __init__(self, engine: Engine) -> None:
-        self.buckets = Buckets(engine.clock)
-        self.journal = Journal()
         self.faults = Faults()
-        self.latency_seconds = 0.0
+        self._journal = Journal()
+        self._conditions = Conditions()
+        self._clock, self._keeping = engine.clock, engine.keeping
         self._recorder = recorder(os.environ)
-        self._engine = engine
-        self.api = Api(engine, self.buckets)
-        self.git = GitWeb(engine)
-        self._storage = Storage(engine)
-        self._controls = Controls(Desk(self, engine))
+        buckets, git_limit = Buckets(engine.clock), GitLimit(engine.clock)
+        self._api = Api(_services(engine), buckets, self._conditions)
+        self._git = GitWeb(engine.state, engine.git, git_limit)
+        self._storage = Storage(
+            engine.state, engine.signer, engine.blobs, engine.outputs, engine.log_sessions
+        )
+        desk = Desk(
+            journal=self._journal,
+            faults=self.faults,
+            conditions=self._conditions,
+            buckets=buckets,
+            git_limit=git_limit,
+            signer=engine.signer,
+            state=engine.state,
+            durations=engine.durations,
+            promoting=engine.promoting,
+            logs=engine.logs,
+            expiry=engine.expiry,
+        )
+        self._controls = Controls(desk)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; only controls are neither counted nor disturbed."""
@@ -85,14 +102,12 @@ class Application:
             await self._kept(response)(scope, receive, send)
             return
         request_id = str(uuid.uuid4())
-        entry = self.journal.start(scope, short_time(self._engine.clock.now()), request_id)
-        await self._disturbed(
-            scope, _counting(receive, entry), Watched(send, entry, self._engine.clock)
-        )
+        entry = self._journal.start(scope, short_time(self._clock.now()), request_id)
+        await self._disturbed(scope, _counting(receive, entry), Watched(send, entry, self._clock))
 
     async def _disturbed(self, scope: Scope, receive: Receive, send: Watched) -> None:
-        if self.latency_seconds > 0:
-            await asyncio.sleep(self.latency_seconds)
+        if self._conditions.latency_seconds > 0:
+            await asyncio.sleep(self._conditions.latency_seconds)
         fault = self.faults.find(scope["method"], scope["path"])
         if fault is None:
             await self._answer(scope, receive, send)
@@ -107,7 +122,7 @@ class Application:
     def _kept(self, response: Response) -> Response:
         """Return an answer once what it says is kept."""
         try:
-            self._engine.keeping.commit()
+            self._keeping.commit()
         except NotKept as problem:
             body = {"id": "service_unavailable", "message": f"Nothing can be kept: {problem}."}
             return render(body, 503)
@@ -118,12 +133,25 @@ class Application:
         if path.startswith(PREFIX):
             return await self._storage.handle(request)
         if is_git_path(path):
-            return await self.git.handle(request)
+            return await self._git.handle(request)
         if registry.is_registry_path(path):
             return registry.answer(request)
         if self._recorder is not None:
-            return await self._recorder.run(request, self.api.handle)
-        return await self.api.handle(request)
+            return await self._recorder.run(request, self._api.handle)
+        return await self._api.handle(request)
+
+
+def _services(engine: Engine) -> Services:
+    return Services(
+        state=engine.state,
+        signer=engine.signer,
+        hosting=engine,
+        building=engine.building,
+        releasing=engine.releasing,
+        promoting=engine.promoting,
+        dynos=engine.dynos,
+        log_sessions=engine.log_sessions,
+    )
 
 
 def _counting(receive: Receive, entry: Entry) -> Receive:

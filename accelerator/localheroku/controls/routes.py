@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from accelerator.localheroku.controls import desk
-from accelerator.localheroku.controls.durations import names
+from accelerator.localheroku.controls import handlers
 from accelerator.localheroku.controls.fields import (
     BadField,
     email,
@@ -28,12 +27,13 @@ from accelerator.localheroku.controls.fields import (
     text,
     texts,
 )
+from accelerator.localheroku.durations import names
 from accelerator.localheroku.state.errors import Refused
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from accelerator.localheroku.controls.desk import Desk
+    from accelerator.localheroku.controls.handlers import Desk
 
 CONTROL_PREFIX = "/local/"
 _ROOT = "/local/v1"
@@ -54,7 +54,7 @@ class Control:
 
     @property
     def summary(self) -> str:
-        """Say what it does, in one sentence."""
+        """Return what it does, in one sentence."""
         return (self.run.__doc__ or "").strip().partition("\n")[0]
 
 
@@ -74,32 +74,32 @@ _FAULT: dict[str, Parse] = {
 }
 
 CONTROLS = (
-    Control("GET", "", desk.info),
-    Control("GET", "/journal", desk.journal),
-    Control("DELETE", "/journal", desk.clear_journal),
-    Control("GET", "/durations", desk.durations),
-    Control("PUT", "/durations", desk.set_durations, _DURATIONS),
-    Control("GET", "/apps/{app}/durations", desk.durations),
-    Control("PUT", "/apps/{app}/durations", desk.set_durations, _DURATIONS),
-    Control("PUT", "/latency", desk.set_latency, {"seconds": seconds}, ("seconds",)),
+    Control("GET", "", handlers.info),
+    Control("GET", "/journal", handlers.journal),
+    Control("DELETE", "/journal", handlers.clear_journal),
+    Control("GET", "/durations", handlers.durations),
+    Control("PUT", "/durations", handlers.set_durations, _DURATIONS),
+    Control("GET", "/apps/{app}/durations", handlers.durations),
+    Control("PUT", "/apps/{app}/durations", handlers.set_durations, _DURATIONS),
+    Control("PUT", "/latency", handlers.set_latency, {"seconds": seconds}, ("seconds",)),
     Control(
         "PUT",
         "/rate-limit",
-        desk.set_rate_limit,
+        handlers.set_rate_limit,
         {"remaining": number, "account": text},
         ("remaining",),
     ),
-    Control("PUT", "/git-limit", desk.set_git_limit, {"per_hour": number}, ("per_hour",)),
-    Control("GET", "/faults", desk.faults),
-    Control("POST", "/faults", desk.add_fault, _FAULT, status=201),
-    Control("DELETE", "/faults", desk.clear_faults),
-    Control("GET", "/clock", desk.clock),
-    Control("POST", "/clock", desk.advance, {"advance_seconds": seconds}, ("advance_seconds",)),
-    Control("GET", "/accounts", desk.accounts),
+    Control("PUT", "/git-limit", handlers.set_git_limit, {"per_hour": number}, ("per_hour",)),
+    Control("GET", "/faults", handlers.faults),
+    Control("POST", "/faults", handlers.add_fault, _FAULT, status=201),
+    Control("DELETE", "/faults", handlers.clear_faults),
+    Control("GET", "/clock", handlers.clock),
+    Control("POST", "/clock", handlers.advance, {"advance_seconds": seconds}, ("advance_seconds",)),
+    Control("GET", "/accounts", handlers.accounts),
     Control(
         "POST",
         "/accounts",
-        desk.add_account,
+        handlers.add_account,
         {"email": email, "two_factor_code": maybe_text},
         ("email",),
         201,
@@ -107,14 +107,14 @@ CONTROLS = (
     Control(
         "PATCH",
         "/accounts/{account}",
-        desk.change_account,
+        handlers.change_account,
         {"two_factor_code": maybe_text},
         ("two_factor_code",),
     ),
     Control(
         "POST",
         "/keys",
-        desk.add_key,
+        handlers.add_key,
         {
             "key": text,
             "account": text,
@@ -124,35 +124,39 @@ CONTROLS = (
         },
         status=201,
     ),
-    Control("DELETE", "/keys/{key}", desk.revoke_key),
+    Control("DELETE", "/keys/{key}", handlers.revoke_key),
     Control(
         "POST",
         "/apps/{app}/collaborators",
-        desk.add_collaborator,
+        handlers.add_collaborator,
         {"account": text, "permissions": texts},
         ("account",),
         201,
     ),
     Control(
-        "PUT", "/apps/{app}/generation", desk.set_generation, {"generation": text}, ("generation",)
+        "PUT",
+        "/apps/{app}/generation",
+        handlers.set_generation,
+        {"generation": text},
+        ("generation",),
     ),
     Control(
         "POST",
         "/apps/{app}/failing-promotions",
-        desk.fail_promotions,
+        handlers.fail_promotions,
         {"error_message": text, "count": number},
         status=201,
     ),
-    Control("PUT", "/warning", desk.set_warning, {"message": maybe_text}, ("message",)),
-    Control("GET", "/apps/{app}/log", desk.log),
+    Control("PUT", "/warning", handlers.set_warning, {"message": maybe_text}, ("message",)),
+    Control("GET", "/apps/{app}/log", handlers.log),
 )
 
 
 class Controls:
     """Answer control requests."""
 
-    def __init__(self, clerk: Desk) -> None:
-        self._desk = clerk
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
 
     async def handle(self, request: Request) -> Response:
         """Answer one control request."""

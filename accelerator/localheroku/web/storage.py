@@ -15,19 +15,33 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 
 from accelerator.localheroku.state import builds
 from accelerator.localheroku.streams.blobs import PREFIX
-from accelerator.localheroku.streams.streaming import stream
+from accelerator.localheroku.web.streaming import stream, stream_log
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from accelerator.localheroku.engine import Engine
+    from accelerator.localheroku.state.store import State
+    from accelerator.localheroku.streams.blobs import Blobs, Signer
+    from accelerator.localheroku.streams.logsessions import LogSessions
+    from accelerator.localheroku.streams.outputs import Outputs
 
 
 class Storage:
     """Answer requests for signed URLs."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(
+        self,
+        state: State,
+        signer: Signer,
+        blobs: Blobs,
+        outputs: Outputs,
+        log_sessions: LogSessions,
+    ) -> None:
+        self._state = state
+        self._signer = signer
+        self._blobs = blobs
+        self._outputs = outputs
+        self._log_sessions = log_sessions
 
     async def handle(self, request: Request) -> Response:
         """Check the URL, then read or write what it stands for."""
@@ -36,9 +50,9 @@ class Storage:
             return refusal
         kind, _, name = request.url.path.removeprefix(PREFIX).partition("/")
         if kind == "logs":
-            return self._engine.log_sessions.respond(request, name)
+            return stream_log(request, self._log_sessions, name)
         if kind in {"builds", "releases"}:
-            return stream(request, self._engine.outputs.find(name))
+            return stream(request, self._outputs.find(name))
         return await self._blob(request, kind, name)
 
     async def _blob(self, request: Request, kind: str, name: str) -> Response:
@@ -55,18 +69,17 @@ class Storage:
         if request.method not in {"GET", "HEAD", "PUT"}:
             return _plain(405, "Only GET and PUT are possible here.")
         path, query = request.url.path, request.query_params
-        if not self._engine.signer.accepts(path, query, request.method):
+        if not self._signer.accepts(path, query, request.method):
             return _plain(403, "The signature does not match this request, or it has expired.")
         if request.method == "PUT" and "content-length" not in request.headers:
             return _plain(411, "Content-Length is required.")
         return None
 
     def _path(self, kind: str, name: str) -> Path:
-        blobs = self._engine.blobs
-        return blobs.source(name) if kind == "sources" else blobs.slug(name)
+        return self._blobs.source(name) if kind == "sources" else self._blobs.slug(name)
 
     async def _upload(self, request: Request, kind: str, name: str, path: Path) -> Response:
-        slug = self._engine.state.slugs.find(name) if kind == "slugs" else None
+        slug = self._state.slugs.find(name) if kind == "slugs" else None
         if kind == "slugs" and (slug is None or slug.is_stored):
             return _plain(409, "A slug is written once.")
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
@@ -78,7 +91,7 @@ class Storage:
         finally:
             temporary.unlink(missing_ok=True)
         if slug is not None:
-            builds.store_slug(self._engine.state, slug, size, f"SHA256:{digest}")
+            builds.store_slug(self._state, slug, size, f"SHA256:{digest}")
         return Response(status_code=200)
 
 

@@ -10,13 +10,14 @@ from starlette.responses import PlainTextResponse, Response
 from accelerator.localheroku.state import access
 from accelerator.localheroku.state.errors import Refused
 from accelerator.localheroku.web.keys import parse_credential
-from accelerator.localheroku.web.limits import GitLimit
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from accelerator.localheroku.engine import Engine
+    from accelerator.localheroku.gitserver.bridge import GitBridge
     from accelerator.localheroku.state.objects import Account, App
+    from accelerator.localheroku.state.store import State
+    from accelerator.localheroku.web.limits import GitLimit
 
 _PATH = re.compile(r"/([^/]+)\.git/(.+)")
 _WRONG = """!\tWARNING:
@@ -28,16 +29,17 @@ _TOO_MANY = " !  Too many requests for this Git repo. Please try again later.\n"
 
 
 def is_git_path(path: str) -> bool:
-    """Say whether a path belongs to an app's git repository."""
+    """Return whether a path belongs to an app's git repository."""
     return _PATH.fullmatch(path) is not None
 
 
 class GitWeb:
     """Check who asks for which app, then leave the rest to git."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.limit = GitLimit(engine.clock)
-        self._engine = engine
+    def __init__(self, state: State, git: GitBridge, limit: GitLimit) -> None:
+        self._state = state
+        self._git = git
+        self._limit = limit
 
     async def handle(self, request: Request) -> Response:
         """Answer one request of a git client."""
@@ -46,33 +48,33 @@ class GitWeb:
         if account is None:
             challenge = {"WWW-Authenticate": 'Basic realm="Heroku"'}
             return PlainTextResponse(_WRONG, 401, challenge)
-        app = self._engine.state.find_app(match[1]) if match else None
+        app = self._state.find_app(match[1]) if match else None
         if app is None or match is None:
             return PlainTextResponse("!\tNo such app.\n", 404)
         refusal = self._refusal(request, account, app)
         if refusal is not None:
             return refusal
-        return await self._engine.git.handle(request, app.id, match[2], account.id)
+        return await self._git.handle(request, app.id, match[2], account.id)
 
     def _account(self, request: Request) -> Account | None:
         credential = parse_credential(request.headers.get("authorization"))
         if credential is None or credential.kind != "basic":
             return None
-        key = access.find_key(self._engine.state, credential.secret)
+        key = access.find_key(self._state, credential.secret)
         # Whether Heroku's git takes less than a `global` key is not known: be strict.
         if key is None or "global" not in key.scopes:
             return None
-        return self._engine.state.accounts.get(key.account_id)
+        return self._state.accounts.get(key.account_id)
 
     def _refusal(self, request: Request, account: Account, app: App) -> Response | None:
         pushes = "git-receive-pack" in f"{request.url.path}{request.url.query}"
         try:
             wanted = ("deploy",) if pushes else ("view",)
-            access.check_app(self._engine.state, account, app, wanted)
+            access.check_app(self._state, account, app, wanted)
         except Refused as problem:
             return PlainTextResponse(f"!\t{problem.message}\n", 403)
         # One operation of git is several requests; the first of them counts.
         is_first = request.url.path.endswith("/info/refs")
-        if is_first and not self.limit.take(account.id, app.id):
+        if is_first and not self._limit.take(account.id, app.id):
             return PlainTextResponse(_TOO_MANY, 429)
         return None

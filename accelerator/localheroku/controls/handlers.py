@@ -14,9 +14,17 @@ from accelerator.localheroku.state.errors import missing
 from accelerator.localheroku.web.constants import short_time
 
 if TYPE_CHECKING:
-    from accelerator.localheroku.engine import Engine
+    from accelerator.localheroku.controls.faults import Faults
+    from accelerator.localheroku.controls.journal import Journal
+    from accelerator.localheroku.durations import Timing
+    from accelerator.localheroku.running.promoting import Promoting
     from accelerator.localheroku.state.objects import Account
-    from accelerator.localheroku.web.application import Application
+    from accelerator.localheroku.state.store import State
+    from accelerator.localheroku.streams.blobs import Signer
+    from accelerator.localheroku.streams.expiry import Expiry
+    from accelerator.localheroku.streams.logs import Logs
+    from accelerator.localheroku.web.conditions import Conditions
+    from accelerator.localheroku.web.limits import Buckets, GitLimit
 
 Params = Mapping[str, str]
 Body = Mapping[str, Any]
@@ -26,83 +34,91 @@ _CHECKSUM = "Could not verify slug checksum"
 
 @dataclass(frozen=True)
 class Desk:
-    """What controls work on."""
+    """What controls work on: first what requests meet on their way, then what lies behind."""
 
-    application: Application
-    engine: Engine
+    journal: Journal
+    faults: Faults
+    conditions: Conditions
+    buckets: Buckets
+    git_limit: GitLimit
+    signer: Signer
+    state: State
+    durations: Timing
+    promoting: Promoting
+    logs: Logs
+    expiry: Expiry
 
     def app_id(self, params: Params) -> str | None:
         """Return the id of the app in the path, if the path has one."""
-        return self.engine.state.app(params["app"]).id if "app" in params else None
+        return self.state.app(params["app"]).id if "app" in params else None
 
     def account(self, body: Body) -> Account:
         """Return the account that is named, else the first one."""
         named = body.get("account")
-        return access.account(self.engine.state, named) if named else self.engine.state.account
+        return access.account(self.state, named) if named else self.state.account
 
 
 def info(desk: Desk, _: Params, __: Body) -> Any:
     """Tell what runs here, and the present settings."""
-    engine, application = desk.engine, desk.application
     return {
         "schema": "accelerator.local/1",
-        "url": engine.base_url,
+        "url": desk.signer.base_url,
         "pid": os.getpid(),
-        "time": short_time(engine.clock.now()),
-        "durations": asdict(engine.durations.default),
-        "latency_seconds": application.latency_seconds,
-        "rate_limit_remaining": application.buckets.of(engine.state.account.id).remaining,
-        "git_limit_per_hour": application.git.limit.per_hour,
-        "warning": application.api.warning,
-        "keys": sorted(access.fingerprint(key.token) for key in engine.state.keys),
+        "time": short_time(desk.state.clock.now()),
+        "durations": asdict(desk.durations.default),
+        "latency_seconds": desk.conditions.latency_seconds,
+        "rate_limit_remaining": desk.buckets.of(desk.state.account.id).remaining,
+        "git_limit_per_hour": desk.git_limit.per_hour,
+        "warning": desk.conditions.warning,
+        "keys": sorted(access.fingerprint(key.token) for key in desk.state.keys),
     }
 
 
 def journal(desk: Desk, _: Params, __: Body) -> Any:
     """List every request so far, without any secret in it."""
-    return desk.application.journal.read()
+    return desk.journal.read()
 
 
 def clear_journal(desk: Desk, _: Params, __: Body) -> Any:
     """Empty the journal."""
-    desk.application.journal.clear()
+    desk.journal.clear()
     return {}
 
 
 def durations(desk: Desk, params: Params, _: Body) -> Any:
     """Tell how much longer than necessary things take, for all apps or for one."""
     app_id = desk.app_id(params)
-    timing = desk.engine.durations
+    timing = desk.durations
     return asdict(timing.default if app_id is None else timing.of(app_id))
 
 
 def set_durations(desk: Desk, params: Params, body: Body) -> Any:
     """Let builds, promotions, boots and preboot take longer, for all apps or for one."""
-    return asdict(desk.engine.durations.change(body, desk.app_id(params)))
+    return asdict(desk.durations.change(body, desk.app_id(params)))
 
 
 def set_latency(desk: Desk, _: Params, body: Body) -> Any:
     """Wait so long before every request is handled."""
-    desk.application.latency_seconds = body["seconds"]
-    return {"seconds": desk.application.latency_seconds}
+    desk.conditions.latency_seconds = body["seconds"]
+    return {"seconds": desk.conditions.latency_seconds}
 
 
 def set_rate_limit(desk: Desk, _: Params, body: Body) -> Any:
     """Set how many API requests an account may still make right now."""
-    bucket = desk.application.buckets.of(desk.account(body).id)
+    bucket = desk.buckets.of(desk.account(body).id)
     bucket.set(body["remaining"])
     return {"remaining": bucket.remaining}
 
 
 def set_git_limit(desk: Desk, _: Params, body: Body) -> Any:
     """Set how many git operations an hour each account may make on each app."""
-    desk.application.git.limit.per_hour = body["per_hour"]
-    return {"per_hour": desk.application.git.limit.per_hour}
+    desk.git_limit.per_hour = body["per_hour"]
+    return {"per_hour": desk.git_limit.per_hour}
 
 
 def faults(desk: Desk, _: Params, __: Body) -> Any:
     """List the faults with how many requests matched each, and how many it hit."""
-    return desk.application.faults.read()
+    return desk.faults.read()
 
 
 def add_fault(desk: Desk, _: Params, body: Body) -> Any:
@@ -111,43 +127,43 @@ def add_fault(desk: Desk, _: Params, body: Body) -> Any:
         fault = make_fault(body)
     except ValueError as problem:
         raise BadField(str(problem)) from None
-    return {"number": desk.application.faults.add(fault)}
+    return {"number": desk.faults.add(fault)}
 
 
 def clear_faults(desk: Desk, _: Params, __: Body) -> Any:
     """Remove all faults and let hanging requests go."""
-    desk.application.faults.clear()
+    desk.faults.clear()
     return {}
 
 
 def clock(desk: Desk, _: Params, __: Body) -> Any:
     """Tell the platform's time."""
-    return {"time": short_time(desk.engine.clock.now())}
+    return {"time": short_time(desk.state.clock.now())}
 
 
 def advance(desk: Desk, params: Params, body: Body) -> Any:
     """Move the platform's time forward, also in the `Date` of answers; what expires is gone."""
     if body["advance_seconds"] > _FURTHEST:
         raise BadField("field advance_seconds: is too far away")
-    desk.engine.clock.advance(body["advance_seconds"])
-    desk.engine.expire()
+    desk.state.clock.advance(body["advance_seconds"])
+    desk.expiry.expire()
     return clock(desk, params, body)
 
 
 def accounts(desk: Desk, _: Params, __: Body) -> Any:
     """List the accounts."""
-    return [_account(each) for each in desk.engine.state.accounts]
+    return [_account(each) for each in desk.state.accounts]
 
 
 def add_account(desk: Desk, _: Params, body: Body) -> Any:
     """Make another account; with a second factor, most of its requests must carry the code."""
-    state = desk.engine.state
+    state = desk.state
     return _account(access.create_account(state, body["email"], body.get("two_factor_code")))
 
 
 def change_account(desk: Desk, params: Params, body: Body) -> Any:
     """Switch an account's second factor on or, with null, off."""
-    state = desk.engine.state
+    state = desk.state
     account = access.account(state, params["account"])
     account.two_factor_code = body["two_factor_code"]
     return _account(state.accounts.save(account))
@@ -165,13 +181,13 @@ def add_key(desk: Desk, _: Params, body: Body) -> Any:
         expires_in=body.get("expires_in_seconds"),
         description=body.get("description", ""),
     )
-    key = access.create_key(desk.engine.state, desk.account(body), grant, body.get("key"))
+    key = access.create_key(desk.state, desk.account(body), grant, body.get("key"))
     return {"key": key.token, "scopes": list(key.scopes)}
 
 
 def revoke_key(desk: Desk, params: Params, _: Body) -> Any:
     """Stop accepting a key, named by itself or its fingerprint."""
-    state = desk.engine.state
+    state = desk.state
     named = params["key"]
     found = [key for key in state.keys if named in {key.token, access.fingerprint(key.token)}]
     if not found:
@@ -182,7 +198,7 @@ def revoke_key(desk: Desk, params: Params, _: Body) -> Any:
 
 def add_collaborator(desk: Desk, params: Params, body: Body) -> Any:
     """Let an account work on an app, with all permissions or only some."""
-    state = desk.engine.state
+    state = desk.state
     app = state.app(params["app"])
     allowed = body.get("permissions", access.PERMISSIONS)
     made = access.add_collaborator(state, app, desk.account(body), allowed)
@@ -191,26 +207,26 @@ def add_collaborator(desk: Desk, params: Params, body: Body) -> Any:
 
 def set_generation(desk: Desk, params: Params, body: Body) -> Any:
     """Give an app that has no code and no pipeline yet another generation, `cedar` or `fir`."""
-    state = desk.engine.state
+    state = desk.state
     app = apps.set_generation(state, state.app(params["app"]), body["generation"])
     return {"generation": app.generation}
 
 
 def fail_promotions(desk: Desk, params: Params, body: Body) -> Any:
     """Let the next promotions to an app fail, as they do on Heroku now and then."""
-    app = desk.engine.state.app(params["app"])
+    app = desk.state.app(params["app"])
     message, count = body.get("error_message", _CHECKSUM), body.get("count", 1)
-    desk.engine.promoting.fail_next(app.id, message, count)
+    desk.promoting.fail_next(app.id, message, count)
     return {"error_message": message, "count": count}
 
 
 def set_warning(desk: Desk, _: Params, body: Body) -> Any:
     """Put a `Warning-Message` header on every API answer, or with null no longer."""
-    desk.application.api.warning = body["message"]
+    desk.conditions.warning = body["message"]
     return {"message": body["message"]}
 
 
 def log(desk: Desk, params: Params, _: Body) -> Any:
     """Answer with the newest lines of an app's log, as text."""
-    lines = desk.engine.logs.read(desk.engine.state.app(params["app"]).id)
+    lines = desk.logs.read(desk.state.app(params["app"]).id)
     return "".join(f"{each}\n" for each in lines)

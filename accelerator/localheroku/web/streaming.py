@@ -1,4 +1,7 @@
-"""Output streams: plain text resumed with `Range`, or events resumed with `Last-Event-Id`."""
+"""Outputs and logs as they grow: plain text, or events resumed with `Last-Event-Id`.
+
+The plain text of an output is resumed with `Range`.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from accelerator.localheroku.streams.logs import Line
+    from accelerator.localheroku.streams.logsessions import LogSessions
     from accelerator.localheroku.streams.outputs import Output
 
 _BYTES = re.compile(r"bytes=(\d{1,18})-", re.ASCII)
@@ -48,7 +53,7 @@ def _events(request: Request, output: Output) -> Response:
 
 
 async def _each_line(output: Output, start: int) -> AsyncIterator[bytes]:
-    """Yield an event for each line; its id is how many bytes there are up to its end."""
+    """Yield one event per line; its id is how many bytes there are up to its end."""
     position, rest = start, b""
     async for chunk in output.follow(start):
         *lines, rest = (rest + chunk).split(b"\n")
@@ -62,3 +67,32 @@ async def _each_line(output: Output, start: int) -> AsyncIterator[bytes]:
 def _event(position: int, line: bytes) -> bytes:
     # A carriage return would end the line of the event.
     return b"id: %d\ndata: %s\n\n" % (position, line.replace(b"\r", b""))
+
+
+def stream_log(request: Request, sessions: LogSessions, id: str) -> Response:
+    """Answer with the log of a session, in the form the client prefers."""
+    session = sessions.find(id)
+    if session is None:
+        return PlainTextResponse("There is no such log session.\n", 404)
+    is_events = _EVENTS in request.headers.get("accept", "")
+    kind = _EVENTS if is_events else "text/plain; charset=utf-8"
+    if request.method == "HEAD":
+        return Response(None, 200, {}, kind)
+    after = request.headers.get("last-event-id", "")
+    seen = int(after) if is_events and after.isascii() and after.isdigit() else None
+    lines = sessions.lines(session, seen)
+    text = _log_events(lines) if is_events else _log_text(lines)
+    # A client with a pool would otherwise wait for this connection to become idle.
+    return StreamingResponse(text, 200, {"Connection": "close"}, kind)
+
+
+async def _log_events(lines: AsyncIterator[Line]) -> AsyncIterator[bytes]:
+    # A comment at once: the client learns that it is connected before there is any line.
+    yield b": connected\n\n"
+    async for line in lines:
+        yield f"id: {line.number}\ndata: {line.text}\n\n".encode()
+
+
+async def _log_text(lines: AsyncIterator[Line]) -> AsyncIterator[bytes]:
+    async for line in lines:
+        yield f"{line.text}\n".encode()

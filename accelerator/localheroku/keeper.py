@@ -68,7 +68,7 @@ class Keeper:
 
 
 def kill_group(group: int, number: int = signal.SIGKILL) -> bool:
-    """Send a signal to a process group; say whether it was there."""
+    """Send a signal to a process group; return whether it was there."""
     try:
         os.killpg(group, number)
     except (ProcessLookupError, PermissionError):

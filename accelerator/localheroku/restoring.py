@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from accelerator.localheroku.engine import Engine
+    from accelerator.localheroku.gitserver.bridge import GitBridge
+    from accelerator.localheroku.gitserver.pushing import Pushing
+    from accelerator.localheroku.state.store import State
+    from accelerator.localheroku.streams.blobs import Blobs
+    from accelerator.localheroku.streams.outputs import Outputs
 
 _NOTE = " !     The platform was stopped before this was finished.\n"
 _LOST = " !     The platform was stopped before this output was kept.\n"
@@ -22,21 +27,20 @@ async def resume(engine: Engine) -> None:
     """Bring state, files and git into agreement, then open and start what the apps want."""
     state = engine.state
     recovery.forget_half_made(state)
-    _end_outputs(engine)
+    _end_outputs(state, engine.outputs)
     recovery.end_promotions(state)
-    _tidy_blobs(engine)
-    engine.expire()
-    _tidy_repositories(engine)
+    _tidy_blobs(state, engine.blobs)
+    engine.expiry.expire()
+    _tidy_repositories(state, engine.git)
     for app in state.apps:
-        await engine.open_app(app)
-    _release_pushes(engine)
+        await engine.addresses.open(app)
+    _release_pushes(state, engine.git, engine.pushing)
     for app in state.apps:
         engine.dynos.follow_release(app)
     engine.keeping.commit()
 
 
-def _end_outputs(engine: Engine) -> None:
-    state, outputs = engine.state, engine.outputs
+def _end_outputs(state: State, outputs: Outputs) -> None:
     cut = [build.id for build in recovery.end_builds(state)]
     cut += [release.id for release in recovery.end_releases(state)]
     for name in cut:
@@ -51,16 +55,15 @@ def _end_outputs(engine: Engine) -> None:
         outputs.finish(name, _LOST)
 
 
-def _tidy_blobs(engine: Engine) -> None:
-    state, blobs = engine.state, engine.blobs
+def _tidy_blobs(state: State, blobs: Blobs) -> None:
     recovery.lose_artifacts(state, blobs.slug_names())
     live = {slug.blob for slug in state.slugs if slug.blob}
     blobs.tidy(slugs=live, apps={app.id for app in state.apps})
 
 
-def _tidy_repositories(engine: Engine) -> None:
-    known = {app.id for app in engine.state.apps}
-    for repository in engine.git.directory_of("").glob("[!.]*"):
+def _tidy_repositories(state: State, git: GitBridge) -> None:
+    known = {app.id for app in state.apps}
+    for repository in git.directory_of("").glob("[!.]*"):
         if repository.name in known:
             _unlock(repository)
         else:
@@ -75,15 +78,15 @@ def _unlock(repository: Path) -> None:
         shutil.rmtree(left, ignore_errors=True)
 
 
-def _release_pushes(engine: Engine) -> None:
+def _release_pushes(state: State, git: GitBridge, pushing: Pushing) -> None:
     """Release what was built in pushes that git accepted just before the platform ended."""
-    for app in engine.state.apps:
+    for app in state.apps:
         for ref in BUILT:
-            tip = _tip(engine.git.directory_of(app.id), ref)
-            build = recovery.unreleased_push(engine.state, app, ref, tip)
-            slug = engine.state.slugs.find(build.slug_id) if build else None
+            tip = _tip(git.directory_of(app.id), ref)
+            build = recovery.unreleased_push(state, app, ref, tip)
+            slug = state.slugs.find(build.slug_id) if build else None
             if build is not None and slug is not None and slug.deleted_at is None:
-                engine.pushing.release_build(app, ref, build, lambda _: None)
+                pushing.release_build(app, ref, build, lambda _: None)
 
 
 def _tip(repository: Path, ref: str) -> str | None:
