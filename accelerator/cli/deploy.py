@@ -22,8 +22,7 @@ from accelerator.cli.options import (
 )
 from accelerator.cli.ordering import demand_targets, make_deploy_order
 from accelerator.cli.session import Session
-from accelerator.output.document import deploy_document
-from accelerator.output.summary import render_deploy
+from accelerator.output.deploy import deploy_document, render_deploy
 from accelerator.steps import deploy as step
 from accelerator.steps.facts import resolve_targets
 from accelerator.steps.report import Report

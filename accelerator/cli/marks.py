@@ -9,8 +9,7 @@ import click
 from accelerator.cli.locks import find_app, find_moment, open_refs, who
 from accelerator.cli.options import COMMIT, WHERE_LOCKS_ARE, Talk, takes
 from accelerator.cli.session import Session
-from accelerator.output.document import mark_document
-from accelerator.output.summary import render_mark
+from accelerator.output.marks import mark_document, render_mark
 from accelerator.settings.parsing import parse_duration
 from accelerator.steps import marks as step
 from accelerator.steps.marks import MarkReport

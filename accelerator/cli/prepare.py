@@ -11,8 +11,7 @@ from accelerator.cli.options import COMMIT, SUBDIR, TIMEOUT, Talk, setting, take
 from accelerator.cli.session import Session
 from accelerator.errors import UsageProblem
 from accelerator.models import Ancestry
-from accelerator.output.document import prepare_document
-from accelerator.output.summary import render_prepare
+from accelerator.output.prepare import prepare_document, render_prepare
 from accelerator.steps import prepare as step
 from accelerator.steps.build import Subtree
 from accelerator.steps.report import PrepareReport

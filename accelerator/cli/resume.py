@@ -21,8 +21,7 @@ from accelerator.cli.ordering import make_deploy_order
 from accelerator.cli.session import Session
 from accelerator.errors import NotFound, Refused
 from accelerator.models import Commit, Refusal
-from accelerator.output.document import deploy_document
-from accelerator.output.summary import render_deploy
+from accelerator.output.deploy import deploy_document, render_deploy
 from accelerator.steps import deploy as step
 from accelerator.steps.lock import look
 from accelerator.steps.report import Report
@@ -57,7 +56,7 @@ def resume(invocation: Invocation, /, talk: Talk, given: Given, target: str) -> 
 
     return session.perform(
         work,
-        lambda outcome: {**deploy_document(report, outcome), "schema": "accelerator.resume/1"},
+        lambda outcome: deploy_document(report, outcome, session.name),
         lambda outcome: render_deploy(report, outcome),
     )
 

@@ -23,8 +23,7 @@ from accelerator.cli.options import (
 from accelerator.cli.ordering import demand_targets, make_deploy_order
 from accelerator.cli.prepare import make_preparation
 from accelerator.cli.session import Session
-from accelerator.output.document import ship_document
-from accelerator.output.summary import render_ship
+from accelerator.output.ship import render_ship, ship_document
 from accelerator.steps import ship as step
 from accelerator.steps.child import ChildCommand
 from accelerator.steps.facts import resolve_targets
