@@ -27,11 +27,25 @@ if TYPE_CHECKING:
     Change = Callable[[Refs, MarkReport, datetime], MarkReport]
 
 
+def _parse_seconds(_context: click.Context, _option: click.Parameter, typed: str) -> float:
+    try:
+        return parse_duration(typed)
+    except ValueError as problem:
+        raise click.BadParameter(str(problem)) from None
+
+
 @click.command()
 @click.argument("target")
 @takes(
     click.option("--reason", metavar="TEXT", help="Why, for those who have to wait."),
-    click.option("--for", "duration", default="1h", show_default=True, help="How long (30m, 2h)."),
+    click.option(
+        "--for",
+        "seconds",
+        default="1h",
+        show_default=True,
+        callback=_parse_seconds,
+        help="How long (30m, 2h).",
+    ),
     *WHERE_LOCKS_ARE,
     Talk,
 )
@@ -43,13 +57,13 @@ def lock(
     given: Given,
     target: str,
     reason: str | None,
-    duration: str,
+    seconds: float,
 ) -> ExitCode:
     """Keep deploys away from TARGET for a while; they wait for the lock."""
     return _perform(
         Session("lock", invocation, talk, given),
         MarkReport(target, "lock", reason=reason),
-        lambda refs, report, now: step.lock(refs, report, now, parse_duration(duration)),
+        lambda refs, report, now: step.lock(refs, report, now, seconds),
     )
 
 
