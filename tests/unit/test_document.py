@@ -2,24 +2,33 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any
+from io import StringIO
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from accelerator.cli.blanks import failed_document
+from accelerator.cli.invocation import Invocation
+from accelerator.cli.options import Talk
+from accelerator.cli.session import Session
 from accelerator.errors import AcceleratorError, BuildFailed, ExitCode, PartlyDone
 from accelerator.events import LogLine, StepFinished, StepStarted
 from accelerator.heroku import Usage
 from accelerator.models import Reason, Route
 from accelerator.output.config import config_document
 from accelerator.output.deploy import deploy_document
+from accelerator.output.marks import mark_document
 from accelerator.output.outcome import Outcome, StepLog
 from accelerator.output.parts import render_error, render_moment
 from accelerator.output.prepare import prepare_document
 from accelerator.output.ship import ship_document
 from accelerator.settings import Row
+from accelerator.steps.marks import MarkReport
 from accelerator.steps.report import PrepareReport, Report, ShipReport, SourceReport, TargetReport
 from tests.unit.fakes import BEGIN, COMMIT, artifact, make_build, make_release, slug
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 STEPS = (StepFinished("compare", "ok", BEGIN, 0.21049, "promote: prepared"),)
 DONE = Outcome(STEPS, Usage(9, 5, 0, 4491))
@@ -229,6 +238,20 @@ def test_a_failure_before_the_command_began_has_every_key_of_the_command() -> No
         "api": {"requests": 0, "round_trips": 0, "retries": 0, "rate_limit_remaining": None},
         "error": error,
     }
+
+
+def test_a_bug_leaves_every_key_of_the_command(tmp_path: Path) -> None:
+    stdout = StringIO()
+    invocation = Invocation({}, tmp_path, stdout, StringIO())
+    session = Session("reject", invocation, Talk(json=True))
+
+    with pytest.raises(ZeroDivisionError):
+        session.perform(lambda: 1 / 0, lambda _: {}, lambda _: "")
+
+    document = json.loads(stdout.getvalue())
+    assert list(document) == list(mark_document(MarkReport("shop", "reject"), DONE))
+    assert (document["schema"], document["exit_code"]) == ("accelerator.reject/1", 1)
+    assert document["error"]["code"] == "bug"
 
 
 def test_a_failure_of_no_known_command_is_a_document_too() -> None:
