@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from accelerator.cli.endings import epilog
 from accelerator.cli.locks import find_app, find_moment, open_refs, who
 from accelerator.cli.options import COMMIT, WHERE_LOCKS_ARE, Talk, takes
 from accelerator.cli.session import Session
@@ -34,7 +35,7 @@ def _parse_seconds(_context: click.Context, _option: click.Parameter, typed: str
         raise click.BadParameter(str(problem)) from None
 
 
-@click.command()
+@click.command(epilog=epilog("lock"))
 @click.argument("target")
 @takes(
     click.option("--reason", metavar="TEXT", help="Why, for those who have to wait."),
@@ -67,7 +68,7 @@ def lock(
     )
 
 
-@click.command()
+@click.command(epilog=epilog("unlock"))
 @click.argument("target")
 @takes(*WHERE_LOCKS_ARE, Talk)
 @click.pass_obj
@@ -80,7 +81,7 @@ def unlock(invocation: Invocation, /, talk: Talk, given: Given, target: str) -> 
     )
 
 
-@click.command()
+@click.command(epilog=epilog("freeze"))
 @click.argument("target")
 @takes(
     click.option("--reason", metavar="TEXT", required=True, help="Why nothing may be deployed."),
@@ -99,7 +100,7 @@ def freeze(
     )
 
 
-@click.command()
+@click.command(epilog=epilog("unfreeze"))
 @click.argument("target")
 @takes(*WHERE_LOCKS_ARE, Talk)
 @click.pass_obj
@@ -112,7 +113,7 @@ def unfreeze(invocation: Invocation, /, talk: Talk, given: Given, target: str) -
     )
 
 
-@click.command()
+@click.command(epilog=epilog("reject"))
 @click.argument("target")
 @takes(
     click.option("--reason", metavar="TEXT", required=True, help="What is wrong with the commit."),
@@ -139,7 +140,7 @@ def reject(
     return _perform(session, report, step.reject, lambda: session.find_commit(commit))
 
 
-@click.command()
+@click.command(epilog=epilog("accept"))
 @click.argument("target")
 @takes(COMMIT, *WHERE_LOCKS_ARE, Talk)
 @click.pass_obj

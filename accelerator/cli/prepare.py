@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from accelerator.cli.endings import epilog
 from accelerator.cli.options import COMMIT, SUBDIR, TIMEOUT, Talk, setting, takes
 from accelerator.cli.session import Session
 from accelerator.errors import UsageProblem
@@ -26,10 +27,7 @@ if TYPE_CHECKING:
     from accelerator.steps.run import Run
 
 
-@click.command(
-    epilog="Exit codes: 0 built, 2 usage, 4 build failed, 9 unknown, 10 key refused, "
-    "11 unreachable, 12 not found."
-)
+@click.command(epilog=epilog("prepare"))
 @takes(
     setting("--app", "-a"),
     COMMIT,

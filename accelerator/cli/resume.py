@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from accelerator.cli.endings import epilog
 from accelerator.cli.locks import find_app, find_moment, open_refs
 from accelerator.cli.options import (
     MISS_AND_VERIFICATION,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from accelerator.steps.notes import LockNote
 
 
-@click.command()
+@click.command(epilog=epilog("resume"))
 @click.argument("target")
 @takes(*WHERE_LOCKS_ARE, *MISS_AND_VERIFICATION, SUBDIR, TIMEOUT, Talk)
 @click.pass_obj

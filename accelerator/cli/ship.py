@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from accelerator.cli.endings import epilog
 from accelerator.cli.options import (
     COMMIT,
     FROM,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from accelerator.steps.ship import ShipOrder
 
 
-@click.command(epilog="Exit codes: 0 done, 13 tests failed, and those of `accelerator deploy`.")
+@click.command(epilog=epilog("ship"))
 @takes(
     click.option(
         "--test", metavar="CMD", help="The test command, run by the shell beside the build."

@@ -16,6 +16,8 @@ import pytest
 from accelerator import errors
 from accelerator.cli import COMMANDS
 from accelerator.cli import main as root_command
+from accelerator.cli.endings import ENDINGS
+from accelerator.cli.options import SettingOption
 from accelerator.demo.report import Lap
 from accelerator.errors import AcceleratorError, ExitCode
 from accelerator.models import Reason, Refusal, Route
@@ -91,10 +93,15 @@ def anchors(page: Path) -> set[str]:
     }
 
 
-def options_of(command: str) -> set[str]:
-    found = root_command.get_command(click.Context(root_command), command)
+def command_named(name: str) -> click.Command:
+    found = root_command.get_command(click.Context(root_command), name)
     assert found is not None
-    given = {name for one in found.params for name in (*one.opts, *one.secondary_opts)}
+    return found
+
+
+def options_of(command: str) -> set[str]:
+    params = command_named(command).params
+    given = {name for one in params for name in (*one.opts, *one.secondary_opts)}
     return given | {"-h", "--help"}
 
 
@@ -123,6 +130,46 @@ def test_every_exit_code_says_what_to_do() -> None:
     told = advice(read("exit-codes.md"))
 
     assert [code for code in ExitCode if not all(told.get(str(int(code)), [""]))] == []
+
+
+def codes_in(epilog: str) -> list[int]:
+    return [int(code) for code in re.findall(r"(?:: |, )(\d+) ", epilog)]
+
+
+@pytest.mark.parametrize("name", ENDINGS)
+def test_the_help_of_a_command_names_the_codes_it_can_end_with_in_their_order(name: str) -> None:
+    epilog = command_named(name).epilog or ""
+
+    assert codes_in(epilog) == sorted(ENDINGS[name])
+    assert all(f"{code} {code.meaning}" in epilog for code in ENDINGS[name])
+
+
+def test_a_deploy_can_end_inconclusively_or_interrupted_but_with_no_tests() -> None:
+    codes = codes_in(command_named("deploy").epilog or "")
+
+    assert {14, 130, 143} <= set(codes)
+    assert 13 not in codes
+
+
+def test_every_command_that_works_with_the_platform_names_its_exit_codes() -> None:
+    working = {
+        name
+        for name in COMMANDS
+        for option in command_named(name).params
+        if isinstance(option, SettingOption) and option.setting.name == "prepare.apps"
+    }
+
+    assert working == set(ENDINGS)
+
+
+def test_exit_codes_are_told_of_the_commands_that_can_end_with_them() -> None:
+    page = read("exit-codes.md")
+    told = dict(re.findall(r"(?m)^\| (\d+) \| (?:`(\w+)`: )?", page))
+
+    assert set(told) == {str(int(code)) for code in ExitCode}
+    for code, only in told.items():
+        enders = {name for name, codes in ENDINGS.items() if int(code) in codes}
+        assert enders == {only} if only else len(enders) > 1, code
 
 
 def test_every_error_word_says_what_to_do() -> None:
