@@ -69,7 +69,7 @@ class Stops:
 
 
 def run(arguments: list[str], stops: Stops) -> int:
-    """Run one command; gives its exit code."""
+    """Run one command; return its exit code."""
     invocation = Invocation(dict(os.environ), Path.cwd(), sys.stdout, sys.stderr, stops.ignore)
     try:
         result = commands.main(
