@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from accelerator.cli import COMMANDS
+from accelerator.cli import asks_for_json, split_command
 from accelerator.cli import main as commands
 from accelerator.cli.invocation import Invocation
 from accelerator.errors import AcceleratorError, ExitCode, Interrupted, Terminated, UsageProblem
@@ -69,7 +69,7 @@ class Stops:
 
 
 def run(arguments: list[str], stops: Stops) -> int:
-    """Run one command; gives its exit code."""
+    """Run one command; return its exit code."""
     invocation = Invocation(dict(os.environ), Path.cwd(), sys.stdout, sys.stderr, stops.ignore)
     try:
         result = commands.main(
@@ -79,7 +79,7 @@ def run(arguments: list[str], stops: Stops) -> int:
         return _refuse(arguments, Interrupted(isinstance(abort.__cause__, Terminated)))
     except click.ClickException as error:
         error.show(sys.stderr)
-        name = _command_in(arguments)
+        name, _ = split_command(arguments)
         hint = f"`accelerator {name} --help` shows the options" if name else None
         return _refuse(arguments, UsageProblem(error.format_message(), hint))
     except AcceleratorError as error:
@@ -90,20 +90,15 @@ def run(arguments: list[str], stops: Stops) -> int:
 
 def _refuse(arguments: list[str], error: AcceleratorError) -> int:
     """Keep the promise of one JSON document for failures from before a command began."""
-    if "--json" in arguments:
-        from accelerator.output.document import (  # noqa: PLC0415  # rarely needed
-            error_document,
-            render_error,
-        )
+    if asks_for_json(arguments):
+        from accelerator.cli.blanks import failed_document  # noqa: PLC0415  # rarely needed
+        from accelerator.output.parts import render_error  # noqa: PLC0415
 
-        name = _command_in(arguments) or "accelerator"
-        document = error_document(name, error.exit_code, render_error(error) or {})
+        name, _ = split_command(arguments)
+        told = render_error(error) or {}
+        document = failed_document(name or "accelerator", error.exit_code, told)
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     return error.exit_code
-
-
-def _command_in(arguments: list[str]) -> str | None:
-    return next((word for word in arguments if word in COMMANDS), None)
 
 
 if __name__ == "__main__":

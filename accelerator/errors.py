@@ -6,29 +6,39 @@ The classes take facts and write their own message. Only ``__main__`` turns them
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class ExitCode(IntEnum):
-    """The exit codes, stable for other people's pipelines (documented in docs/reference)."""
+    """The exit codes, stable for other people's pipelines (documented in docs/reference).
 
-    DONE = 0
-    BUG = 1
-    USAGE = 2
-    REFUSED = 3
-    BUILD_FAILED = 4
-    RELEASE_FAILED = 5
-    ROLLED_BACK = 6
-    NOT_ROLLED_BACK = 7
-    PARTLY_DONE = 8
-    UNKNOWN = 9
-    KEY_REFUSED = 10
-    UNREACHABLE = 11
-    NOT_FOUND = 12
-    TESTS_FAILED = 13
-    INCONCLUSIVE = 14
-    INTERRUPTED = 130
-    TERMINATED = 143
+    ``meaning`` is what the commands' help says of a code.
+    """
+
+    meaning: str
+
+    def __new__(cls, code: int, meaning: str) -> Self:  # noqa: D102  # what a line below holds
+        made = int.__new__(cls, code)
+        made._value_, made.meaning = code, meaning
+        return made
+
+    DONE = 0, "done"
+    BUG = 1, "bug"
+    USAGE = 2, "usage"
+    REFUSED = 3, "refused"
+    BUILD_FAILED = 4, "build failed"
+    RELEASE_FAILED = 5, "release failed or refused (the old one serves)"
+    ROLLED_BACK = 6, "rolled back"
+    NOT_ROLLED_BACK = 7, "not rolled back"
+    PARTLY_DONE = 8, "some targets done"
+    UNKNOWN = 9, "unknown"
+    KEY_REFUSED = 10, "key refused"
+    UNREACHABLE = 11, "unreachable"
+    NOT_FOUND = 12, "not found"
+    TESTS_FAILED = 13, "tests failed"
+    INCONCLUSIVE = 14, "verification inconclusive"
+    INTERRUPTED = 130, "interrupted"
+    TERMINATED = 143, "terminated"
 
 
 class AcceleratorError(Exception):

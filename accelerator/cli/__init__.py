@@ -73,3 +73,35 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="accelerator")
 def main() -> None:
     """From commit to production on Heroku: build once, then promote exactly that."""
+
+
+def split_command(arguments: list[str]) -> tuple[str | None, list[str]]:
+    """Return the command that the arguments name, if there is one, and the arguments it gets.
+
+    No option before the command has a value, so the first word that is no option names it.
+    """
+    place = next((at for at, word in enumerate(arguments) if word[:1] != "-"), len(arguments))
+    name = arguments[place] if place < len(arguments) else ""
+    return (name, arguments[place + 1 :]) if name in COMMANDS else (None, arguments)
+
+
+def asks_for_json(arguments: list[str]) -> bool:
+    """Return whether ``--json`` is among the options of arguments that may be wrong otherwise.
+
+    A word ``--json`` that is the value of another option, or stands after ``--``, is none. Before
+    the command, or where there is no command, it was surely meant.
+    """
+    name, own = split_command(arguments)
+    if "--json" not in own:
+        return "--json" in arguments
+    command = main.get_command(click.Context(main), name) if name else None
+    option = (
+        next((one for one in command.params if "--json" in one.opts), None) if command else None
+    )
+    if command is None or option is None:
+        return True
+    # Click's own parser, told to pass over what is wrong, as it is for shell completion.
+    context = command.make_context(
+        name, list(own), resilient_parsing=True, ignore_unknown_options=True, allow_extra_args=True
+    )
+    return bool(context.params.get(option.name or ""))

@@ -8,8 +8,7 @@ import click
 
 from accelerator.cli.options import Talk, takes
 from accelerator.cli.session import Session
-from accelerator.output.document import config_document
-from accelerator.output.summary import render_config
+from accelerator.output.config import config_document, render_config
 
 if TYPE_CHECKING:
     from accelerator.cli.invocation import Invocation

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from accelerator.cli.endings import epilog
 from accelerator.cli.options import (
     COMMIT,
     FROM,
@@ -22,8 +23,7 @@ from accelerator.cli.options import (
 )
 from accelerator.cli.ordering import demand_targets, make_deploy_order
 from accelerator.cli.session import Session
-from accelerator.output.document import deploy_document
-from accelerator.output.summary import render_deploy
+from accelerator.output.deploy import deploy_document, render_deploy
 from accelerator.steps import deploy as step
 from accelerator.steps.compare.reading import resolve_targets
 from accelerator.steps.report import Report
@@ -34,11 +34,7 @@ if TYPE_CHECKING:
     from accelerator.settings import Given
 
 
-@click.command(
-    epilog="Exit codes: 0 done, 2 usage, 3 refused, 4 build failed, 5 release failed (the old one "
-    "serves), 6 rolled back, 7 not rolled back, 8 some targets done, 9 unknown, 10 key refused, "
-    "11 unreachable, 12 not found."
-)
+@click.command(epilog=epilog("deploy"))
 @takes(
     FROM,
     TO,

@@ -9,7 +9,7 @@ import signal
 import socket
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from accelerator.localheroku.server import LocalHeroku
 
 from accelerator.localheroku.persistence.problems import DataUnusable
+from accelerator.output.local import local_document
 
 DEFAULT_PORT = 5080
 GARBAGE = (700, 10, 10)  # Python's own: our other commands end before it is worth collecting
@@ -118,16 +119,10 @@ def _start(ports: tuple[int, int | None], api_key: str | None, data: Path | None
 
 
 def _json(platform: LocalHeroku) -> str:
-    document: dict[str, Any] = {
-        "schema": "accelerator.local/1",
-        "url": platform.url,
-        "api_key": platform.api_key,
-        "git_url": platform.url,
-        "pid": os.getpid(),
-    }
-    if platform.tls_url is not None:
-        document |= {"tls_url": platform.tls_url, "ca_file": str(platform.ca_file)}
-    return json.dumps(document)
+    authority = None if platform.ca_file is None else str(platform.ca_file)
+    return json.dumps(
+        local_document(platform.url, platform.api_key, os.getpid(), platform.tls_url, authority)
+    )
 
 
 def _exports(platform: LocalHeroku, data: Path | None) -> str:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from accelerator.cli.endings import epilog
 from accelerator.cli.locks import find_app, find_moment, open_refs, who
 from accelerator.cli.options import COMMIT, WHERE_LOCKS_ARE, Talk, takes
 from accelerator.cli.session import Session
-from accelerator.output.document import mark_document
-from accelerator.output.summary import render_mark
+from accelerator.output.marks import mark_document, render_mark
 from accelerator.settings.parsing import parse_duration
 from accelerator.steps.guard import marks as step
 from accelerator.steps.guard.marks import MarkReport
@@ -28,11 +28,25 @@ if TYPE_CHECKING:
     Change = Callable[[Refs, MarkReport, datetime], MarkReport]
 
 
-@click.command()
+def _parse_seconds(_context: click.Context, _option: click.Parameter, typed: str) -> float:
+    try:
+        return parse_duration(typed)
+    except ValueError as problem:
+        raise click.BadParameter(str(problem)) from None
+
+
+@click.command(epilog=epilog("lock"))
 @click.argument("target")
 @takes(
     click.option("--reason", metavar="TEXT", help="Why, for those who have to wait."),
-    click.option("--for", "duration", default="1h", show_default=True, help="How long (30m, 2h)."),
+    click.option(
+        "--for",
+        "seconds",
+        default="1h",
+        show_default=True,
+        callback=_parse_seconds,
+        help="How long (30m, 2h).",
+    ),
     *WHERE_LOCKS_ARE,
     Talk,
 )
@@ -44,17 +58,17 @@ def lock(
     given: Given,
     target: str,
     reason: str | None,
-    duration: str,
+    seconds: float,
 ) -> ExitCode:
     """Keep deploys away from TARGET for a while; they wait for the lock."""
     return _perform(
         Session("lock", invocation, talk, given),
         MarkReport(target, "lock", reason=reason),
-        lambda refs, report, now: step.lock(refs, report, now, parse_duration(duration)),
+        lambda refs, report, now: step.lock(refs, report, now, seconds),
     )
 
 
-@click.command()
+@click.command(epilog=epilog("unlock"))
 @click.argument("target")
 @takes(*WHERE_LOCKS_ARE, Talk)
 @click.pass_obj
@@ -67,7 +81,7 @@ def unlock(invocation: Invocation, /, talk: Talk, given: Given, target: str) -> 
     )
 
 
-@click.command()
+@click.command(epilog=epilog("freeze"))
 @click.argument("target")
 @takes(
     click.option("--reason", metavar="TEXT", required=True, help="Why nothing may be deployed."),
@@ -86,7 +100,7 @@ def freeze(
     )
 
 
-@click.command()
+@click.command(epilog=epilog("unfreeze"))
 @click.argument("target")
 @takes(*WHERE_LOCKS_ARE, Talk)
 @click.pass_obj
@@ -99,7 +113,7 @@ def unfreeze(invocation: Invocation, /, talk: Talk, given: Given, target: str) -
     )
 
 
-@click.command()
+@click.command(epilog=epilog("reject"))
 @click.argument("target")
 @takes(
     click.option("--reason", metavar="TEXT", required=True, help="What is wrong with the commit."),
@@ -126,7 +140,7 @@ def reject(
     return _perform(session, report, step.reject, lambda: session.find_commit(commit))
 
 
-@click.command()
+@click.command(epilog=epilog("accept"))
 @click.argument("target")
 @takes(COMMIT, *WHERE_LOCKS_ARE, Talk)
 @click.pass_obj

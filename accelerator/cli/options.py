@@ -101,7 +101,7 @@ def word(*spellings: str, default: StrEnum, help: str) -> Any:
 
 
 def takes(*parts: type[Any] | SettingFlag | Option) -> Option:
-    """Give a command the options of these parts, in this order, and hand it their values."""
+    """Add the options of these parts to a command, in this order, and hand it their values."""
     groups = [part for part in parts if isinstance(part, type)]
     flags = [part for part in parts if isinstance(part, SettingFlag)]
 

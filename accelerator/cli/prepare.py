@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from accelerator.cli.endings import epilog
 from accelerator.cli.options import COMMIT, SUBDIR, TIMEOUT, Talk, setting, takes
 from accelerator.cli.session import Session
 from accelerator.errors import UsageProblem
 from accelerator.models import Ancestry
-from accelerator.output.document import prepare_document
-from accelerator.output.summary import render_prepare
+from accelerator.output.prepare import prepare_document, render_prepare
 from accelerator.steps import prepare as step
 from accelerator.steps.report import PrepareReport
 from accelerator.steps.route.build import Subtree
@@ -27,10 +27,7 @@ if TYPE_CHECKING:
     from accelerator.steps.run import Run
 
 
-@click.command(
-    epilog="Exit codes: 0 built, 2 usage, 4 build failed, 9 unknown, 10 key refused, "
-    "11 unreachable, 12 not found."
-)
+@click.command(epilog=epilog("prepare"))
 @takes(
     setting("--app", "-a"),
     COMMIT,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from accelerator.cli.endings import epilog
 from accelerator.cli.locks import find_app, find_moment, open_refs
 from accelerator.cli.options import (
     MISS_AND_VERIFICATION,
@@ -21,8 +22,7 @@ from accelerator.cli.ordering import make_deploy_order
 from accelerator.cli.session import Session
 from accelerator.errors import NotFound, Refused
 from accelerator.models import Commit, Refusal
-from accelerator.output.document import deploy_document
-from accelerator.output.summary import render_deploy
+from accelerator.output.deploy import deploy_document, render_deploy
 from accelerator.steps import deploy as step
 from accelerator.steps.guard.held import look
 from accelerator.steps.report import Report
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from accelerator.steps.guard.notes import LockNote
 
 
-@click.command()
+@click.command(epilog=epilog("resume"))
 @click.argument("target")
 @takes(*WHERE_LOCKS_ARE, *MISS_AND_VERIFICATION, SUBDIR, TIMEOUT, Talk)
 @click.pass_obj
@@ -57,7 +57,7 @@ def resume(invocation: Invocation, /, talk: Talk, given: Given, target: str) -> 
 
     return session.perform(
         work,
-        lambda outcome: {**deploy_document(report, outcome), "schema": "accelerator.resume/1"},
+        lambda outcome: deploy_document(report, outcome, session.name),
         lambda outcome: render_deploy(report, outcome),
     )
 

@@ -14,12 +14,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from accelerator.cli.blanks import failed_document
 from accelerator.environment import find_commit
 from accelerator.errors import AcceleratorError, ExitCode, Interrupted, Terminated, UsageProblem
 from accelerator.events import Recorder
 from accelerator.models import Commit
 from accelerator.output.console import Console, wants_color
-from accelerator.output.document import error_document
 from accelerator.output.heartbeat import Heartbeat
 from accelerator.output.outcome import Outcome, StepLog
 from accelerator.settings import endpoint, load_settings, read_file
@@ -196,6 +196,6 @@ class Session:
                 "message": f"{type(bug).__name__}: this is a bug in accelerator",
                 "hint": "please report it with the traceback on stderr",
             }
-            text = json.dumps(error_document(self.name, ExitCode.BUG, said), indent=2)
+            text = json.dumps(failed_document(self.name, ExitCode.BUG, said), indent=2)
             self.invocation.stdout.write(text + "\n")
             self.invocation.stdout.flush()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from accelerator.cli.endings import epilog
 from accelerator.cli.options import (
     COMMIT,
     FROM,
@@ -23,8 +24,7 @@ from accelerator.cli.options import (
 from accelerator.cli.ordering import demand_targets, make_deploy_order
 from accelerator.cli.prepare import make_preparation
 from accelerator.cli.session import Session
-from accelerator.output.document import ship_document
-from accelerator.output.summary import render_ship
+from accelerator.output.ship import render_ship, ship_document
 from accelerator.steps import ship as step
 from accelerator.steps.compare.reading import resolve_targets
 from accelerator.steps.follow.user_command import ChildCommand
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from accelerator.steps.ship import ShipOrder
 
 
-@click.command(epilog="Exit codes: 0 done, 13 tests failed, and those of `accelerator deploy`.")
+@click.command(epilog=epilog("ship"))
 @takes(
     click.option(
         "--test", metavar="CMD", help="The test command, run by the shell beside the build."

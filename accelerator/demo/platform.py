@@ -67,7 +67,8 @@ def running(environment: Mapping[str, str]) -> Iterator[LocalPlatform]:
 
 def _read_start(process: subprocess.Popen[str]) -> LocalPlatform:
     line = process.stdout.readline() if process.stdout else ""
-    if not line:
+    # What cannot start says so in a document of several lines; stderr has had the reason.
+    if not line.rstrip().endswith("}"):
         raise UsageProblem(
             "the local platform did not start",
             "pip install 'slug-accelerator[local]', then try `accelerator local`",

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from accelerator.events import StepFinished
 from accelerator.output.console import render_seconds
-from accelerator.output.document import render_error
-from accelerator.output.summary import render_timings
+from accelerator.output.outcome import Outcome
+from accelerator.output.parts import head, render_error
+from accelerator.output.timings import render_timings
 
 if TYPE_CHECKING:
-    from accelerator.output.document import Document
-    from accelerator.output.outcome import Outcome
+    from accelerator.output.parts import Document
 
 BAR_WIDTH = 32
 
@@ -43,9 +43,7 @@ class DemoReport:
 def demo_document(report: DemoReport, outcome: Outcome) -> Document:
     """Render the demo as ``accelerator.demo/1``; laps are seconds since the commit."""
     return {
-        "schema": "accelerator.demo/1",
-        "ok": outcome.error is None,
-        "exit_code": int(outcome.exit_code),
+        **head("demo", outcome),
         "commits": report.commits,
         "first": report.first,
         "second": report.second,
@@ -66,6 +64,11 @@ def render_demo(report: DemoReport) -> str:
         lines += _comparison(report.prepared, report.built, report.build_seconds)
     lines += [f"{app}: {url}" for app, url in report.sites.items()]
     return "\n".join(lines)
+
+
+def blank() -> Document:
+    """Return the document of a run that did not begin."""
+    return demo_document(DemoReport(), Outcome())
 
 
 def _commit_lines(report: DemoReport) -> list[str]:

@@ -65,7 +65,7 @@ class Console:
             self._is_closed = True
 
     def break_silence(self, seconds: float, text: str | None) -> float:
-        """Write `text` if nothing was written for so long; gives how long it may be silent yet.
+        """Write `text` if nothing was written for so long; return how long it may be silent yet.
 
         Quiet means quiet: then it is never written.
         """
@@ -139,5 +139,5 @@ def render_seconds(seconds: float) -> str:
 
 
 def wants_color(stream: TextIO, environment: Mapping[str, str]) -> bool:
-    """Say whether a stream should get colours: a terminal, and NO_COLOR not set."""
+    """Return whether a stream should get colours: a terminal, and NO_COLOR not set."""
     return stream.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"

@@ -36,5 +36,5 @@ class Outcome:
 
     @property
     def exit_code(self) -> ExitCode:
-        """Give the code the process exits with."""
+        """Return the code the process exits with."""
         return self.error.exit_code if self.error else ExitCode.DONE

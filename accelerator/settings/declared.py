@@ -36,7 +36,7 @@ class Setting:
 
     @property
     def variable(self) -> str:
-        """Give the name of its environment variable."""
+        """Return the name of its environment variable."""
         return "ACCELERATOR_" + self.name.replace(".", "_").upper()
 
     @property
@@ -57,12 +57,12 @@ class Setting:
 
     @property
     def parse_in_file(self) -> Callable[[Any], Any]:
-        """Give the parser for the file, where lists are lists and commas are just commas."""
+        """Return the parser for the file, where lists are lists and commas are just commas."""
         return parsing.parse_items if self.is_list else self.parse
 
 
 def parameter(flag: str) -> str:
-    """Give the key under which `load_settings` takes a flag: ``--on-miss`` is ``on_miss``."""
+    """Return the key under which `load_settings` takes a flag: ``--on-miss`` is ``on_miss``."""
     return flag.lstrip("-").replace("-", "_")
 
 

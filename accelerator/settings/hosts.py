@@ -39,7 +39,7 @@ class _Host:
 
 
 def endpoint(environment: Mapping[str, str]) -> Endpoint:
-    """Give the base URLs of the platform; raises rather than guess where the key may go.
+    """Return the base URLs of the platform; raises rather than guess where the key may go.
 
     A full URL in `HEROKU_HOST` is the API and, with the same host and port, git; a bare domain
     stands for ``https://api.…`` and ``https://git.…``. `HEROKU_GIT_HOST` replaces git's host.

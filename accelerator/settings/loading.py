@@ -64,7 +64,7 @@ class _Sources:
     file_name: str
 
     def find(self, setting: Setting) -> tuple[Any, str, Any]:
-        """Give the raw value, where it came from, and its parser (none for a default)."""
+        """Return the raw value, where it came from, and its parser (none for a default)."""
         for flag in setting.flags:
             value = self.flags.get(parameter(flag))
             if value is not None and value not in ((), []):
@@ -112,7 +112,7 @@ def _unknown_keys(entries: Mapping[str, Any], file_name: str) -> Iterator[str]:
 def _unknown_variables(
     environment: Mapping[str, str], key_env: str | None
 ) -> list[tuple[str, bool]]:
-    """Say which variables name no setting of ours, and of each whether it was surely meant to."""
+    """Return what is wrong with unknown variables, and of each whether it was meant as ours."""
     known = {setting.variable.removeprefix(_PREFIX) for setting in SETTINGS}
     others = {setting.variable for setting in SETTINGS} | OTHER_VARIABLES | {key_env, _PREFIX}
     found = []

@@ -26,7 +26,7 @@ _NO = ("false", "no", "off", "0")
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Give ``; did you mean "…"?`` for the nearest known word, or nothing."""
+    """Return ``; did you mean "…"?`` for the nearest known word, or nothing."""
     close = get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f'; did you mean "{close[0]}"?' if close else ""
 

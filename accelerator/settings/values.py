@@ -82,7 +82,7 @@ class Settings:
     warnings: tuple[str, ...] = ()
 
     def smoke_of(self, stage: str | None) -> tuple[str, ...]:
-        """Give the smoke checks of a stage; a flag is meant for every stage of this run."""
+        """Return the smoke checks of a stage; a flag is meant for every stage of this run."""
         own = self.stages.get(stage or "")
         if own is None or own.smoke is None or self.sources["smoke"].startswith("flag "):
             return self.smoke

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
-from typing import TYPE_CHECKING
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
+import click
 import pytest
 
+from accelerator.cli import COMMANDS
+from accelerator.cli import main as root_command
 from tests.e2e.commands import Command, base_environment
 
 if TYPE_CHECKING:
@@ -146,3 +153,85 @@ def test_bash_completes_commands_with_that_script(bare: Command) -> None:
     )
 
     assert done.stdout.split() == ["deploy", "demo"]
+
+
+def command_named(name: str) -> click.Command:
+    found = root_command.get_command(click.Context(root_command), name)
+    assert found is not None
+    return found
+
+
+def takes_json(name: str) -> bool:
+    return any("--json" in option.opts for option in command_named(name).params)
+
+
+# What makes a command begin, and end at once without a platform to talk to.
+NOWHERE = ("--config", "nowhere.toml")
+BEGINNINGS = {
+    "prepare": NOWHERE,
+    "deploy": ("--to", "shop", *NOWHERE),
+    "ship": ("--to", "shop", *NOWHERE),
+    "resume": ("staging", *NOWHERE),
+    "lock": ("staging", *NOWHERE),
+    "unlock": ("staging", *NOWHERE),
+    "freeze": ("staging", "--reason", "a holiday", *NOWHERE),
+    "unfreeze": ("staging", *NOWHERE),
+    "reject": ("staging", "--reason", "it is slow", *NOWHERE),
+    "accept": ("staging", *NOWHERE),
+    "config": (),
+    "demo": ("--env", "NAME"),
+    "local": ("--port", "0"),
+}
+
+
+def begun_document(command: Command, name: str) -> dict[str, Any]:
+    """Give the document of a run that began; `local` goes on, and is stopped."""
+    started = command.start(name, *BEGINNINGS[name], "--json")
+    if name == "local":
+        deadline = time.monotonic() + 60
+        while os.fstat(started.stdout.fileno()).st_size == 0 and time.monotonic() < deadline:
+            with suppress(subprocess.TimeoutExpired):
+                started.process.wait(0.05)
+        started.send(signal.SIGTERM)
+    return started.finish().document
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if takes_json(name)])
+def test_a_wrong_option_leaves_every_key_of_the_document(name: str, bare: Command) -> None:
+    begun = begun_document(bare, name)
+
+    result = bare(name, "--json", "--wrong")
+
+    refused = result.document
+    assert list(refused) == list(begun)
+    assert (refused["schema"], refused["ok"]) == (f"accelerator.{name}/1", False)
+    assert (refused["exit_code"], result.exit_code) == (2, 2)
+    assert "--wrong" in refused["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        pytest.param(("lock", "--json"), "lock", id="an argument is missing"),
+        pytest.param(("deploy", "--from", "lock", "--x", "--json"), "deploy", id="a value"),
+        pytest.param(("depoly", "--from", "lock", "--json"), "accelerator", id="no command"),
+        pytest.param(("--json", "deploy"), "deploy", id="before the command"),
+        pytest.param(("--json",), "accelerator", id="without a command"),
+        pytest.param(("completion", "--json"), "completion", id="a command that takes none"),
+        pytest.param(("--", "lock", "--json"), "lock", id="dashes before the command"),
+        pytest.param(("deploy", "--", "--json"), None, id="behind dashes"),
+        pytest.param(("deploy", "--x", "--", "--json"), None, id="a wrong option before dashes"),
+        pytest.param(("deploy", "--commit", "--json", "--x"), None, id="as a value"),
+        pytest.param(("deploy", "--js"), None, id="abbreviated"),
+    ],
+)
+def test_the_document_of_a_failure_names_its_command_and_comes_only_when_asked_for(
+    arguments: tuple[str, ...], expected: str | None, bare: Command
+) -> None:
+    result = bare(*arguments)
+
+    assert result.exit_code == 2
+    if expected is None:
+        assert result.stdout == ""
+    else:
+        assert result.document["schema"] == f"accelerator.{expected}/1"

@@ -16,6 +16,8 @@ import pytest
 from accelerator import errors
 from accelerator.cli import COMMANDS
 from accelerator.cli import main as root_command
+from accelerator.cli.endings import ENDINGS
+from accelerator.cli.options import SettingOption
 from accelerator.demo.report import Lap
 from accelerator.errors import AcceleratorError, ExitCode
 from accelerator.models import Reason, Refusal, Route
@@ -66,9 +68,9 @@ def error_classes(
         yield from error_classes(kind)
 
 
-def literal_keys(path: str) -> set[str]:
+def literal_keys(path: Path) -> set[str]:
     """Give the keys of all dictionaries that a module spells out."""
-    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     dictionaries = (node for node in ast.walk(tree) if isinstance(node, ast.Dict))
     keys = (key for each in dictionaries for key in each.keys)
     return {
@@ -91,10 +93,15 @@ def anchors(page: Path) -> set[str]:
     }
 
 
-def options_of(command: str) -> set[str]:
-    found = root_command.get_command(click.Context(root_command), command)
+def command_named(name: str) -> click.Command:
+    found = root_command.get_command(click.Context(root_command), name)
     assert found is not None
-    given = {name for one in found.params for name in (*one.opts, *one.secondary_opts)}
+    return found
+
+
+def options_of(command: str) -> set[str]:
+    params = command_named(command).params
+    given = {name for one in params for name in (*one.opts, *one.secondary_opts)}
     return given | {"-h", "--help"}
 
 
@@ -123,6 +130,46 @@ def test_every_exit_code_says_what_to_do() -> None:
     told = advice(read("exit-codes.md"))
 
     assert [code for code in ExitCode if not all(told.get(str(int(code)), [""]))] == []
+
+
+def codes_in(epilog: str) -> list[int]:
+    return [int(code) for code in re.findall(r"(?:: |, )(\d+) ", epilog)]
+
+
+@pytest.mark.parametrize("name", ENDINGS)
+def test_the_help_of_a_command_names_the_codes_it_can_end_with_in_their_order(name: str) -> None:
+    epilog = command_named(name).epilog or ""
+
+    assert codes_in(epilog) == sorted(ENDINGS[name])
+    assert all(f"{code} {code.meaning}" in epilog for code in ENDINGS[name])
+
+
+def test_a_deploy_can_end_inconclusively_or_interrupted_but_with_no_tests() -> None:
+    codes = codes_in(command_named("deploy").epilog or "")
+
+    assert {14, 130, 143} <= set(codes)
+    assert 13 not in codes
+
+
+def test_every_command_that_works_with_the_platform_names_its_exit_codes() -> None:
+    working = {
+        name
+        for name in COMMANDS
+        for option in command_named(name).params
+        if isinstance(option, SettingOption) and option.setting.name == "prepare.apps"
+    }
+
+    assert working == set(ENDINGS)
+
+
+def test_exit_codes_are_told_of_the_commands_that_can_end_with_them() -> None:
+    page = read("exit-codes.md")
+    told = dict(re.findall(r"(?m)^\| (\d+) \| (?:`(\w+)`: )?", page))
+
+    assert set(told) == {str(int(code)) for code in ExitCode}
+    for code, only in told.items():
+        enders = {name for name, codes in ENDINGS.items() if int(code) in codes}
+        assert enders == {only} if only else len(enders) > 1, code
 
 
 def test_every_error_word_says_what_to_do() -> None:
@@ -172,15 +219,15 @@ def test_a_refusal_is_named_by_its_word_of_the_enum_and_no_other() -> None:
     assert not [text for text in sources if re.search(r'Refused\(\s*"', text)]
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param("accelerator/output/document.py", id="documents of the commands"),
-        pytest.param("accelerator/demo/report.py", id="document of the demo"),
-        pytest.param("accelerator/cli/local.py", id="line of the local platform"),
-    ],
-)
-def test_every_json_key_is_explained(path: str) -> None:
+DOCUMENTS = [
+    path
+    for path in (*ROOT.glob("accelerator/output/*.py"), ROOT / "accelerator" / "demo" / "report.py")
+    if "-> Document" in path.read_text(encoding="utf-8")
+]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.stem)
+def test_every_json_key_is_explained(path: Path) -> None:
     told = read("json.md")
     keys = literal_keys(path)
 
@@ -188,6 +235,12 @@ def test_every_json_key_is_explained(path: str) -> None:
 
     assert keys
     assert missing == []
+
+
+def test_documents_are_looked_for_in_the_files_of_all_nouns() -> None:
+    nouns = {"deploy", "prepare", "ship", "config", "marks", "local", "parts", "report"}
+
+    assert nouns <= {path.stem for path in DOCUMENTS}
 
 
 def section(page: str, heading: str) -> str:

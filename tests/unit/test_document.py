@@ -2,27 +2,33 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any
+from io import StringIO
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from accelerator.cli.blanks import failed_document
+from accelerator.cli.invocation import Invocation
+from accelerator.cli.options import Talk
+from accelerator.cli.session import Session
 from accelerator.errors import AcceleratorError, BuildFailed, ExitCode, PartlyDone
 from accelerator.events import LogLine, StepFinished, StepStarted
 from accelerator.heroku import Usage
 from accelerator.models import Reason, Route
-from accelerator.output.document import (
-    config_document,
-    deploy_document,
-    error_document,
-    prepare_document,
-    render_error,
-    render_moment,
-    ship_document,
-)
+from accelerator.output.config import config_document
+from accelerator.output.deploy import deploy_document
+from accelerator.output.marks import mark_document
 from accelerator.output.outcome import Outcome, StepLog
+from accelerator.output.parts import render_error, render_moment
+from accelerator.output.prepare import prepare_document
+from accelerator.output.ship import ship_document
 from accelerator.settings import Row
+from accelerator.steps.guard.marks import MarkReport
 from accelerator.steps.report import PrepareReport, Report, ShipReport, SourceReport, TargetReport
 from tests.unit.fakes import BEGIN, COMMIT, artifact, make_build, make_release, slug
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 STEPS = (StepFinished("compare", "ok", BEGIN, 0.21049, "promote: prepared"),)
 DONE = Outcome(STEPS, Usage(9, 5, 0, 4491))
@@ -215,7 +221,7 @@ def test_the_settings_are_told_with_their_sources() -> None:
 def test_a_failure_before_the_command_began_has_every_key_of_the_command() -> None:
     error = {"code": "usage", "message": "no such option", "hint": None}
 
-    document = read_back(error_document("deploy", 2, error))
+    document = read_back(failed_document("deploy", ExitCode.USAGE, error))
 
     assert document == {
         "schema": "accelerator.deploy/1",
@@ -234,10 +240,24 @@ def test_a_failure_before_the_command_began_has_every_key_of_the_command() -> No
     }
 
 
+def test_a_bug_leaves_every_key_of_the_command(tmp_path: Path) -> None:
+    stdout = StringIO()
+    invocation = Invocation({}, tmp_path, stdout, StringIO())
+    session = Session("reject", invocation, Talk(json=True))
+
+    with pytest.raises(ZeroDivisionError):
+        session.perform(lambda: 1 / 0, lambda _: {}, lambda _: "")
+
+    document = json.loads(stdout.getvalue())
+    assert list(document) == list(mark_document(MarkReport("shop", "reject"), DONE))
+    assert (document["schema"], document["exit_code"]) == ("accelerator.reject/1", 1)
+    assert document["error"]["code"] == "bug"
+
+
 def test_a_failure_of_no_known_command_is_a_document_too() -> None:
     error = {"code": "usage", "message": "no such command", "hint": None}
 
-    document = read_back(error_document("accelerator", 2, error))
+    document = read_back(failed_document("accelerator", ExitCode.USAGE, error))
 
     assert document == {
         "schema": "accelerator.accelerator/1",

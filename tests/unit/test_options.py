@@ -124,6 +124,13 @@ def test_every_flag_that_a_setting_declares_is_taken_by_a_command() -> None:
     assert {(each.name, flag) for each in SETTINGS for flag in each.flags} <= taken
 
 
+def test_a_lock_for_no_length_of_time_is_a_usage_error() -> None:
+    result = CliRunner().invoke(command_named("lock"), ["shop", "--for", "soon"])
+
+    assert (result.exit_code, type(result.exception)) == (2, SystemExit)
+    assert "'--for': must be a duration" in result.output
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_two_options_of_a_command_fill_the_same_value(name: str) -> None:
     filled = Counter(one.name for one in command_named(name).params)

@@ -10,15 +10,12 @@ from accelerator.errors import BuildFailed
 from accelerator.events import StepFinished
 from accelerator.heroku import Usage
 from accelerator.models import Reason, Route
+from accelerator.output.config import render_config
+from accelerator.output.deploy import render_deploy
 from accelerator.output.outcome import Outcome
-from accelerator.output.summary import (
-    BAR_WIDTH,
-    render_config,
-    render_deploy,
-    render_prepare,
-    render_ship,
-    render_timings,
-)
+from accelerator.output.prepare import render_prepare
+from accelerator.output.ship import render_ship
+from accelerator.output.timings import BAR_WIDTH, render_timings
 from accelerator.settings import Row
 from accelerator.steps.compare.fit import Check
 from accelerator.steps.plan import Call, Plan

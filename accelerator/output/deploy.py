@@ -1,0 +1,142 @@
+"""The result of `deploy` and `resume`: document, text, blank document, and the plan."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from accelerator.output.outcome import Outcome
+from accelerator.output.parts import (
+    Document,
+    commit_head,
+    render_artifact,
+    run_tail,
+    usage_lines,
+    with_timings,
+)
+from accelerator.steps.report import Report
+
+if TYPE_CHECKING:
+    from accelerator.steps.plan import Plan
+    from accelerator.steps.report import SourceReport, TargetReport
+
+
+def deploy_document(report: Report, outcome: Outcome, command: str = "deploy") -> Document:
+    """Render the result of `deploy` as ``accelerator.deploy/1``; `resume` has the same keys."""
+    return {
+        **commit_head(command, report.commit, outcome),
+        **deployed_keys(report),
+        "plan": _plan(report.plan),
+        **run_tail(outcome),
+    }
+
+
+def render_deploy(report: Report, outcome: Outcome) -> str:
+    """Render the result of a deploy: a line per target, then the timing table."""
+    if report.plan is not None and outcome.error is None:
+        return "\n".join([*_planned(report, report.plan), *usage_lines(outcome)])
+    return with_timings(target_lines(report), outcome)
+
+
+def blank() -> Document:
+    """Return the document of a run that did not begin."""
+    return deploy_document(Report(), Outcome())
+
+
+def deployed_keys(report: Report) -> Document:
+    """Return how a commit got to its targets; `ship` tells it of each stage."""
+    return {
+        "route": report.route,
+        "reason": report.reason,
+        "source": _source(report.source),
+        "targets": [_target(entry) for entry in report.targets],
+        "passed_over": list(report.passed_over),
+    }
+
+
+def target_lines(report: Report) -> list[str]:
+    """Return a line per target."""
+    commit = report.commit.short if report.commit else "?"
+    return [f"{entry.app}: {_target_text(entry, commit)}" for entry in report.targets]
+
+
+def _source(source: SourceReport | None) -> Document | None:
+    if source is None:
+        return None
+    release = source.release
+    return {
+        "app": source.app,
+        "release": release.version if release else None,
+        "release_id": release.id if release else None,
+        "commit": source.commit,
+        "artifact": render_artifact(source.artifact),
+        "metadata": source.metadata,
+    }
+
+
+def _target(entry: TargetReport) -> Document:
+    previous = entry.previous_release
+    return {
+        "app": entry.app,
+        "route": entry.route,
+        "status": entry.status,
+        "release": entry.release.version if entry.release else None,
+        "previous_release": previous.version if previous else None,
+        "artifact": render_artifact(entry.artifact),
+        "verified": entry.verified,
+        "rolled_back_to": entry.rolled_back_to,
+        "rollback_release": entry.rollback_release,
+        "error": entry.error,
+    }
+
+
+def _plan(plan: Plan | None) -> Document | None:
+    if plan is None:
+        return None
+    checks = [
+        {
+            "target": app,
+            "name": check.name,
+            "outcome": check.outcome,
+            "detail": check.detail or None,
+        }
+        for app, check in plan.checks
+    ]
+    calls = [{"method": call.method, "path": call.path, "does": call.does} for call in plan.calls]
+    return {"checks": checks, "calls": calls}
+
+
+def _planned(report: Report, plan: Plan) -> list[str]:
+    commit = report.commit.short if report.commit else "?"
+    lines = [f"Plan for {commit}: {report.route} ({report.reason}). Nothing was written."]
+    for entry in report.targets:
+        runs = f"v{entry.previous_release.version}" if entry.previous_release else "nothing"
+        lines += ["", f"{entry.app}: {entry.route}; it runs {runs}"]
+        mine = [check for app, check in plan.checks if app == entry.app]
+        width = max((len(check.name) for check in mine), default=0)
+        lines += [
+            f"  {check.name:<{width}}  {check.outcome:<7}  {check.detail}".rstrip()
+            for check in mine
+        ]
+    lines += ["", "These writes would follow:" if plan.calls else "No write would follow."]
+    return [*lines, *(f"  {call.method} {call.path}: {call.does}" for call in plan.calls), ""]
+
+
+def _target_text(entry: TargetReport, commit: str) -> str:
+    version = f"v{entry.release.version}" if entry.release else "no release"
+    if entry.rolled_back_to is not None:
+        taken = "was taken back, as others failed"
+        why = taken if entry.status == "compensated" else "failed verification"
+        return f"{commit} {why}; back to the code of v{entry.rolled_back_to}"
+    if entry.error is not None:
+        return f"{'not known' if entry.status == 'pending' else 'failed'}: {entry.error}"
+    if entry.status == "unchanged":
+        return f"{commit} is live already as {version}, {_verified(entry)}"
+    if entry.status == "succeeded":
+        return f"{commit} is live as {version} by {entry.route}, {_verified(entry)}"
+    return entry.status
+
+
+def _verified(entry: TargetReport) -> str:
+    return {"passed": "verified", "not_run": "not verified"}.get(
+        entry.verified, f"verification {entry.verified}"
+    )

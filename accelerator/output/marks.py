@@ -1,0 +1,35 @@
+"""What stands for a target (`lock`, `freeze`, `reject`…): document, text, blank document."""
+
+from __future__ import annotations
+
+from accelerator.output.outcome import Outcome
+from accelerator.output.parts import Document, head, render_error
+from accelerator.steps.guard.marks import MarkReport
+
+
+def mark_document(report: MarkReport, outcome: Outcome) -> Document:
+    """Render what stands for a target, as ``accelerator.lock/1`` and its like."""
+    return {
+        **head(report.kind, outcome),
+        "target": report.target,
+        "state": report.state if outcome.error is None else None,
+        "changed": report.changed,
+        "commit": report.commit,
+        "by": report.by,
+        "reason": report.reason,
+        "at": report.at,
+        "error": render_error(outcome.error),
+    }
+
+
+def render_mark(report: MarkReport) -> str:
+    """Render what stands for a target now."""
+    what = f"{report.commit[:8]} is {report.state} for" if report.commit else ""
+    said = f"{what} {report.target}" if what else f"{report.target} is {report.state}"
+    why = f" ({report.reason})" if report.reason else ""
+    return f"{said}{why}{'' if report.changed else ', as before'}."
+
+
+def blank() -> Document:
+    """Return the document of a run that did not begin."""
+    return {**mark_document(MarkReport("", "mark"), Outcome()), "target": None, "state": None}

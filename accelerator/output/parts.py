@@ -1,0 +1,93 @@
+"""What the documents and texts share: head and tail, errors, artifacts, moments.
+
+Keys may be added; changing or removing one raises the number in ``schema``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from accelerator.models import Artifact
+from accelerator.output.timings import render_timings
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from accelerator.errors import AcceleratorError
+    from accelerator.events import StepFinished
+    from accelerator.models import ArtifactRef, Commit
+    from accelerator.output.outcome import Outcome
+
+Document = dict[str, Any]
+
+
+def head(command: str, outcome: Outcome) -> Document:
+    """Return what every document begins with."""
+    return {
+        "schema": f"accelerator.{command}/1",
+        "ok": outcome.error is None,
+        "exit_code": int(outcome.exit_code),
+    }
+
+
+def commit_head(command: str, commit: Commit | None, outcome: Outcome) -> Document:
+    """Return the beginning of a document about a commit."""
+    return {**head(command, outcome), "commit": commit.sha if commit else None}
+
+
+def run_tail(outcome: Outcome) -> Document:
+    """Return the end of a document about work on the platform: steps, use of the API, error."""
+    usage = outcome.usage
+    return {
+        "steps": [_step(step) for step in outcome.steps],
+        "api": {
+            "requests": usage.requests if usage else 0,
+            "round_trips": usage.round_trips if usage else 0,
+            "retries": usage.retries if usage else 0,
+            "rate_limit_remaining": usage.rate_limit_remaining if usage else None,
+        },
+        "error": render_error(outcome.error),
+    }
+
+
+def _step(step: StepFinished) -> Document:
+    return {
+        "name": step.name,
+        "outcome": step.outcome,
+        "started_at": render_moment(step.started_at),
+        "seconds": round(step.seconds, 3),
+        "detail": step.detail or None,
+    }
+
+
+def render_error(error: AcceleratorError | None) -> Document | None:
+    """Return an error as code, message and hint."""
+    if error is None:
+        return None
+    return {"code": error.code, "message": error.message, "hint": error.hint}
+
+
+def render_moment(moment: datetime) -> str:
+    """Write a moment as ISO 8601 in UTC with milliseconds."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def render_artifact(artifact: Artifact | ArtifactRef | None) -> Document | None:
+    """Return an artifact by kind, id and checksum, which is null where it was not read."""
+    if artifact is None:
+        return None
+    checksum = artifact.checksum if isinstance(artifact, Artifact) else None
+    return {"kind": artifact.kind, "id": artifact.id, "checksum": checksum}
+
+
+def with_timings(lines: list[str], outcome: Outcome) -> str:
+    """Return the text of a result: its lines, the timing table, the use of the API."""
+    return "\n".join([*lines, "", render_timings(outcome.steps), *usage_lines(outcome)])
+
+
+def usage_lines(outcome: Outcome) -> list[str]:
+    """Return the use of the API as a line, or nothing where there was none."""
+    usage = outcome.usage
+    if usage is None:
+        return []
+    return [f"API: {usage.requests} requests, {usage.round_trips} of them one after the other"]

@@ -1,0 +1,33 @@
+"""The result of `ship`: document, text, blank document."""
+
+from __future__ import annotations
+
+from accelerator.output.deploy import deployed_keys, target_lines
+from accelerator.output.outcome import Outcome
+from accelerator.output.parts import Document, commit_head, run_tail, with_timings
+from accelerator.output.prepare import prepared_keys
+from accelerator.steps.report import ShipReport
+
+
+def ship_document(report: ShipReport, outcome: Outcome) -> Document:
+    """Render the result of `ship` as ``accelerator.ship/1``: each stage as in a deploy."""
+    return {
+        **commit_head("ship", report.commit, outcome),
+        "tests": report.tests,
+        "prepared": prepared_keys(report.prepared) if report.prepared else None,
+        "stages": [{"stage": stage, **deployed_keys(staged)} for stage, staged in report.stages],
+        **run_tail(outcome),
+    }
+
+
+def render_ship(report: ShipReport, outcome: Outcome) -> str:
+    """Render the result of a ship, stage by stage."""
+    lines = [f"Tests {report.tests.replace('_', ' ')}."]
+    for stage, staged in report.stages:
+        lines += [f"Stage {stage}:", *(f"  {line}" for line in target_lines(staged))]
+    return with_timings(lines, outcome)
+
+
+def blank() -> Document:
+    """Return the document of a run that did not begin."""
+    return ship_document(ShipReport(), Outcome())
