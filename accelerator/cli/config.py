@@ -9,6 +9,7 @@ import click
 from accelerator.cli.options import Talk, takes
 from accelerator.cli.session import Session
 from accelerator.output.config import config_document, render_config
+from accelerator.settings import endpoint
 
 if TYPE_CHECKING:
     from accelerator.cli.invocation import Invocation
@@ -25,10 +26,11 @@ def config(invocation: Invocation, /, talk: Talk) -> ExitCode:
     defaults. No key is ever shown.
     """
     session = Session("config", invocation, talk)
+    environment = invocation.environment
     return session.perform(
-        lambda: (session.settings, session.endpoint),
+        lambda: (session.settings, endpoint(environment)),
         lambda outcome: config_document(
             session.settings.rows() if outcome.error is None else (), outcome
         ),
-        lambda _: render_config(session.settings.rows(), session.endpoint.api_url),
+        lambda _: render_config(session.settings.rows(), endpoint(environment).api_url),
     )

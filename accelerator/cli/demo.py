@@ -17,6 +17,7 @@ from accelerator.demo.report import DemoReport, demo_document, render_demo
 from accelerator.demo.repository import DemoRepository, change_sample, clone, make_sample
 from accelerator.errors import UsageProblem
 from accelerator.heroku import Heroku
+from accelerator.repository import HerokuGit, Lineage
 from accelerator.steps.run import Run, Waits
 from accelerator.waiting import Deadline
 
@@ -84,12 +85,12 @@ def demo(
             platform.running(invocation.environment) as local,
             _connect(session, local) as heroku,
         ):
-            stage = _stage(session, own, Path(folder), local, heroku)
+            scene = _scene(session, own, Path(folder), local, heroku)
             report.build_seconds = build_seconds
             local.slow_builds(report.build_seconds)
             is_sample = own.repo is None
-            change = (lambda: change_sample(stage.repository)) if is_sample else (lambda: None)
-            story.tell(stage, report, change)
+            change = (lambda: change_sample(scene.repository)) if is_sample else (lambda: None)
+            story.tell(scene, report, change)
             if keep:
                 _keep(session, local, report)
 
@@ -100,18 +101,26 @@ def demo(
     )
 
 
-def _stage(
+def _scene(
     session: Session, own: Own, folder: Path, local: LocalPlatform, heroku: Heroku
-) -> story.Stage:
+) -> story.Scene:
     is_sample = own.repo is None
     repository = _repository(session, own, folder / "repository")
-    deadline = Deadline.after(session.clock, LIMIT_SECONDS)
+    environment = session.invocation.environment
+    run = Run(
+        heroku,
+        session.events,
+        Deadline.after(session.clock, LIMIT_SECONDS),
+        Waits(),
+        Lineage(repository.directory, environment),
+        HerokuGit(local.url, local.key),
+    )
     config_vars = dict(_split(pair) for pair in own.env)
-    return story.Stage(
-        run=Run(heroku, session.events, deadline, Waits()),
+    return story.Scene(
+        run=run,
         platform=local,
         repository=repository,
-        environment=session.environment,
+        environment=environment,
         name="guestbook" if is_sample else "demo",
         tests=own.test or SAMPLE_TESTS if is_sample else own.test,
         smoke=own.smoke or (SAMPLE_SMOKE if is_sample else ("/",)),
@@ -122,9 +131,10 @@ def _stage(
 
 
 def _repository(session: Session, own: Own, folder: Path) -> DemoRepository:
+    edge = session.invocation
     if own.repo is None:
-        return make_sample(folder, session.environment)
-    return clone(session.invocation.directory / own.repo, folder, session.environment)
+        return make_sample(folder, edge.environment)
+    return clone(edge.directory / own.repo, folder, edge.environment)
 
 
 def _connect(session: Session, local: LocalPlatform) -> Heroku:

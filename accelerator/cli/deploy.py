@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -19,13 +18,13 @@ from accelerator.cli.options import (
     Allowed,
     Talk,
     Waves,
+    demand_targets,
     takes,
 )
-from accelerator.cli.ordering import demand_targets, make_deploy_order
 from accelerator.cli.session import Session
 from accelerator.output.deploy import deploy_document, render_deploy
 from accelerator.steps import deploy as step
-from accelerator.steps.compare.reading import resolve_targets
+from accelerator.steps.order import DeployOrder
 from accelerator.steps.report import Report
 
 if TYPE_CHECKING:
@@ -77,18 +76,14 @@ def deploy(
     report = Report()
 
     def work() -> None:
+        connection = session.connection
         targets = demand_targets(to)
-        order = make_deploy_order(session, targets, commit, allowed)
-        report.commit = order.commit
-        resolved = tuple(
-            resolve_targets(session.run, order.places[0].app, wave)
-            for wave in (targets, *((each,) for each in waves.then))
-        )
-        named = tuple(dict.fromkeys(app for wave in resolved for app in wave))
-        order = replace(
-            order, targets=named, waves=resolved, on_failure=waves.on_failure, plan=plan
-        )
-        step.deploy(session.run, order, report)
+        rules = connection.make_rules(allow_older=allowed.older, allow_diverged=allowed.diverged)
+        named = connection.find_commit(commit)
+        report.ordered(named)
+        resolved = connection.resolve_waves((targets, *((each,) for each in waves.then)))
+        order = DeployOrder(named, resolved, rules, waves.on_failure, plan)
+        step.deploy(connection.run, order, report)
 
     return session.perform(
         work,

@@ -17,14 +17,14 @@ HEARTBEAT_SECONDS = 60.0
 class Invocation:
     """Environment, directory and streams, read once by ``__main__``.
 
-    ``settle`` is called just before the result is written: no signal interrupts from then on, so
-    that there is one result and it is whole. After ``heartbeat_seconds`` of silence a line on
-    stderr says what is waited for.
+    ``ignore_signals`` is called just before the result is written: nothing interrupts from then
+    on, so that there is one result and it is whole. After ``heartbeat_seconds`` of silence a line
+    on stderr says what is waited for.
     """
 
     environment: Mapping[str, str]
     directory: Path
     stdout: TextIO
     stderr: TextIO
-    settle: Callable[[], None] = lambda: None
+    ignore_signals: Callable[[], None] = lambda: None
     heartbeat_seconds: float = HEARTBEAT_SECONDS

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import click
 
 from accelerator.cli.endings import epilog
-from accelerator.cli.locks import find_app, find_moment, open_refs, who
 from accelerator.cli.options import COMMIT, WHERE_LOCKS_ARE, Talk, takes
 from accelerator.cli.session import Session
 from accelerator.output.marks import mark_document, render_mark
@@ -23,9 +22,9 @@ if TYPE_CHECKING:
     from accelerator.errors import ExitCode
     from accelerator.models import Commit
     from accelerator.settings import Given
-    from accelerator.steps.guard.held import Refs
+    from accelerator.steps.guard.held import LockRemote
 
-    Change = Callable[[Refs, MarkReport, datetime], MarkReport]
+    Change = Callable[[LockRemote, MarkReport, datetime], MarkReport]
 
 
 def _parse_seconds(_context: click.Context, _option: click.Parameter, typed: str) -> float:
@@ -64,7 +63,7 @@ def lock(
     return _perform(
         Session("lock", invocation, talk, given),
         MarkReport(target, "lock", reason=reason),
-        lambda refs, report, now: step.lock(refs, report, now, seconds),
+        lambda remote, report, now: step.lock(remote, report, now, seconds),
     )
 
 
@@ -77,7 +76,7 @@ def unlock(invocation: Invocation, /, talk: Talk, given: Given, target: str) -> 
     return _perform(
         Session("unlock", invocation, talk, given),
         MarkReport(target, "unlock"),
-        lambda refs, report, _: step.unlock(refs, report),
+        lambda remote, report, _: step.unlock(remote, report),
     )
 
 
@@ -109,7 +108,7 @@ def unfreeze(invocation: Invocation, /, talk: Talk, given: Given, target: str) -
     return _perform(
         Session("unfreeze", invocation, talk, given),
         MarkReport(target, "unfreeze"),
-        lambda refs, report, _: step.unfreeze(refs, report),
+        lambda remote, report, _: step.unfreeze(remote, report),
     )
 
 
@@ -137,7 +136,7 @@ def reject(
     """
     session = Session("reject", invocation, talk, given)
     report = MarkReport(target, "reject", reason=reason)
-    return _perform(session, report, step.reject, lambda: session.find_commit(commit))
+    return _perform(session, report, step.reject, lambda: session.connection.find_commit(commit))
 
 
 @click.command(epilog=epilog("accept"))
@@ -152,8 +151,8 @@ def accept(
     return _perform(
         session,
         MarkReport(target, "accept"),
-        lambda refs, report, _: step.accept(refs, report),
-        lambda: session.find_commit(commit),
+        lambda remote, report, _: step.accept(remote, report),
+        lambda: session.connection.find_commit(commit),
     )
 
 
@@ -164,14 +163,17 @@ def _perform(
     find_commit: Callable[[], Commit] | None = None,
 ) -> ExitCode:
     def work() -> None:
-        report.by = who(session)
-        report.target = find_app(session, report.target)
+        connection = session.connection
+        report.by = connection.author
+        report.target = connection.find_app(report.target)
         if find_commit is not None:
             report.commit = find_commit().sha
-        ends = report.kind == "lock"
-        now = find_moment(session, report.target) if ends else session.clock.moment()
-        with open_refs(session) as refs:
-            change(refs, report, now)
+        now = session.clock.moment()
+        if report.kind == "lock":  # it ends by the platform's clock: ours may be off by minutes
+            connection.run.heroku.apps.fetch(report.target)
+            now = connection.run.heroku.moment()
+        with connection.lock_host.open() as remote:
+            change(remote, report, now)
 
     return session.perform(
         work,

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from accelerator.errors import UsageProblem
 from accelerator.models import OnFailure
 from accelerator.settings import SETTINGS, duration, parameter
 
@@ -224,3 +225,10 @@ WHERE_LOCKS_ARE = (
     setting("--from", help="The prepare app, whose git repository holds the locks."),
     setting("--lock-remote", help="Another git repository that holds the locks."),
 )
+
+
+def demand_targets(targets: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse an empty list of targets."""
+    if not targets:
+        raise UsageProblem("no target is named", "use --to with an app or a stage: --to staging")
+    return targets

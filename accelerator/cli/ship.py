@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -18,25 +17,21 @@ from accelerator.cli.options import (
     TO,
     Allowed,
     Talk,
+    demand_targets,
     setting,
     takes,
 )
-from accelerator.cli.ordering import demand_targets, make_deploy_order
-from accelerator.cli.prepare import make_preparation
 from accelerator.cli.session import Session
 from accelerator.output.ship import render_ship, ship_document
 from accelerator.steps import ship as step
-from accelerator.steps.compare.reading import resolve_targets
-from accelerator.steps.follow.user_command import ChildCommand
-from accelerator.steps.report import PrepareReport, ShipReport
+from accelerator.steps.prepare import PrepareOrder
+from accelerator.steps.report import ShipReport
+from accelerator.steps.ship import ShipOrder
 
 if TYPE_CHECKING:
     from accelerator.cli.invocation import Invocation
     from accelerator.errors import ExitCode
-    from accelerator.models import Commit
     from accelerator.settings import Given
-    from accelerator.steps.order import DeployOrder
-    from accelerator.steps.ship import ShipOrder
 
 
 @click.command(epilog=epilog("ship"))
@@ -79,33 +74,18 @@ def ship(
     report = ShipReport()
 
     def work() -> None:
+        connection = session.connection
         targets = demand_targets(to)
-        order = make_deploy_order(session, (), commit, allowed)
-        report.commit = session.repository.resolve(order.commit.sha)
-        step.ship(session.run, _make_order(session, order, targets, report.commit, test), report)
+        rules = connection.make_rules(allow_older=allowed.older, allow_diverged=allowed.diverged)
+        named = connection.clone.resolve(connection.find_commit(commit).sha)
+        report.ordered(named)
+        prepare = PrepareOrder(named, connection.prepare_apps, connection.settings.prepare.strategy)
+        apps = connection.resolve_waves((target,) for target in targets)
+        stages = tuple(zip(targets, apps, strict=True))
+        step.ship(connection.run, ShipOrder(prepare, stages, rules, test or None), report)
 
     return session.perform(
         work,
         lambda outcome: ship_document(report, outcome),
         lambda outcome: render_ship(report, outcome),
     )
-
-
-def _make_order(
-    session: Session,
-    deploy: DeployOrder,
-    targets: tuple[str, ...],
-    commit: Commit,
-    test: str | None,
-) -> ShipOrder:
-    preparation = make_preparation(session)
-    run, prepare_app = session.run, deploy.places[0].app
-    stages = tuple((name, resolve_targets(run, prepare_app, (name,))) for name in targets)
-
-    def start_tests(command: str) -> ChildCommand:
-        return ChildCommand(command, session.invocation.directory, session.harmless, session.events)
-
-    def prepare(prepared: PrepareReport) -> PrepareReport:
-        return preparation(run, commit, prepared)
-
-    return step.ShipOrder(stages, deploy, partial(start_tests, test) if test else None, prepare)

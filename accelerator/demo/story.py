@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelerator.demo.report import DemoReport, Lap
 from accelerator.errors import AcceleratorError
+from accelerator.models import StepName
 from accelerator.steps.verify.smoke import Site, check_smoke, parse_check
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class DemoFailed(AcceleratorError):
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class Scene:
     """What the demo works with."""
 
     run: Run
@@ -49,56 +50,56 @@ class Stage:
         return f"{self.name}-{role}"
 
 
-def tell(stage: Stage, report: DemoReport, change: Callable[[], None]) -> None:
+def tell(scene: Scene, report: DemoReport, change: Callable[[], None]) -> None:
     """Tell the story; `change` makes the second commit's change in the working tree."""
-    note = stage.run.events.note
-    provision(stage)
+    note = scene.run.events.note
+    provision(scene)
     note("\nFirst commit: nothing is prepared")
-    report.commits["first"] = stage.repository.commit("First commit of the demo")
-    report.first = deploy_unprepared(stage)
+    report.commits["first"] = scene.repository.commit("First commit of the demo")
+    report.first = deploy_unprepared(scene)
     note("\nSecond commit: prepared beside its tests")
     change()
-    second = report.commits["second"] = stage.repository.commit("Second commit of the demo")
-    report.second, report.prepared = ship(stage)
+    second = report.commits["second"] = scene.repository.commit("Second commit of the demo")
+    report.second, report.prepared = ship(scene)
     # Only now: an app has no formation before its first release with code.
-    stage.run.heroku.formation.scale(stage.app("prepare"), "web", 0)
+    scene.run.heroku.formation.scale(scene.app("prepare"), "web", 0)
     note("\nThe same commit once more, built at every stage")
-    report.built = deploy_the_old_way(stage, second)
+    report.built = deploy_the_old_way(scene, second)
     for role in ("staging", "production"):
-        app = stage.app(role)
-        report.sites[app] = stage.run.heroku.apps.fetch(app).web_url or ""
+        app = scene.app(role)
+        report.sites[app] = scene.run.heroku.apps.fetch(app).web_url or ""
 
 
-def provision(stage: Stage) -> None:
+def provision(scene: Scene) -> None:
     """Make the three apps and their pipeline, as the write-ups do by hand."""
-    heroku = stage.run.heroku
-    with stage.run.events.step("provision", "Make three apps and their pipeline"):
-        pipeline = heroku.pipelines.create(stage.name)
+    heroku = scene.run.heroku
+    with scene.run.events.step(StepName.PROVISION, "Make three apps and their pipeline"):
+        pipeline = heroku.pipelines.create(scene.name)
         for role, place in STAGES:
-            app = create_app(stage, role)
+            app = create_app(scene, role)
             heroku.couplings.create(heroku.apps.fetch(app).id, pipeline.id, place)
 
 
-def create_app(stage: Stage, role: str) -> str:
+def create_app(scene: Scene, role: str) -> str:
     """Create one app with its metadata features and config vars."""
-    heroku, app = stage.run.heroku, stage.app(role)
+    heroku, app = scene.run.heroku, scene.app(role)
     heroku.apps.create(app)
     for feature in FEATURES:
         heroku.features.enable(app, feature)
-    values = {name: value.replace("{app}", app) for name, value in stage.config_vars.items()}
+    values = {name: value.replace("{app}", app) for name, value in scene.config_vars.items()}
     if values:
         heroku.config_vars.update(app, values)
     return app
 
 
-def accelerate(stage: Stage, *arguments: str) -> dict[str, Any]:
+def accelerate(scene: Scene, *arguments: str) -> dict[str, Any]:
     """Run our own command as a user would; its talk is shown, its JSON document given back."""
     shown = " ".join(f"'{word}'" if " " in word else word for word in arguments)
-    stage.run.events.note(f"$ accelerator {shown}")
+    scene.run.events.note(f"$ accelerator {shown}")
     done = subprocess.run(
         [sys.executable, "-m", "accelerator", *arguments, "--json"],
-        cwd=stage.repository.directory,
-        env=stage.platform.environment(stage.environment),
+        cwd=scene.repository.directory,
+        env=scene.platform.environment(scene.environment),
         stdout=subprocess.PIPE,
         check=False,
     )
@@ -108,27 +109,27 @@ def accelerate(stage: Stage, *arguments: str) -> dict[str, Any]:
     return document
 
 
-def deploy_unprepared(stage: Stage) -> dict[str, Any]:
+def deploy_unprepared(scene: Scene) -> dict[str, Any]:
     """Deploy a commit nobody prepared: a miss, built once, for both targets."""
     return accelerate(
-        stage,
+        scene,
         "deploy",
-        *("--from", stage.app("prepare")),
-        *("--to", stage.app("staging"), "--to", stage.app("production")),
-        *smoke_flags(stage),
+        *("--from", scene.app("prepare")),
+        *("--to", scene.app("staging"), "--to", scene.app("production")),
+        *smoke_flags(scene),
     )
 
 
-def ship(stage: Stage) -> tuple[dict[str, Any], Lap]:
+def ship(scene: Scene) -> tuple[dict[str, Any], Lap]:
     """Ship a commit: tests beside the build, then promotions."""
-    tests = ("--test", stage.tests) if stage.tests else ()
+    tests = ("--test", scene.tests) if scene.tests else ()
     document = accelerate(
-        stage,
+        scene,
         "ship",
         *tests,
-        *("--from", stage.app("prepare")),
+        *("--from", scene.app("prepare")),
         *("--to", "staging", "--to", "production"),
-        *smoke_flags(stage),
+        *smoke_flags(scene),
     )
     return document, lap_of(document)
 
@@ -149,41 +150,41 @@ def lap_of(document: dict[str, Any]) -> Lap:
     return Lap(max(ahead), verified[0], verified[-1])
 
 
-def smoke_flags(stage: Stage) -> tuple[str, ...]:
+def smoke_flags(scene: Scene) -> tuple[str, ...]:
     """Give the smoke checks as flags."""
-    return tuple(word for check in stage.smoke for word in ("--smoke", check))
+    return tuple(word for check in scene.smoke for word in ("--smoke", check))
 
 
-def deploy_the_old_way(stage: Stage, sha: str) -> Lap:
+def deploy_the_old_way(scene: Scene, sha: str) -> Lap:
     """Do the same commit on two fresh apps as most pipelines do: test, push, push; measured.
 
     Fresh apps, as the prepare app was fresh: no side has a build cache.
     """
-    apps = [create_app(stage, role) for role in ("old-staging", "old-production")]
-    clock = stage.run.events.clock
+    apps = [create_app(scene, role) for role in ("old-staging", "old-production")]
+    clock = scene.run.events.clock
     begun, laps = clock.now(), []
     try:
-        with stage.run.events.step("test", "Tests first"):
-            _test(stage)
+        with scene.run.events.step(StepName.TEST, "Tests first"):
+            _test(scene)
         laps.append(clock.now() - begun)
         for app in apps:
-            with stage.run.events.step("push", f"git push to {app}, and smoke"):
-                _push(stage, app, sha)
+            with scene.run.events.step(StepName.PUSH, f"git push to {app}, and smoke", app):
+                _push(scene, app, sha)
             laps.append(clock.now() - begun)
     finally:
         for app in apps:
-            stage.run.heroku.apps.destroy(app)
+            scene.run.heroku.apps.destroy(app)
     return Lap(*laps)
 
 
-def _test(stage: Stage) -> None:
-    if stage.tests is None:
+def _test(scene: Scene) -> None:
+    if scene.tests is None:
         return
     done = subprocess.run(  # noqa: S602  # the user's own command line
-        stage.tests,
+        scene.tests,
         shell=True,
-        cwd=stage.repository.directory,
-        env=dict(stage.environment),
+        cwd=scene.repository.directory,
+        env=dict(scene.environment),
         capture_output=True,
         check=False,
     )
@@ -191,21 +192,21 @@ def _test(stage: Stage) -> None:
         raise DemoFailed(f"the tests failed: {done.stdout.decode(errors='replace')[-2000:]}")
 
 
-def _push(stage: Stage, app: str, sha: str) -> None:
+def _push(scene: Scene, app: str, sha: str) -> None:
     """Push with plain git, then wait for the app to answer: smoke is part of both ways."""
-    basic = b64encode(f":{stage.platform.key.reveal()}".encode()).decode()
-    stage.repository.git(
+    basic = b64encode(f":{scene.platform.key.reveal()}".encode()).decode()
+    scene.repository.git(
         "push",
         "--quiet",
-        f"{stage.platform.url}/{app}.git",
+        f"{scene.platform.url}/{app}.git",
         f"{sha}:refs/heads/main",
         GIT_CONFIG_COUNT="1",
-        GIT_CONFIG_KEY_0=f"http.{stage.platform.url}/.extraHeader",
+        GIT_CONFIG_KEY_0=f"http.{scene.platform.url}/.extraHeader",
         GIT_CONFIG_VALUE_0=f"Authorization: Basic {basic}",
         GIT_TERMINAL_PROMPT="0",
     )
-    checks = tuple(parse_check(check) for check in stage.smoke)
-    web_url = stage.run.heroku.apps.fetch(app).web_url
-    flaw = check_smoke(stage.run, checks, Site(web_url, None, 0)).flaw
+    checks = tuple(parse_check(check) for check in scene.smoke)
+    web_url = scene.run.heroku.apps.fetch(app).web_url
+    flaw = check_smoke(scene.run, checks, Site(app, web_url, None, 0)).flaw
     if flaw is not None:
         raise DemoFailed(f"{app}: {flaw}")

@@ -36,6 +36,8 @@ class Console:
         self._stream, self._color, self._verbosity = stream, color, verbosity
         self._lock, self._clock = Lock(), clock
         self._silent_since, self._is_closed = clock.now(), False
+        # Steps under way for an app, and whether one for another app ran beside it.
+        self._open: dict[tuple[str, str], bool] = {}
         self._writers: dict[type, Callable[..., None]] = {
             StepStarted: self._started,
             StepFinished: self._finished,
@@ -47,7 +49,8 @@ class Console:
 
     def __call__(self, event: Event) -> None:
         """Write one event; lines of parallel steps never mix within a line."""
-        self._writers[type(event)](event)
+        if write := self._writers.get(type(event)):
+            write(event)
 
     def error(self, message: str, hint: str | None) -> None:
         """Write a failure: what happened, then what to do."""
@@ -77,17 +80,35 @@ class Console:
                 self._write(f"    {text}")
             return seconds
 
+    def _begin(self, event: StepStarted) -> None:
+        if event.app is None:
+            return
+        with self._lock:
+            others = [step for step in self._open if step[1] != event.app]
+            self._open |= dict.fromkeys(others, True)
+            self._open[event.name, event.app] = bool(others)
+
+    def _name(self, event: StepFinished) -> str:
+        """Return a step's name, with its app where several targets were worked on at once."""
+        if event.app is None:
+            return event.name
+        with self._lock:
+            is_one_of_several = self._open.pop((event.name, event.app), False)
+        return f"{event.name} {event.app}" if is_one_of_several else event.name
+
     def _started(self, event: StepStarted) -> None:
+        self._begin(event)
         if self._verbosity >= 0:
             self._line(self._paint("==> ", fg="blue", bold=True) + event.title)
 
     def _finished(self, event: StepFinished) -> None:
+        name = self._name(event)
         if self._verbosity < 0 and event.outcome == "ok":
             return
         word, colour = MARKS.get(event.outcome, (event.outcome, None))
         detail = f" · {event.detail}" if event.detail else ""
         took = f" · {render_seconds(event.seconds)}"
-        self._line(f"    {event.name} {self._paint(word, fg=colour)}{detail}{took}")
+        self._line(f"    {name} {self._paint(word, fg=colour)}{detail}{took}")
 
     def _log(self, event: LogLine) -> None:
         if self._verbosity >= 0:

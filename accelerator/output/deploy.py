@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from accelerator.models import TargetStatus
 from accelerator.output.outcome import Outcome
 from accelerator.output.parts import (
     Document,
@@ -50,6 +51,7 @@ def deployed_keys(report: Report) -> Document:
         "source": _source(report.source),
         "targets": [_target(entry) for entry in report.targets],
         "passed_over": list(report.passed_over),
+        "compensation": report.compensation,
     }
 
 
@@ -101,7 +103,7 @@ def _plan(plan: Plan | None) -> Document | None:
         }
         for app, check in plan.checks
     ]
-    calls = [{"method": call.method, "path": call.path, "does": call.does} for call in plan.calls]
+    calls = [{"method": each.method, "path": each.path, "does": each.does} for each in plan.writes]
     return {"checks": checks, "calls": calls}
 
 
@@ -117,23 +119,28 @@ def _planned(report: Report, plan: Plan) -> list[str]:
             f"  {check.name:<{width}}  {check.outcome:<7}  {check.detail}".rstrip()
             for check in mine
         ]
-    lines += ["", "These writes would follow:" if plan.calls else "No write would follow."]
-    return [*lines, *(f"  {call.method} {call.path}: {call.does}" for call in plan.calls), ""]
+    lines += ["", "These writes would follow:" if plan.writes else "No write would follow."]
+    return [*lines, *(f"  {each.method} {each.path}: {each.does}" for each in plan.writes), ""]
 
 
 def _target_text(entry: TargetReport, commit: str) -> str:
-    version = f"v{entry.release.version}" if entry.release else "no release"
     if entry.rolled_back_to is not None:
         taken = "was taken back, as others failed"
-        why = taken if entry.status == "compensated" else "failed verification"
+        why = taken if entry.status is TargetStatus.COMPENSATED else "failed verification"
         return f"{commit} {why}; back to the code of v{entry.rolled_back_to}"
+    if entry.status in {TargetStatus.SUCCEEDED, TargetStatus.UNCHANGED}:
+        return _live_text(entry, commit)
     if entry.error is not None:
-        return f"{'not known' if entry.status == 'pending' else 'failed'}: {entry.error}"
-    if entry.status == "unchanged":
-        return f"{commit} is live already as {version}, {_verified(entry)}"
-    if entry.status == "succeeded":
-        return f"{commit} is live as {version} by {entry.route}, {_verified(entry)}"
+        return f"{'not known' if entry.status is TargetStatus.PENDING else 'failed'}: {entry.error}"
     return entry.status
+
+
+def _live_text(entry: TargetReport, commit: str) -> str:
+    version = f"v{entry.release.version}" if entry.release else "no release"
+    is_old = entry.status is TargetStatus.UNCHANGED
+    said = f"live already as {version}" if is_old else f"live as {version} by {entry.route}"
+    left = f"; {entry.error}" if entry.error else ""  # it was to go back, as others failed
+    return f"{commit} is {said}, {_verified(entry)}{left}"
 
 
 def _verified(entry: TargetReport) -> str:

@@ -57,6 +57,7 @@ def _step(step: StepFinished) -> Document:
         "started_at": render_moment(step.started_at),
         "seconds": round(step.seconds, 3),
         "detail": step.detail or None,
+        "app": step.app,
     }
 
 

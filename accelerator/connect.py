@@ -1,0 +1,207 @@
+"""From settings to a run: endpoint, key, Heroku, the local clone, the lock remote, the rules.
+
+Commands start here, and so may a board or a hook: everything they do with the platform takes the
+`Run` of a `Connection` and an order, both plain values.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import socket
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from accelerator.credentials import find_key
+from accelerator.environment import detect_ci, find_commit
+from accelerator.errors import UsageProblem
+from accelerator.heroku import Heroku
+from accelerator.models import Commit
+from accelerator.repository import HerokuGit, Lineage, LockHost
+from accelerator.settings import STAGES, endpoint
+from accelerator.steps.compare.reading import SourceApp, resolve_targets
+from accelerator.steps.guard.direction import Direction
+from accelerator.steps.guard.policy import LockPolicy
+from accelerator.steps.order import Rules
+from accelerator.steps.run import Run, Waits
+from accelerator.steps.verify.smoke import parse_check
+from accelerator.steps.verify.targets import Verification
+from accelerator.waiting import Deadline
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from accelerator.events import Recorder
+    from accelerator.heroku import Usage
+    from accelerator.models import Endpoint, Secret
+    from accelerator.settings import Settings
+    from accelerator.steps.verify.smoke import SmokeCheck
+
+FULL_SHA = re.compile(r"[0-9a-f]{40}")
+FOREVER = 10 * 365 * 24 * 3600.0
+
+
+class Connection:
+    """What a run starts from. Nothing is read or connected before it is asked for."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        environment: Mapping[str, str],
+        directory: Path,
+        events: Recorder,
+    ) -> None:
+        self.settings, self.environment, self.events = settings, environment, events
+        self.clone = Lineage(directory, environment, settings.prepare.subdir)
+        self._heroku: Heroku | None = None
+
+    @cached_property
+    def endpoint(self) -> Endpoint:
+        """Return where the platform is."""
+        return endpoint(self.environment)
+
+    @cached_property
+    def key(self) -> Secret:
+        """Find the API key; where it came from is said, its value never."""
+        home = Path(self.environment.get("HOME") or Path.home())
+        key, source = find_key(self.settings.key_env, self.environment, self.endpoint, home)
+        self.events.note(f"API key from {source}", "detail")
+        return key
+
+    @cached_property
+    def run(self) -> Run:
+        """Connect: the collaborators and limits of this run."""
+        self.clone.open_ahead()
+        deadline = Deadline.after(self.events.clock, self.settings.timeout or FOREVER)
+        self._heroku = Heroku(
+            self.endpoint,
+            self.key,
+            deadline=deadline,
+            listener=self.events.emit,
+            environment=self.environment,
+        )
+        return Run(
+            self._heroku,
+            self.events,
+            deadline,
+            self._waits,
+            self.clone,
+            HerokuGit(self.endpoint.git_url, self.key),
+            self.lock_host if self.settings.lock_remote or self.settings.prepare.apps else None,
+            environment=self.environment_without_key,
+        )
+
+    @cached_property
+    def environment_without_key(self) -> dict[str, str]:
+        """Return the environment without any API key: by its name, and by its value anywhere."""
+        key = self.key.reveal()
+        names = {"HEROKU_API_KEY", self.settings.key_env}
+        return {k: v for k, v in self.environment.items() if k not in names and key not in v}
+
+    @cached_property
+    def lock_host(self) -> LockHost:
+        """Return where locks, freezes and rejections are kept; the prepare app's git by default."""
+        host, remote = self.endpoint.git_url, self.settings.lock_remote
+        if remote is None:
+            remote = f"{host}/{self.prepare_apps[0]}.git"
+        is_ours = urlsplit(remote).netloc == urlsplit(host).netloc
+        return LockHost(remote, self.key if is_ours else None, self.environment)
+
+    @property
+    def prepare_apps(self) -> tuple[str, ...]:
+        """Return the prepare apps; raises `UsageProblem` when none is named."""
+        if not self.settings.prepare.apps:
+            raise UsageProblem(
+                "no prepare app is named",
+                "use --from APP (for prepare: --app APP), or set prepare.apps in accelerator.toml",
+            )
+        return self.settings.prepare.apps
+
+    @property
+    def author(self) -> str:
+        """Return who this run is, for notes in the lock remote: the CI job, or user and machine."""
+        ci = detect_ci(self.environment)
+        if ci.name:
+            return f"{ci.name} job {os.getpid()}" if ci.job_url is None else f"{ci.name} job"
+        return f"{getpass.getuser()}@{socket.gethostname()}"
+
+    @property
+    def usage(self) -> Usage | None:
+        """Return what was asked of the API so far, or None when nothing was connected."""
+        return self._heroku.usage if self._heroku else None
+
+    def find_commit(self, revision: str | None) -> Commit:
+        """Find the commit: as named, by a CI variable, HEAD. A full sha needs no clone yet.
+
+        Where equal trees count, the commit's tree has to be known.
+        """
+        found = find_commit(self.environment)
+        named = revision or (found[1] if found else "HEAD")
+        if FULL_SHA.fullmatch(named) and not self.settings.same_tree:
+            return Commit(named)
+        return self.clone.resolve(named)
+
+    def make_rules(self, *, allow_older: bool = False, allow_diverged: bool = False) -> Rules:
+        """Make the rules of deploys; whatever is wrong in them is raised before any request."""
+        settings = self.settings
+        return Rules(
+            verification=self._make_verification(),
+            sources=tuple(SourceApp(app) for app in self.prepare_apps),
+            on_miss=settings.on_miss,
+            wait_seconds=settings.wait,
+            same_tree=settings.same_tree,
+            build_config=settings.prepare.build_config,
+            direction=Direction(allow_older, allow_diverged, settings.strict),
+            on_superseded=settings.on_superseded,
+            lock=LockPolicy(
+                settings.lock,
+                settings.lock_wait,
+                self.author,
+                detect_ci(self.environment).job_url,
+            ),
+        )
+
+    def resolve_waves(self, waves: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
+        """Turn stage names into the apps at that stage of the prepare app's pipeline."""
+        return tuple(resolve_targets(self.run, self.prepare_apps[0], wave) for wave in waves)
+
+    def find_app(self, target: str) -> str:
+        """Find the app that a target stands for; raises `UsageProblem` where it is several."""
+        if target not in STAGES:
+            return target
+        (names,) = self.resolve_waves([(target,)])
+        if len(names) > 1:
+            raise UsageProblem(
+                f"several apps are at stage {target}: {', '.join(names)}", "name one of them"
+            )
+        return names[0]
+
+    def close(self) -> None:
+        """Close what was connected."""
+        if self._heroku is not None:
+            self._heroku.close()
+
+    @property
+    def _waits(self) -> Waits:
+        limits = self.settings.deadlines
+        return Waits(
+            limits.build,
+            limits.promotion,
+            limits.release_phase,
+            limits.dynos,
+            limits.smoke_deadline,
+            limits.traces,
+        )
+
+    def _make_verification(self) -> Verification:
+        settings = self.settings
+        everywhere = _parse_checks(settings.smoke)
+        by_stage = {stage: _parse_checks(settings.smoke_of(stage)) for stage in STAGES}
+        return Verification(everywhere, by_stage, settings.rollback)
+
+
+def _parse_checks(texts: tuple[str, ...]) -> tuple[SmokeCheck, ...]:
+    return tuple(parse_check(text) for text in texts)
