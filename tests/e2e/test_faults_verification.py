@@ -180,7 +180,7 @@ def test_a_smoke_command_knows_what_it_looks_at(
 
     [target] = result.check(0)["targets"]
     web_url = pipeline.staging.info["web_url"]
-    assert f"smoke | v{target['release']} of {commit} at {web_url}" in result.stderr
+    assert f"smoke {target['app']} | v{target['release']} of {commit} at {web_url}" in result.stderr
 
 
 def test_a_smoke_command_that_cannot_be_run_says_nothing_of_the_app(

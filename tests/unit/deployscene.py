@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from accelerator.steps.compare.reading import Place
+from accelerator.models import LockMode
+from accelerator.steps.compare.reading import SourceApp
 from accelerator.steps.deploy import deploy
-from accelerator.steps.order import DeployOrder
+from accelerator.steps.guard.policy import LockPolicy
+from accelerator.steps.order import DeployOrder, Rules
 from accelerator.steps.report import Report, TargetReport
 from accelerator.steps.verify.smoke import SmokeCheck
+from accelerator.steps.verify.targets import Verification
 from tests.unit.fakes import (
     COMMIT,
     OTHER,
     FakeApp,
+    FakeHost,
     MemoryRefs,
-    Source,
     Stage,
     make_app,
     make_build,
@@ -27,12 +30,14 @@ from tests.unit.fakes import (
 
 if TYPE_CHECKING:
     from accelerator.errors import AcceleratorError
-    from accelerator.models import Commit
-    from accelerator.steps.route.build import Source as SourceProtocol
+    from accelerator.repository import LockHost
 
 BUILT = f"slug-of-{COMMIT.short}"
-DEAD = SmokeCheck("http://127.0.0.1:9/")
+DEAD = Verification((SmokeCheck("http://127.0.0.1:9/"),))
 """Nothing listens on the discard port."""
+
+
+ORDER = {"commit", "waves", "on_failure", "plan_only"}
 
 
 @dataclass
@@ -44,8 +49,26 @@ class Scene:
     report: Report = field(default_factory=Report)
     refs: MemoryRefs = field(default_factory=MemoryRefs)
 
+    def change(self, **changes: Any) -> None:
+        """Change the order, and the rules in it."""
+        if "ancestry" in changes:
+            self.stage.clone.ask = changes.pop("ancestry")
+        own = {name: changes.pop(name) for name in ORDER & changes.keys()}
+        self.order = replace(self.order, rules=replace(self.order.rules, **changes), **own)
+
     def deploy(self, **changes: Any) -> Report:
-        return deploy(self.stage.run, replace(self.order, **changes), self.report)
+        before = self.order
+        self.change(**changes)
+        try:
+            deploy(self.stage.run, self.order, self.report)
+        finally:
+            self.order = before
+        return self.report
+
+    def lock(self, mode: LockMode = LockMode.AUTO, wait_seconds: float = 30.0) -> None:
+        """Lock targets in the scene's remote from now on."""
+        self.stage.run = replace(self.stage.run, marks=cast("LockHost", FakeHost(self.refs)))
+        self.change(lock=LockPolicy(mode, wait_seconds, "us", "https://ci.example/1"))
 
     def fail(self, kind: type[AcceleratorError], **changes: Any) -> AcceleratorError:
         with pytest.raises(kind) as caught:
@@ -67,10 +90,6 @@ class Scene:
         return self.stage.heroku.writes()
 
 
-def opened() -> tuple[SourceProtocol, Commit]:
-    return Source(), COMMIT
-
-
 def scene(prepared: str | None = "good", *targets: FakeApp) -> Scene:
     """Set a scene: `prepared` is what the prepare app runs; "good" is the commit's slug."""
     shops = targets or (make_app("shop", "old"), make_app("shop-eu", "old"))
@@ -80,9 +99,8 @@ def scene(prepared: str | None = "good", *targets: FakeApp) -> Scene:
     stage.heroku.hold("good", COMMIT)
     stage.heroku.hold("old", OTHER)
     names = tuple(shop.name for shop in shops)
-    order = DeployOrder(
-        COMMIT, (Place("shop-prepare"),), names, opened, ancestry=relate(OTHER, COMMIT)
-    )
+    stage.clone.ask, stage.clone.known = relate(OTHER, COMMIT), COMMIT
+    order = DeployOrder(COMMIT, (names,), Rules((SourceApp("shop-prepare"),)))
     return Scene(stage, order)
 
 

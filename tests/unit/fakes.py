@@ -28,17 +28,21 @@ from accelerator.models import (
     Promotion,
     PromotionTarget,
     Release,
+    Secret,
     SourceBlob,
     Swap,
 )
+from accelerator.repository import HerokuGit
 from accelerator.steps.guard.notes import LockNote, expiry
 from accelerator.steps.run import Run, Waits
 from accelerator.waiting import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from accelerator.heroku import Heroku
+    from accelerator.repository import Lineage
 
 BEGIN = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 COMMIT = Commit("c0ffee" + "0" * 34, subject="Serve it")
@@ -437,7 +441,7 @@ class MemoryRefs:
         self.lose: list[str] = []
         self.swaps: list[tuple[str, str | None, str | None]] = []
         self.looks = 0
-        self.closed = False
+        self.closed = self.is_hurried = False
         self._late: list[tuple[str, str | None, str | None]] = []
         self._guard = RLock()
 
@@ -476,6 +480,9 @@ class MemoryRefs:
         """Place a note as somebody else would."""
         self.refs[ref] = self.write(text)
 
+    def hurry(self) -> None:
+        self.is_hurried = True
+
     def close(self) -> None:
         self.closed = True
 
@@ -511,14 +518,49 @@ def make_note(**changes: Any) -> LockNote:
     return replace(plain, **changes)
 
 
-class Source:
-    """A repository that gives the same few bytes for any commit."""
+@dataclass
+class FakeClone:
+    """A clone that gives the same few bytes for any commit, and knows what it is told."""
 
-    content = b"a tar of the commit"
+    ask: Callable[[str, str], Ancestry] = lambda _older, _newer: Ancestry.UNKNOWN
+    trees: Mapping[str, str] = field(default_factory=dict)
+    known: Commit | None = None
+    trouble: Exception | None = None
+    content: bytes = b"a tar of the commit"
+    folder: str | None = None
+    directory: Path | None = None
+
+    def ancestry(self, older: str, newer: str) -> Ancestry:
+        return self.ask(older, newer)
+
+    def contains(self, newer: str, older: str) -> bool:
+        return older != newer and self.ask(older, newer) is Ancestry.YES
+
+    def resolve(self, revision: str) -> Commit:
+        if self.trouble is not None:
+            raise self.trouble
+        return self.known or replace(COMMIT, sha=revision)
+
+    def read_trees(self, shas: frozenset[str]) -> dict[str, str]:
+        return {sha: tree for sha, tree in self.trees.items() if sha in shas}
 
     def archive(self, commit: Commit, to: BinaryIO) -> int:
         assert commit.sha
         return to.write(self.content)
+
+
+@dataclass
+class FakeHost:
+    """Where locks are kept: a lock remote in memory, or trouble on the way there."""
+
+    remote: MemoryRefs | None = None
+    trouble: Exception | None = None
+
+    def open(self) -> MemoryRefs:
+        if self.trouble is not None:
+            raise self.trouble
+        assert self.remote is not None
+        return self.remote
 
 
 class Ear:
@@ -548,6 +590,7 @@ class Stage:
     heroku: FakeHeroku
     ear: Ear
     run: Run
+    clone: FakeClone
 
     def app(self, name: str) -> FakeApp:
         return self.heroku.app(name)
@@ -556,14 +599,16 @@ class Stage:
 def make_stage(*apps: FakeApp, seconds: float = 7200.0, **waits: float) -> Stage:
     """Put apps on a platform and a run before it; `waits` override the default waits."""
     clock, ear = FakeClock(), Ear()
-    heroku = FakeHeroku(clock, *apps)
+    heroku, clone = FakeHeroku(clock, *apps), FakeClone()
     run = Run(
         cast("Heroku", heroku),
         Recorder(clock, [ear]),
         Deadline.after(clock, seconds),
         replace(Waits(), **waits),
+        cast("Lineage", clone),
+        HerokuGit("https://git.example", Secret("key")),
     )
-    return Stage(clock, heroku, ear, run)
+    return Stage(clock, heroku, ear, run, clone)
 
 
 def make_app(name: str, held: str | None = None, **changes: Any) -> FakeApp:

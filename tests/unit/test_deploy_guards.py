@@ -19,11 +19,9 @@ from accelerator.errors import (
     VerificationFailed,
     WrongArtifact,
 )
-from accelerator.models import Ancestry, Reason, Refusal, Route
-from accelerator.steps.deploy import deploy
+from accelerator.models import Ancestry, LockMode, OnSuperseded, Reason, Refusal, Route
 from accelerator.steps.guard.direction import Direction
 from accelerator.steps.guard.held import look
-from accelerator.steps.guard.locks import LockPolicy
 from accelerator.steps.guard.notes import (
     Mark,
     expiry,
@@ -37,7 +35,6 @@ from tests.unit.deployscene import BUILT, PROMOTION, Scene, scene
 from tests.unit.fakes import (
     COMMIT,
     OTHER,
-    MemoryRefs,
     make_app,
     make_build,
     make_note,
@@ -52,12 +49,12 @@ MARK = render_note(Mark("ann", "the till is closed", "today"))
 SHOP = "promotions.create shop-prepare-v1 to shop"
 
 
-def locked(*targets: Any, prepared: str | None = "good", mode: str = "auto") -> Scene:
+def locked(
+    *targets: Any, prepared: str | None = "good", mode: LockMode = LockMode.AUTO
+) -> Scene:
     """Set a scene with a lock remote, at `scene.refs`."""
     made = scene(prepared, *targets)
-    made.refs = MemoryRefs()
-    policy = LockPolicy(mode, 30.0, "us", "https://ci.example/1", lambda: made.refs)
-    made.order = replace(made.order, lock=policy)
+    made.lock(mode)
     return made
 
 
@@ -96,7 +93,7 @@ def test_what_is_allowed_goes_back_and_says_so() -> None:
 def test_a_late_job_may_do_nothing_and_succeed() -> None:
     late = locked()
 
-    report = late.deploy(ancestry=relate(COMMIT, OTHER), on_superseded="ok")
+    report = late.deploy(ancestry=relate(COMMIT, OTHER), on_superseded=OnSuperseded.OK)
 
     assert late.writes() == []
     assert report.reason is Refusal.SUPERSEDED
@@ -107,7 +104,7 @@ def test_a_late_job_does_not_pass_while_a_target_still_waits_for_its_commit() ->
     late = locked(make_app("shop", "new"), make_app("shop-eu", "old"))
     late.stage.heroku.hold("new", THIRD)
 
-    error = late.fail(Refused, ancestry=relate(OTHER, COMMIT, THIRD), on_superseded="ok")
+    error = late.fail(Refused, ancestry=relate(OTHER, COMMIT, THIRD), on_superseded=OnSuperseded.OK)
 
     assert error.exit_code == 3
     assert (late.report.reason, late.writes()) == (Refusal.SUPERSEDED, [])
@@ -116,7 +113,7 @@ def test_a_late_job_does_not_pass_while_a_target_still_waits_for_its_commit() ->
 def test_a_commit_on_another_line_is_never_waved_through_as_late() -> None:
     aside = one()
 
-    aside.fail(Refused, ancestry=relate(COMMIT), on_superseded="ok")
+    aside.fail(Refused, ancestry=relate(COMMIT), on_superseded=OnSuperseded.OK)
 
     assert (aside.report.reason, aside.writes()) == (Refusal.DIVERGED, [])
 
@@ -165,7 +162,7 @@ def test_a_freeze_set_while_the_lock_was_waited_for_is_heeded() -> None:
 
     frozen.stage.clock.sleep = nap  # type: ignore[method-assign]
 
-    frozen.fail(Refused, lock=replace(frozen.order.lock, wait_seconds=600.0))
+    frozen.fail(Refused, lock=replace(frozen.order.rules.lock, wait_seconds=600.0))
 
     assert frozen.report.reason is Refusal.FROZEN
     assert frozen.writes() == []
@@ -235,7 +232,7 @@ def test_what_somebody_ships_while_the_lock_was_waited_for_is_seen_before_the_wr
 
     late.fail(
         Superseded,
-        lock=replace(late.order.lock, wait_seconds=600.0),
+        lock=replace(late.order.rules.lock, wait_seconds=600.0),
         ancestry=relate(OTHER, COMMIT, THIRD),
     )
 
@@ -256,7 +253,7 @@ def test_what_somebody_shipped_for_us_meanwhile_is_not_shipped_again() -> None:
 
     late.stage.clock.sleep = nap  # type: ignore[method-assign]
 
-    report = late.deploy(lock=replace(late.order.lock, wait_seconds=600.0))
+    report = late.deploy(lock=replace(late.order.rules.lock, wait_seconds=600.0))
 
     assert late.writes() == []
     assert (report.route, report.targets[0].status) == (Route.LIVE, "unchanged")
@@ -293,7 +290,7 @@ def test_before_building_everything_is_read_again_under_the_lock() -> None:
 
     miss.stage.clock.sleep = nap  # type: ignore[method-assign]
 
-    report = miss.deploy(lock=replace(miss.order.lock, wait_seconds=600.0))
+    report = miss.deploy(lock=replace(miss.order.rules.lock, wait_seconds=600.0))
 
     assert (report.route, report.reason) == (Route.PROMOTE, Reason.PREPARED)
     assert not [call for call in miss.writes() if "builds" in call]
@@ -310,7 +307,7 @@ def test_without_a_lock_remote_auto_goes_on_and_says_so() -> None:
 
 
 def test_without_a_lock_remote_required_writes_nothing() -> None:
-    hit = locked(make_app("shop", "old"), mode="required")
+    hit = locked(make_app("shop", "old"), mode=LockMode.REQUIRED)
     hit.refs.trouble = LockUnavailable("it takes no such refs")
 
     error = hit.fail(LockUnavailable)
@@ -601,7 +598,8 @@ def test_doing_it_again_after_all_this_writes_nothing() -> None:
     hit.deploy()
     swaps = len(hit.refs.swaps)
 
-    deploy(hit.stage.run, hit.order, Report())
+    hit.report = Report()
+    hit.deploy()
 
     assert hit.writes() == [PROMOTION]
     assert len(hit.refs.swaps) == swaps

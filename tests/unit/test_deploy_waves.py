@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from accelerator.errors import (
     Unreachable,
     VerificationFailed,
 )
-from accelerator.models import Route
+from accelerator.models import OnFailure, Route
 from tests.unit.deployscene import BUILT, Scene, scene
 from tests.unit.fakes import COMMIT, OTHER, artifact, make_app, refuse, slug
 
@@ -31,7 +30,7 @@ def waves(prepared: str | None = "good", **bad: Any) -> Scene:
     """Set a scene with three targets, one wave each; `bad` changes the app of that name."""
     apps = [make_app(name, "old", **bad.get(name, {})) for name in APPS]
     made = scene(prepared, *apps)
-    made.order = replace(made.order, waves=WAVES)
+    made.change(waves=WAVES)
     return made
 
 
@@ -88,7 +87,7 @@ def test_by_default_a_failure_stops_the_waves_after_it(bad: str) -> None:
 def test_with_continue_the_others_are_done_all_the_same(bad: str) -> None:
     made = waves(**{bad: FAILING})
 
-    error = made.fail(PartlyDone, on_failure="continue")
+    error = made.fail(PartlyDone, on_failure=OnFailure.CONTINUE)
 
     assert error.exit_code == 8
     assert held(made) == ["old" if app == bad else "good" for app in APPS]
@@ -103,7 +102,7 @@ def test_with_compensate_the_finished_ones_go_back_to_what_each_had(bad: str) ->
         made.stage.heroku.hold(f"old-{app}", OTHER)
     at = APPS.index(bad)
 
-    error = made.fail(VerificationFailed, on_failure="compensate")
+    error = made.fail(VerificationFailed, on_failure=OnFailure.COMPENSATE)
 
     assert error.exit_code == 6
     assert held(made) == ["old", "old-us", "old-asia"]
@@ -117,7 +116,7 @@ def test_a_refused_promotion_of_a_later_wave_is_compensated_too() -> None:
     made = waves()
     made.stage.heroku.failures[promotion("us")] = refuse("not now")
 
-    made.fail(type(refuse()), on_failure="compensate")
+    made.fail(type(refuse()), on_failure=OnFailure.COMPENSATE)
 
     assert held(made) == ["old", "old", "old"]
     assert states(made) == {"eu": "compensated", "us": "failed", "asia": "pending"}
@@ -127,7 +126,7 @@ def test_what_was_live_before_is_not_compensated() -> None:
     made = waves(us=CRASHING)
     made.app("eu").land("good")
 
-    error = made.fail(PartlyDone, on_failure="compensate")
+    error = made.fail(PartlyDone, on_failure=OnFailure.COMPENSATE)
 
     assert error.message.startswith("done: eu; not done: us, asia")
     assert held(made) == ["good", "old", "old"]
@@ -137,7 +136,7 @@ def test_a_compensation_that_fails_is_told_and_the_target_counts_as_done() -> No
     made = waves(us=CRASHING)
     made.stage.heroku.failures["releases.create eu old"] = refuse("no")
 
-    error = made.fail(PartlyDone, on_failure="compensate")
+    error = made.fail(PartlyDone, on_failure=OnFailure.COMPENSATE)
 
     assert error.exit_code == 8
     assert made.entry("eu").status == "succeeded"
@@ -148,7 +147,7 @@ def test_a_first_deploy_cannot_be_compensated() -> None:
     made = waves(us=CRASHING)
     made.app("eu").releases.clear()
 
-    made.fail(PartlyDone, on_failure="compensate")
+    made.fail(PartlyDone, on_failure=OnFailure.COMPENSATE)
 
     assert states(made) == {"eu": "succeeded", "us": "failed", "asia": "pending"}
 
@@ -157,7 +156,7 @@ def test_while_an_outcome_is_unknown_nothing_is_compensated() -> None:
     made = waves()
     made.stage.heroku.failures["dynos.fetch us"] = Unreachable("gone")
 
-    error = made.fail(PartlyDone, on_failure="compensate")
+    error = made.fail(PartlyDone, on_failure=OnFailure.COMPENSATE)
 
     assert error.exit_code == 8
     assert held(made) == ["good", "good", "old"]
@@ -168,7 +167,7 @@ def test_a_lost_reply_in_a_later_wave_ends_unknown_and_the_finished_ones_are_tol
     made = waves()
     made.stage.heroku.failures[promotion("us")] = OutcomeUnknown("no answer")
 
-    error = made.fail(OutcomeUnknown, on_failure="compensate")
+    error = made.fail(OutcomeUnknown, on_failure=OnFailure.COMPENSATE)
 
     assert error.exit_code == 9
     assert states(made) == {"eu": "succeeded", "us": "pending", "asia": "pending"}
@@ -190,8 +189,8 @@ def test_a_miss_is_built_on_the_first_wave_and_the_later_ones_get_that_artifact(
     assert [entry.status for entry in report.targets] == ["succeeded"] * 3
 
 
-@pytest.mark.parametrize("policy", ["stop", "continue", "compensate"])
-def test_a_build_that_fails_is_not_tried_on_the_next_target(policy: str) -> None:
+@pytest.mark.parametrize("policy", [*OnFailure])
+def test_a_build_that_fails_is_not_tried_on_the_next_target(policy: OnFailure) -> None:
     made = waves(None)
     for app in APPS:
         made.app(app).builds_fail = True
@@ -282,7 +281,7 @@ def test_a_target_of_a_later_wave_that_has_the_commit_counts_when_an_earlier_one
 
 
 @pytest.mark.parametrize(
-    "waves_asked", [pytest.param((), id="in one wave"), pytest.param(WAVES, id="in waves")]
+    "waves_asked", [pytest.param((APPS,), id="in one wave"), pytest.param(WAVES, id="in waves")]
 )
 def test_what_was_built_in_this_run_is_read_once_and_told_with_its_checksum(
     waves_asked: tuple[tuple[str, ...], ...],
