@@ -12,7 +12,8 @@ from accelerator.cli.session import Session
 from accelerator.output.marks import mark_document, render_mark
 from accelerator.settings.parsing import parse_duration
 from accelerator.steps.guard import marks as step
-from accelerator.steps.guard.marks import MarkReport
+from accelerator.steps.guard.marks import MarkOrder
+from accelerator.steps.report import MarkReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
     from accelerator.models import Commit
     from accelerator.settings import Given
     from accelerator.steps.guard.held import LockRemote
+    from accelerator.steps.guard.marks import Marked
 
-    Change = Callable[[LockRemote, MarkReport, datetime], MarkReport]
+    Change = Callable[[LockRemote, MarkOrder, datetime], Marked]
 
 
 def _parse_seconds(_context: click.Context, _option: click.Parameter, typed: str) -> float:
@@ -62,8 +64,9 @@ def lock(
     """Keep deploys away from TARGET for a while; they wait for the lock."""
     return _perform(
         Session("lock", invocation, talk, given),
-        MarkReport(target, "lock", reason=reason),
-        lambda remote, report, now: step.lock(remote, report, now, seconds),
+        target,
+        lambda remote, order, now: step.lock(remote, order, now, seconds),
+        reason,
     )
 
 
@@ -75,8 +78,8 @@ def unlock(invocation: Invocation, /, talk: Talk, given: Given, target: str) -> 
     """Remove TARGET's lock, whoever holds it. Make sure first that no deploy is running."""
     return _perform(
         Session("unlock", invocation, talk, given),
-        MarkReport(target, "unlock"),
-        lambda remote, report, _: step.unlock(remote, report),
+        target,
+        lambda remote, order, _: step.unlock(remote, order),
     )
 
 
@@ -94,8 +97,9 @@ def freeze(
     """Let no deploy through to TARGET until it is unfrozen; they fail at once, with the reason."""
     return _perform(
         Session("freeze", invocation, talk, given),
-        MarkReport(target, "freeze", reason=reason),
+        target,
         step.freeze,
+        reason,
     )
 
 
@@ -107,8 +111,8 @@ def unfreeze(invocation: Invocation, /, talk: Talk, given: Given, target: str) -
     """Let deploys through to TARGET again."""
     return _perform(
         Session("unfreeze", invocation, talk, given),
-        MarkReport(target, "unfreeze"),
-        lambda remote, report, _: step.unfreeze(remote, report),
+        target,
+        lambda remote, order, _: step.unfreeze(remote, order),
     )
 
 
@@ -135,8 +139,9 @@ def reject(
     After an automatic rollback this is done by itself.
     """
     session = Session("reject", invocation, talk, given)
-    report = MarkReport(target, "reject", reason=reason)
-    return _perform(session, report, step.reject, lambda: session.connection.find_commit(commit))
+    return _perform(
+        session, target, step.reject, reason, lambda: session.connection.find_commit(commit)
+    )
 
 
 @click.command(epilog=epilog("accept"))
@@ -150,30 +155,34 @@ def accept(
     session = Session("accept", invocation, talk, given)
     return _perform(
         session,
-        MarkReport(target, "accept"),
-        lambda remote, report, _: step.accept(remote, report),
-        lambda: session.connection.find_commit(commit),
+        target,
+        lambda remote, order, _: step.accept(remote, order),
+        find_commit=lambda: session.connection.find_commit(commit),
     )
 
 
 def _perform(
     session: Session,
-    report: MarkReport,
+    target: str,
     change: Change,
+    reason: str | None = None,
     find_commit: Callable[[], Commit] | None = None,
 ) -> ExitCode:
+    report = MarkReport(target, session.name, reason=reason)
+
     def work() -> None:
         connection = session.connection
         report.by = connection.author
-        report.target = connection.find_app(report.target)
-        if find_commit is not None:
-            report.commit = find_commit().sha
+        app = connection.find_app(target)
+        commit = find_commit().sha if find_commit else None
+        order = MarkOrder(app, connection.author, reason, commit)
+        report.ordered(order)
         now = session.clock.moment()
-        if report.kind == "lock":  # it ends by the platform's clock: ours may be off by minutes
-            connection.run.heroku.apps.fetch(report.target)
+        if session.name == "lock":  # it ends by the platform's clock: ours may be off by minutes
+            connection.run.heroku.apps.fetch(app)
             now = connection.run.heroku.moment()
         with connection.lock_host.open() as remote:
-            change(remote, report, now)
+            report.ended(change(remote, order, now))
 
     return session.perform(
         work,

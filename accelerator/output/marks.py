@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from accelerator.output.outcome import Outcome
 from accelerator.output.parts import Document, head, render_error
-from accelerator.steps.guard.marks import MarkReport
+from accelerator.steps.report import MarkReport
 
 
 def mark_document(report: MarkReport, outcome: Outcome) -> Document:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Release,
     )
     from accelerator.steps.compare.decision import Decision
+    from accelerator.steps.guard.marks import Marked, MarkOrder
     from accelerator.steps.plan import Plan
     from accelerator.steps.route.landing import Landing
     from accelerator.steps.verify.targets import Settled
@@ -204,6 +205,30 @@ class ShipReport:
         report = Report()
         self.stages.append((name, report))
         return report
+
+
+@dataclass
+class MarkReport:
+    """The result of `lock`, `freeze`, `reject` and their opposites: what stands for a target."""
+
+    target: str
+    kind: str
+    state: str = "unknown"
+    changed: bool = False
+    commit: str | None = None
+    by: str | None = None
+    reason: str | None = None
+    at: str | None = None
+
+    def ordered(self, order: MarkOrder) -> None:
+        """Tell what is asked for."""
+        self.target, self.commit = order.target, order.commit
+        self.by, self.reason = order.by, order.reason
+
+    def ended(self, marked: Marked) -> None:
+        """Tell what stands there now."""
+        self.state, self.changed = marked.state, marked.changed
+        self.by, self.reason, self.at = marked.by, marked.reason, marked.at
 
 
 def _source_of(decision: Decision) -> SourceReport | None:

@@ -27,6 +27,7 @@ from accelerator.steps.guard.notes import (
     expiry,
     freeze_ref,
     lock_ref,
+    parse_mark,
     reject_ref,
     render_note,
 )
@@ -49,9 +50,7 @@ MARK = render_note(Mark("ann", "the till is closed", "today"))
 SHOP = "promotions.create shop-prepare-v1 to shop"
 
 
-def locked(
-    *targets: Any, prepared: str | None = "good", mode: LockMode = LockMode.AUTO
-) -> Scene:
+def locked(*targets: Any, prepared: str | None = "good", mode: LockMode = LockMode.AUTO) -> Scene:
     """Set a scene with a lock remote, at `scene.refs`."""
     made = scene(prepared, *targets)
     made.lock(mode)
@@ -415,8 +414,9 @@ def test_where_the_end_is_known_no_note_is_left(crashing: bool) -> None:
     with pytest.raises(AcceleratorError) as caught:
         known.deploy()
 
-    assert caught.value.exit_code in {5, 6}
-    assert known.refs.refs == {}
+    rejected = {reject_ref("shop", COMMIT.sha)} if crashing else set()
+    assert caught.value.exit_code == (6 if crashing else 5)
+    assert set(known.refs.refs) == rejected
 
 
 def test_of_two_targets_only_the_one_in_doubt_keeps_its_note() -> None:
@@ -528,24 +528,33 @@ def test_a_lock_by_hand_that_ran_out_is_no_deploy_that_was_cut_short() -> None:
 
 def test_after_an_automatic_rollback_the_commit_is_rejected_for_that_target() -> None:
     bad = locked(make_app("shop", "old", crashing={"good"}), make_app("shop-eu", "old"))
-    told: list[tuple[str, str]] = []
 
-    def reject(app: str, commit: Commit, why: str) -> None:
-        told.append((app, commit.sha))
-        assert "web.1" in why
+    bad.fail(PartlyDone)
 
-    bad.fail(PartlyDone, reject=reject)
+    [(ref, note)] = bad.refs.refs.items()
+    mark = parse_mark(bad.refs.texts[note])
+    assert ref == reject_ref("shop", COMMIT.sha)
+    assert (mark.by, "web.1" in mark.reason) == ("us", True)
 
-    assert told == [("shop", COMMIT.sha)]
+
+def test_a_rejection_that_cannot_be_kept_is_said_and_fails_nothing_more() -> None:
+    bad = one(crashing={"good"})
+    bad.stage.heroku.before["releases.create shop old"] = lambda: setattr(
+        bad.refs, "trouble", LockUnavailable("gone")
+    )
+
+    error = bad.fail(VerificationFailed)
+
+    assert error.exit_code == 6
+    assert any("could not be kept" in text for text in bad.stage.ear.warnings())
 
 
 def test_a_rollback_that_did_not_work_rejects_nothing() -> None:
     bad = one(crashing={"good", "old"})
-    told: list[str] = []
 
-    bad.fail(VerificationFailed, reject=lambda app, *_: told.append(app))
+    bad.fail(VerificationFailed)
 
-    assert told == []
+    assert bad.refs.refs == {}
 
 
 def stranger(made: Scene, held: str | None, commit: Commit) -> None:
@@ -603,3 +612,26 @@ def test_doing_it_again_after_all_this_writes_nothing() -> None:
 
     assert hit.writes() == [PROMOTION]
     assert len(hit.refs.swaps) == swaps
+
+
+def test_a_plan_lists_every_lock_that_the_deploy_takes() -> None:
+    half = locked(make_app("shop", "good"), make_app("shop-eu", "old"))
+
+    planned = half.deploy(plan_only=True).plan
+    half.deploy()
+
+    pushed = [ref for ref, old, new in half.refs.swaps if old is None and new is not None]
+    assert planned is not None
+    assert [w.path for w in planned.writes if w.does == "take the lock"] == pushed
+    assert pushed == [lock_ref("shop"), lock_ref("shop-eu")]
+
+
+def test_a_plan_of_what_is_live_everywhere_lists_no_lock() -> None:
+    live = locked(make_app("shop", "good"))
+
+    planned = live.deploy(plan_only=True).plan
+    live.deploy()
+
+    assert planned is not None
+    assert planned.writes == ()
+    assert live.refs.swaps == []

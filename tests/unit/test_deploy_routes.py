@@ -7,9 +7,8 @@ from dataclasses import replace
 import pytest
 
 from accelerator.errors import OutcomeUnknown, Refused
-from accelerator.models import Reason, Route
+from accelerator.models import OnMiss, Reason, Route
 from accelerator.steps.compare.facts import find_alias
-from accelerator.steps.deploy import deploy
 from accelerator.steps.report import Report
 from tests.unit.deployscene import BUILT, PROMOTION, Scene, scene
 from tests.unit.fakes import COMMIT, OTHER, make_app, make_build, refuse, relate
@@ -128,7 +127,7 @@ def test_a_build_that_appears_is_waited_for_when_asked_to() -> None:
 
     late.stage.heroku.always["builds.fetch_newest shop-prepare"] = appear
 
-    report = late.deploy(on_miss="wait")
+    report = late.deploy(on_miss=OnMiss.WAIT)
 
     assert report.reason is Reason.JOINED_BUILD
     assert late.writes() == ["promotions.create shop-prepare-v2 to shop shop-eu"]
@@ -137,7 +136,7 @@ def test_a_build_that_appears_is_waited_for_when_asked_to() -> None:
 def test_waiting_for_a_build_that_never_appears_ends_refused() -> None:
     late = scene("old")
 
-    error = late.fail(Refused, on_miss="wait", wait_seconds=60.0)
+    error = late.fail(Refused, on_miss=OnMiss.WAIT, wait_seconds=60.0)
 
     assert getattr(error, "reason", None) == "miss_refused"
     assert late.writes() == []
@@ -154,25 +153,22 @@ def test_by_default_nobody_waits_for_a_build_to_appear() -> None:
 SAME = replace(COMMIT, tree="tree")
 
 
-def twins(**changes: object) -> Scene:
+def twins(*, same_tree: bool = True) -> Scene:
     """Set a scene in which another commit with the same tree is prepared."""
     twin = scene("twin")
     twin.app("shop-prepare").builds = [make_build("shop-prepare", "twin", OTHER)]
     twin.stage.heroku.hold("twin", OTHER)
-    twin.order = replace(twin.order, commit=SAME, **changes)  # type: ignore[arg-type]
+    twin.stage.clone.trees = dict.fromkeys((COMMIT.sha, OTHER.sha), "tree")
+    twin.change(commit=SAME, same_tree=same_tree)
     return twin
 
 
-def read_trees(shas: frozenset[str]) -> dict[str, str]:
-    return dict.fromkeys(shas, "tree")
-
-
 def test_an_equal_tree_is_released_and_the_release_names_both_commits() -> None:
-    twin = twins(read_trees=read_trees)
+    twin = twins()
     for app in ("shop", "shop-eu"):
         twin.app(app).land("older")
     twin.stage.heroku.hold("older", replace(OTHER, sha="a" * 40))
-    twin.order = replace(twin.order, ancestry=relate(replace(OTHER, sha="a" * 40), OTHER, COMMIT))
+    twin.stage.clone.ask = relate(replace(OTHER, sha="a" * 40), OTHER, COMMIT)
 
     report = twin.deploy()
 
@@ -186,22 +182,23 @@ def test_an_equal_tree_is_released_and_the_release_names_both_commits() -> None:
 
 
 def test_a_commit_that_runs_by_its_alias_is_live() -> None:
-    twin = twins(read_trees=read_trees, ancestry=relate(OTHER, COMMIT))
+    twin = twins()
     twin.deploy()
     written = len(twin.writes())
 
-    again = deploy(twin.stage.run, twin.order, Report())
+    twin.report = Report()
+    again = twin.deploy()
 
     assert (again.route, again.reason) == (Route.LIVE, Reason.ALREADY_LIVE)
     assert len(twin.writes()) == written
 
 
 def test_equal_trees_do_not_count_unasked() -> None:
-    assert twins().deploy().route is Route.BUILD
+    assert twins(same_tree=False).deploy().route is Route.BUILD
 
 
 def test_what_was_built_from_the_very_commit_is_taken_before_an_equal_tree() -> None:
-    twin = twins(read_trees=read_trees)
+    twin = twins()
     twin.app("shop-prepare").land("good")
     twin.app("shop-prepare").builds.append(make_build("shop-prepare", "good", COMMIT))
 
@@ -257,20 +254,20 @@ def test_a_plan_says_what_would_be_done_and_writes_nothing(
 ) -> None:
     planned = scene(prepared)
 
-    report = planned.deploy(plan=True)
+    report = planned.deploy(plan_only=True)
 
     assert planned.writes() == []
     assert report.route is (Route.PROMOTE if prepared else Route.BUILD)
     assert [entry.status for entry in report.targets] == ["pending", "pending"]
     assert report.plan is not None
-    assert [(call.method, call.path, call.does) for call in report.plan.calls] == calls
+    assert [(each.method, each.path, each.does) for each in report.plan.writes] == calls
 
 
 def test_a_plan_tells_what_was_compared_with_each_target() -> None:
     odd = scene("good", make_app("shop", "old", dyno_types=("web", "worker")))
     odd.stage.heroku.hold("good", COMMIT, process_types={"web": "./serve"})
 
-    plan = odd.deploy(plan=True).plan
+    plan = odd.deploy(plan_only=True).plan
 
     assert plan is not None
     outcomes = {(app, check.name): check.outcome for app, check in plan.checks}
@@ -282,7 +279,7 @@ def test_a_plan_tells_what_was_compared_with_each_target() -> None:
 def test_a_plan_does_not_join_the_build_it_would_join() -> None:
     planned = running()
 
-    report = planned.deploy(plan=True)
+    report = planned.deploy(plan_only=True)
 
     assert (report.route, report.reason) == (Route.WAIT, Reason.JOINED_BUILD)
     assert "builds.fetch shop-prepare b1" not in planned.stage.heroku.calls

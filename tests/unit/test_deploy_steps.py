@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,9 +17,10 @@ from accelerator.errors import (
     VerificationFailed,
     WrongArtifact,
 )
-from accelerator.models import Commit, Reason, Route
-from accelerator.steps.deploy import deploy
+from accelerator.models import OnMiss, Reason, Route
 from accelerator.steps.report import Report
+from accelerator.steps.verify.smoke import SmokeCheck
+from accelerator.steps.verify.targets import Verification
 from tests.unit.deployscene import BUILT, DEAD, PROMOTION, scene
 from tests.unit.fakes import (
     COMMIT,
@@ -29,10 +29,6 @@ from tests.unit.fakes import (
     make_coupling,
     refuse,
 )
-
-if TYPE_CHECKING:
-    from accelerator.steps.route.build import Source as SourceProtocol
-    from accelerator.steps.verify.smoke import SmokeCheck
 
 
 def test_a_hit_is_one_promotion_to_all_targets() -> None:
@@ -44,8 +40,8 @@ def test_a_hit_is_one_promotion_to_all_targets() -> None:
     assert (hit.held("shop"), hit.held("shop-eu")) == ("good", "good")
     assert (report.route, report.reason) == (Route.PROMOTE, Reason.PREPARED)
     assert [(e.status, e.verified) for e in report.targets] == [("succeeded", "passed")] * 2
-    assert (report.targets[0].release_id, report.targets[0].previous_release) == (
-        "shop-v2",
+    assert (report.targets[0].release, report.targets[0].previous_release) == (
+        hit.app("shop").releases[0],
         replace(hit.app("shop").releases[1], current=True),
     )
     assert report.targets[0].artifact == hit.stage.heroku.artifacts["good"]
@@ -55,7 +51,8 @@ def test_doing_it_again_writes_nothing() -> None:
     hit = scene()
     hit.deploy()
 
-    again = deploy(hit.stage.run, hit.order, Report())
+    hit.report = Report()
+    again = hit.deploy()
 
     assert hit.writes() == [PROMOTION]
     assert (again.route, again.reason) == (Route.LIVE, Reason.ALREADY_LIVE)
@@ -150,7 +147,7 @@ def test_a_miss_builds_on_the_first_target_and_releases_the_same_artifact_on_the
 def test_a_miss_may_be_refused_before_anything_is_written() -> None:
     miss = scene(None)
 
-    error = miss.fail(Refused, on_miss="fail")
+    error = miss.fail(Refused, on_miss=OnMiss.FAIL)
 
     assert error.exit_code == 3
     assert getattr(error, "reason", None) == "miss_refused"
@@ -161,10 +158,9 @@ def test_a_miss_may_be_refused_before_anything_is_written() -> None:
 def test_a_hit_never_opens_the_repository() -> None:
     hit = scene()
 
-    def closed() -> tuple[SourceProtocol, Commit]:
-        raise NotFound("there is no repository here")
+    hit.stage.clone.trouble = NotFound("there is no repository here")
 
-    assert hit.deploy(tree=closed).route is Route.PROMOTE
+    assert hit.deploy().route is Route.PROMOTE
 
 
 def test_a_failed_build_ends_the_deploy() -> None:
@@ -280,7 +276,7 @@ def test_crashing_dynos_bring_the_release_before_back() -> None:
 def test_going_back_can_be_switched_off() -> None:
     bad = scene("good", make_app("shop", "old", crashing={"good"}))
 
-    error = bad.fail(VerificationFailed, rollback=False)
+    error = bad.fail(VerificationFailed, verification=Verification(rolls_back=False))
 
     assert error.exit_code == 7
     assert "as --no-rollback asks" in error.message
@@ -346,21 +342,19 @@ def test_checks_are_those_of_the_targets_stage() -> None:
         make_app("shop", "old", coupling=make_coupling("shop", stage="staging")),
         make_app("blog", "old", coupling=None),
     )
-    asked: list[str | None] = []
+    fine = (SmokeCheck("", command="true"),)
+    rules = Verification((SmokeCheck("", command="exit 3"),), {"staging": fine}, rolls_back=False)
 
-    def smoke(stage: str | None) -> tuple[SmokeCheck, ...]:
-        asked.append(stage)
-        return ()
+    hit.fail(PartlyDone, verification=rules)
 
-    hit.deploy(smoke=smoke)
-
-    assert asked == ["staging", None]
+    assert hit.entry("shop").verified == "passed"
+    assert "exit 3 exited 3" in str(hit.entry("blog").error)
 
 
 def test_a_site_that_does_not_answer_is_rolled_back_and_the_old_one_is_asked_too() -> None:
     dead = scene("good", make_app("shop", "old"))
 
-    error = dead.fail(VerificationFailed, smoke=lambda _: (DEAD,))
+    error = dead.fail(VerificationFailed, verification=DEAD)
 
     assert error.exit_code == 7
     assert "fails as well" in error.message

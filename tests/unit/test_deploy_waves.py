@@ -16,7 +16,7 @@ from accelerator.errors import (
 )
 from accelerator.models import OnFailure, Route
 from tests.unit.deployscene import BUILT, Scene, scene
-from tests.unit.fakes import COMMIT, OTHER, artifact, make_app, refuse, slug
+from tests.unit.fakes import BEGIN, COMMIT, OTHER, artifact, make_app, refuse, slug
 
 APPS = ("eu", "us", "asia")
 WAVES = (("eu",), ("us",), ("asia",))
@@ -106,6 +106,7 @@ def test_with_compensate_the_finished_ones_go_back_to_what_each_had(bad: str) ->
 
     assert error.exit_code == 6
     assert held(made) == ["old", "old-us", "old-asia"]
+    assert made.report.compensation == ("all" if at else None)
     assert states(made) == dict(
         zip(APPS, ["compensated"] * at + ["failed"] + ["pending"] * (2 - at), strict=True)
     )
@@ -132,24 +133,57 @@ def test_what_was_live_before_is_not_compensated() -> None:
     assert held(made) == ["good", "old", "old"]
 
 
-def test_a_compensation_that_fails_is_told_and_the_target_counts_as_done() -> None:
-    made = waves(us=CRASHING)
+def test_a_way_back_that_fails_after_all_is_that_targets_failure_and_the_others_go_back() -> None:
+    made = waves(asia=CRASHING)
     made.stage.heroku.failures["releases.create eu old"] = refuse("no")
 
     error = made.fail(PartlyDone, on_failure=OnFailure.COMPENSATE)
 
     assert error.exit_code == 8
-    assert made.entry("eu").status == "succeeded"
-    assert "could not be returned to v1" in str(made.entry("eu").error)
+    assert error.message.startswith("done: eu; not done: us, asia (asia failed verification")
+    assert states(made) == {"eu": "failed", "us": "compensated", "asia": "failed"}
+    assert "was not returned to the release it had, as the rollback failed too: no" in str(
+        made.entry("eu").error
+    )
+    assert made.report.compensation == "some"
 
 
-def test_a_first_deploy_cannot_be_compensated() -> None:
+def test_where_one_has_no_way_back_none_is_returned() -> None:
+    made = waves(asia=CRASHING)
+    made.app("us").land("gone")
+    made.stage.heroku.hold("gone", OTHER, deleted_at=BEGIN)
+
+    error = made.fail(PartlyDone, on_failure=OnFailure.COMPENSATE)
+
+    assert error.exit_code == 8
+    assert held(made) == ["good", "good", "old"]
+    assert states(made) == {"eu": "succeeded", "us": "succeeded", "asia": "failed"}
+    assert "has expired" in str(made.entry("us").error)
+    assert "us cannot be: it is all of them, or none" in str(made.entry("eu").error)
+    assert made.report.compensation == "none"
+
+
+def test_what_somebody_released_over_a_finished_target_keeps_all_from_going_back() -> None:
+    made = waves(asia=CRASHING)
+    made.stage.heroku.hold("theirs", OTHER)
+    made.stage.heroku.before[promotion("asia")] = lambda: made.app("eu").land("theirs")
+
+    made.fail(PartlyDone, on_failure=OnFailure.COMPENSATE)
+
+    assert held(made) == ["theirs", "good", "old"]
+    assert "was released there meanwhile" in str(made.entry("eu").error)
+    assert made.report.compensation == "none"
+
+
+def test_a_first_deploy_cannot_be_compensated_so_nothing_is() -> None:
     made = waves(us=CRASHING)
     made.app("eu").releases.clear()
 
     made.fail(PartlyDone, on_failure=OnFailure.COMPENSATE)
 
     assert states(made) == {"eu": "succeeded", "us": "failed", "asia": "pending"}
+    assert "no release with code before it" in str(made.entry("eu").error)
+    assert made.report.compensation == "none"
 
 
 def test_while_an_outcome_is_unknown_nothing_is_compensated() -> None:

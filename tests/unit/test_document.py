@@ -23,8 +23,14 @@ from accelerator.output.parts import render_error, render_moment
 from accelerator.output.prepare import prepare_document
 from accelerator.output.ship import ship_document
 from accelerator.settings import Row
-from accelerator.steps.guard.marks import MarkReport
-from accelerator.steps.report import PrepareReport, Report, ShipReport, SourceReport, TargetReport
+from accelerator.steps.report import (
+    MarkReport,
+    PrepareReport,
+    Report,
+    ShipReport,
+    SourceReport,
+    TargetReport,
+)
 from tests.unit.fakes import BEGIN, COMMIT, artifact, make_build, make_release, slug
 
 if TYPE_CHECKING:
@@ -93,6 +99,7 @@ def test_a_deploy_is_told_in_the_words_of_the_design() -> None:
             }
         ],
         "passed_over": ["v6: expired"],
+        "compensation": None,
         "plan": None,
         "steps": [
             {
@@ -101,6 +108,7 @@ def test_a_deploy_is_told_in_the_words_of_the_design() -> None:
                 "started_at": "2026-03-01T12:00:00.000Z",
                 "seconds": 0.21,
                 "detail": "promote: prepared",
+                "app": None,
             }
         ],
         "api": {"requests": 9, "round_trips": 5, "retries": 0, "rate_limit_remaining": 4491},
@@ -127,7 +135,7 @@ def test_a_run_that_found_out_nothing_has_all_the_keys_too() -> None:
 
 def test_a_failed_target_tells_its_error_and_the_way_back() -> None:
     report = deployed()
-    entry = report.target("foo-staging")
+    (entry,) = report.targets
     entry.status, entry.error = "failed", "it answers 500"
     entry.rolled_back_to, entry.rollback_release = 33, 35
 
@@ -142,7 +150,7 @@ def test_a_failed_target_tells_its_error_and_the_way_back() -> None:
 
 def test_an_artifact_that_was_not_read_has_no_checksum() -> None:
     report = deployed()
-    report.target("foo-staging").artifact = slug("good")
+    report.targets[0].artifact = slug("good")
     report.source = SourceReport("foo-staging", None, slug("good"), None, "unreadable")
 
     document = read_back(deploy_document(report, DONE))
@@ -193,7 +201,10 @@ def test_a_ship_tells_each_stage_as_a_deploy() -> None:
     document = read_back(ship_document(report, DONE))
 
     whole = read_back(deploy_document(deployed(), DONE))
-    stage = {key: whole[key] for key in ("route", "reason", "source", "targets", "passed_over")}
+    stage = {
+        key: whole[key]
+        for key in ("route", "reason", "source", "targets", "passed_over", "compensation")
+    }
     assert (document["schema"], document["tests"]) == ("accelerator.ship/1", "passed")
     assert document["stages"] == [{"stage": "staging", **stage}]
     assert document["prepared"]["app"] == "foo-prepare"
@@ -233,6 +244,7 @@ def test_a_failure_before_the_command_began_has_every_key_of_the_command() -> No
         "source": None,
         "targets": [],
         "passed_over": [],
+        "compensation": None,
         "plan": None,
         "steps": [],
         "api": {"requests": 0, "round_trips": 0, "retries": 0, "rate_limit_remaining": None},

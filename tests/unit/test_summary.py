@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from accelerator.errors import BuildFailed
 from accelerator.events import StepFinished
 from accelerator.heroku import Usage
-from accelerator.models import Reason, Route
+from accelerator.models import Reason, Route, TargetStatus, Verified
 from accelerator.output.config import render_config
 from accelerator.output.deploy import render_deploy
 from accelerator.output.outcome import Outcome
@@ -18,8 +18,9 @@ from accelerator.output.ship import render_ship
 from accelerator.output.timings import BAR_WIDTH, render_timings
 from accelerator.settings import Row
 from accelerator.steps.compare.fit import Check
-from accelerator.steps.plan import Call, Plan
+from accelerator.steps.plan import Plan
 from accelerator.steps.report import PrepareReport, Report, ShipReport, TargetReport
+from accelerator.steps.route.landing import Write
 from tests.unit.fakes import BEGIN, COMMIT, artifact, make_release
 
 SHORT = COMMIT.short
@@ -104,25 +105,34 @@ def entry(**changes: object) -> TargetReport:
     [
         pytest.param(entry(), f"{SHORT} is live as v34 by promote, verified", id="promoted"),
         pytest.param(
-            entry(status="unchanged"), f"{SHORT} is live already as v34, verified", id="unchanged"
+            entry(status=TargetStatus.UNCHANGED),
+            f"{SHORT} is live already as v34, verified",
+            id="unchanged",
         ),
         pytest.param(
-            entry(status="failed", rolled_back_to=33, error="it answers 500"),
+            entry(status=TargetStatus.FAILED, rolled_back_to=33, error="it answers 500"),
             f"{SHORT} failed verification; back to the code of v33",
             id="rolled back",
         ),
         pytest.param(
-            entry(status="compensated", rolled_back_to=33),
+            entry(status=TargetStatus.COMPENSATED, rolled_back_to=33),
             f"{SHORT} was taken back, as others failed; back to the code of v33",
             id="taken back",
         ),
-        pytest.param(entry(status="failed", error="no"), "failed: no", id="failed"),
+        pytest.param(entry(status=TargetStatus.FAILED, error="no"), "failed: no", id="failed"),
         pytest.param(
-            entry(status="pending", error="late"), "not known: late", id="with an unknown end"
+            entry(status=TargetStatus.PENDING, error="late"),
+            "not known: late",
+            id="with an unknown end",
+        ),
+        pytest.param(
+            entry(error="not returned, as eu cannot be"),
+            f"{SHORT} is live as v34 by promote, verified; not returned, as eu cannot be",
+            id="not returned",
         ),
         pytest.param(TargetReport("shop"), "pending", id="not reached"),
         pytest.param(
-            entry(status="unchanged", verified="not_run"),
+            entry(status=TargetStatus.UNCHANGED, verified=Verified.NOT_RUN),
             f"{SHORT} is live already as v34, not verified",
             id="not verified",
         ),
@@ -227,9 +237,9 @@ def test_settings_are_a_table_with_their_sources() -> None:
 
 def test_a_plan_is_told_by_its_checks_and_calls() -> None:
     checks = (("shop", Check("stack", "ok", "heroku-24")), ("shop", Check("size", "unknown")))
-    calls = (Call("POST", "/apps/shop/releases", "release slug 72bf0535 of shop-prepare"),)
+    calls = (Write("POST", "/apps/shop/releases", "release slug 72bf0535 of shop-prepare"),)
     report = Report(commit=COMMIT, route=Route.RELEASE, reason=Reason.ON_OTHER_APP)
-    report.target("shop").route = Route.RELEASE
+    report.targets.append(TargetReport("shop", Route.RELEASE))
     report.plan = Plan(checks, calls)
 
     assert render_deploy(report, Outcome()).splitlines() == [

@@ -36,70 +36,79 @@ if TYPE_CHECKING:
     from accelerator.steps.run import Run
 
 
-@dataclass
-class MarkReport:
-    """What stands for a target now; `changed` says whether this run changed it."""
+@dataclass(frozen=True, slots=True)
+class MarkOrder:
+    """What is to stand for a target, or no longer; a rejection is of one commit."""
 
     target: str
-    kind: str
-    state: str = "unknown"
-    changed: bool = False
+    by: str
+    reason: str | None = None
     commit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """What stands for a target now; ``changed`` is whether this run changed it."""
+
+    state: str
+    changed: bool
     by: str | None = None
     reason: str | None = None
     at: str | None = None
 
 
-def lock(remote: LockRemote, report: MarkReport, now: datetime, seconds: float) -> MarkReport:
+def lock(remote: LockRemote, order: MarkOrder, now: datetime, seconds: float) -> Marked:
     """Take a target's lock by hand, for `seconds`; raises `Refused` when somebody holds it."""
-    standing = look(remote, report.target)
+    standing = look(remote, order.target)
     if standing is not None and (standing.note is None or not standing.note.is_free(now)):
         said = standing.note.describe() if standing.note else "a lock that cannot be read"
         raise Refused(
             Refusal.LOCKED,
-            f"{report.target} is locked by {said}",
-            f"`accelerator unlock {report.target}` removes it, whoever holds it",
+            f"{order.target} is locked by {said}",
+            f"`accelerator unlock {order.target}` removes it, whoever holds it",
         )
     note = LockNote(
-        app=report.target,
-        holder=report.by or "somebody",
+        app=order.target,
+        holder=order.by,
         commit="",
-        route=report.reason or "by hand",
+        route=order.reason or "by hand",
         expires_at=(now + timedelta(seconds=seconds)).isoformat(timespec="seconds"),
         nonce=secrets.token_hex(8),
         acquired_at=now.isoformat(timespec="seconds"),
     )
-    _put(remote, lock_ref(report.target), standing.sha if standing else None, render_note(note))
-    report.state, report.changed, report.at = "locked", True, note.acquired_at
-    return report
+    _put(remote, lock_ref(order.target), standing.sha if standing else None, render_note(note))
+    return Marked("locked", True, order.by, order.reason, note.acquired_at)
 
 
-def unlock(remote: LockRemote, report: MarkReport) -> MarkReport:
+def unlock(remote: LockRemote, order: MarkOrder) -> Marked:
     """Remove a target's lock, whoever holds it and whatever it looks like."""
-    standing = look(remote, report.target)
-    if standing is not None and standing.note is not None:
-        report.by, report.at = standing.note.holder, standing.note.acquired_at
-    return _remove(remote, lock_ref(report.target), report, "unlocked")
+    standing = look(remote, order.target)
+    note = standing.note if standing else None
+    is_gone = _remove(remote, lock_ref(order.target))
+    if note is None:
+        return Marked("unlocked", is_gone, order.by)
+    return Marked("unlocked", is_gone, note.holder, at=note.acquired_at)
 
 
-def freeze(remote: LockRemote, report: MarkReport, now: datetime) -> MarkReport:
+def freeze(remote: LockRemote, order: MarkOrder, now: datetime) -> Marked:
     """Keep every deploy from a target until `unfreeze`."""
-    return _mark(remote, freeze_ref(report.target), report, now, "frozen")
+    return _mark(remote, freeze_ref(order.target), order, now, "frozen")
 
 
-def unfreeze(remote: LockRemote, report: MarkReport) -> MarkReport:
+def unfreeze(remote: LockRemote, order: MarkOrder) -> Marked:
     """Let deploys through to a target again."""
-    return _remove(remote, freeze_ref(report.target), report, "open")
+    return Marked("open", _remove(remote, freeze_ref(order.target)), order.by)
 
 
-def reject(remote: LockRemote, report: MarkReport, now: datetime) -> MarkReport:
+def reject(remote: LockRemote, order: MarkOrder, now: datetime) -> Marked:
     """Keep one commit from a target until `accept`; other commits pass."""
-    return _mark(remote, reject_ref(report.target, report.commit or ""), report, now, "rejected")
+    return _mark(remote, reject_ref(order.target, order.commit or ""), order, now, "rejected")
 
 
-def accept(remote: LockRemote, report: MarkReport) -> MarkReport:
+def accept(remote: LockRemote, order: MarkOrder) -> Marked:
     """Let a rejected commit through to a target again."""
-    return _remove(remote, reject_ref(report.target, report.commit or ""), report, "accepted")
+    gone = _remove(remote, reject_ref(order.target, order.commit or ""))
+    return Marked("accepted", gone, order.by)
 
 
 def find_marks(
@@ -146,32 +155,25 @@ def _read_reason(remote: LockRemote, ref: str) -> str:
     return f"{mark.reason}, by {mark.by} at {mark.at}"
 
 
-def _mark(
-    remote: LockRemote, ref: str, report: MarkReport, now: datetime, state: str
-) -> MarkReport:
-    report.state = state
+def _mark(remote: LockRemote, ref: str, order: MarkOrder, now: datetime, state: str) -> Marked:
     standing = remote.read(ref)
     if standing is not None:
         found = parse_mark(standing[1])
-        report.by, report.reason, report.at = found.by, found.reason, found.at
-        return report
-    report.at = now.isoformat(timespec="seconds")
-    mark = Mark(report.by or "somebody", report.reason or "no reason given", report.at)
+        return Marked(state, False, found.by, found.reason, found.at)
+    mark = Mark(order.by, order.reason or "no reason given", now.isoformat(timespec="seconds"))
     _put(remote, ref, None, render_note(mark))
-    report.changed = True
-    return report
+    return Marked(state, True, order.by, order.reason, mark.at)
 
 
-def _remove(remote: LockRemote, ref: str, report: MarkReport, state: str) -> MarkReport:
-    report.state = state
+def _remove(remote: LockRemote, ref: str) -> bool:
+    """Remove a ref, if there is one; return whether there was."""
     standing = remote.find(ref).get(ref)
     if standing is None:
-        return report
+        return False
     end = remote.swap(ref, standing, None)
     if end is Swap.LOST or (end is Swap.UNKNOWN and ref in remote.find(ref)):
         raise LockUnavailable("somebody changed it at the same moment; look again")
-    report.changed = True
-    return report
+    return True
 
 
 def _put(remote: LockRemote, ref: str, old: str | None, text: str) -> None:
