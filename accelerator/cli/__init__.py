@@ -34,7 +34,7 @@ class LazyGroup(click.Group):
     """A group that knows its commands by name and one line of help, and imports them late."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
-        """Name the commands in the order of the story."""
+        """Return the commands in the order of the story."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002

@@ -82,7 +82,7 @@ def local(
 
 @contextmanager
 def _stop_signals() -> Iterator[socket.socket]:
-    """Give a socket from which a byte can be read once a signal asked to stop.
+    """Yield a socket from which a byte can be read once a signal asked to stop.
 
     The interpreter's own signal handler writes it, at once and in whichever thread; setting an
     event instead can deadlock with the thread that waits for it, and a signal that comes just

@@ -39,7 +39,7 @@ class Heartbeat:
             self._running[get_ident()] = steps[:-1]
 
     def beat(self) -> float:
-        """Say what runs if nothing was said for the interval; return seconds to the next look."""
+        """Write what runs if nothing was said for the interval; return seconds to the next look."""
         return self._console.break_silence(self._interval, self._describe())
 
     @contextmanager

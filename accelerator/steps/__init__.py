@@ -1,1 +1,1 @@
-"""The story, one file a step: ship, deploy, prepare, compare, promote, release, build, verify."""
+"""The stories, which read from top to bottom, over rooms: compare, guard, route, verify, follow."""

@@ -82,11 +82,11 @@ class Report:
     compensation: Compensation | None = None
 
     def ordered(self, commit: Commit) -> None:
-        """Tell which commit is to be shipped."""
+        """Record which commit is to be shipped."""
         self.commit = commit
 
     def decided(self, decision: Decision) -> None:
-        """Tell what is to be done, and what the targets run so far."""
+        """Record what is to be done, and what the targets run so far."""
         self.route, self.reason = decision.route, decision.reason
         self.passed_over = list(decision.passed_over)
         self.source = _source_of(decision)
@@ -97,15 +97,15 @@ class Report:
             entry.previous_release = adopted or target.current
 
     def refused(self, reason: Refusal) -> None:
-        """Tell which guard said no."""
+        """Record which guard said no."""
         self.reason = reason
 
     def planned(self, plan: Plan) -> None:
-        """Tell what would be done."""
+        """Record what would be done."""
         self.plan = plan
 
     def landed(self, landings: Iterable[Landing]) -> None:
-        """Tell by which routes targets got the artifact, or why they did not."""
+        """Record by which routes targets got the artifact, or why they did not."""
         for landing in landings:
             entry = self._entry(landing.app)
             entry.route, entry.previous_release = landing.route, landing.before
@@ -113,7 +113,7 @@ class Report:
             entry.error = landing.error.message if landing.error else None
 
     def settled(self, results: Iterable[Settled]) -> None:
-        """Tell how targets ended."""
+        """Record how targets ended."""
         for settled in results:
             entry = self._entry(settled.app)
             entry.status, entry.verified = settled.status, settled.verified
@@ -124,7 +124,7 @@ class Report:
             entry.rollback_release = went.made.version if isinstance(went, WentBack) else None
 
     def compensated(self, before: Sequence[Settled], after: Sequence[Settled]) -> None:
-        """Tell what became of the finished targets that were to go back."""
+        """Record what became of the finished targets that were to go back."""
         wanted = [each for each in before if each.status is TargetStatus.SUCCEEDED]
         returned = [each for each in after if each.status is TargetStatus.COMPENSATED]
         self.settled(after)
@@ -133,7 +133,7 @@ class Report:
             self.compensation = Compensation.ALL if len(returned) == len(wanted) else some
 
     def left_alone(self, apps: Iterable[str]) -> None:
-        """Tell of targets for which there was nothing to do."""
+        """Record the targets for which there was nothing to do."""
         for app in apps:
             self._entry(app).status = TargetStatus.UNCHANGED
 
@@ -158,23 +158,23 @@ class PrepareReport:
     reused: bool = False
 
     def ordered(self, commit: Commit, strategy: Strategy) -> None:
-        """Tell what is to be prepared, and how."""
+        """Record what is to be prepared, and how."""
         self.commit, self.strategy = commit, strategy
 
     def found(self, app: str, build: Build | None) -> None:
-        """Tell which app is taken, and the build that was there already."""
+        """Record which app is taken, and the build that was there already."""
         self.app, self.build, self.reused = app, build, build is not None
 
     def building(self, build: Build) -> None:
-        """Tell what is known of the build now."""
+        """Record what is known of the build now."""
         self.build = build
 
     def released(self, release: Release | None) -> None:
-        """Tell which release the build led to."""
+        """Record which release the build led to."""
         self.release = release
 
     def left(self, artifact: Artifact | None) -> None:
-        """Tell what the build left."""
+        """Record what the build left."""
         self.artifact = artifact
 
 
@@ -188,20 +188,20 @@ class ShipReport:
     stages: list[tuple[str, Report]] = field(default_factory=list)
 
     def ordered(self, commit: Commit) -> None:
-        """Tell which commit is to be shipped."""
+        """Record which commit is to be shipped."""
         self.commit = commit
 
     def tested(self, how: str) -> None:
-        """Tell how the tests stand: not_run, running, passed, failed or stopped."""
+        """Record how the tests stand: not_run, running, passed, failed or stopped."""
         self.tests = how
 
     def preparing(self, app: str) -> PrepareReport:
-        """Begin to tell of the preparation."""
+        """Begin the record of the preparation, and return it."""
         self.prepared = PrepareReport(app)
         return self.prepared
 
     def stage(self, name: str) -> Report:
-        """Begin to tell of a stage."""
+        """Begin the record of a stage, and return it."""
         report = Report()
         self.stages.append((name, report))
         return report
@@ -221,12 +221,12 @@ class MarkReport:
     at: str | None = None
 
     def ordered(self, order: MarkOrder) -> None:
-        """Tell what is asked for."""
+        """Record what is asked for."""
         self.target, self.commit = order.target, order.commit
         self.by, self.reason = order.by, order.reason
 
     def ended(self, marked: Marked) -> None:
-        """Tell what stands there now."""
+        """Record what stands there now."""
         self.state, self.changed = marked.state, marked.changed
         self.by, self.reason, self.at = marked.by, marked.reason, marked.at
 

@@ -119,7 +119,7 @@ def _join(testing: Future[None] | None, preparing: Future[None] | None) -> None:
 
 
 def _describe(testing: Future[None] | None) -> str:
-    """Say how the tests ended; those that still run are about to be stopped."""
+    """Return how the tests ended; those that still run are about to be stopped."""
     if testing is None:
         return "not_run"
     if not testing.done():

@@ -85,12 +85,14 @@ STEP = _object(
     outcome={"enum": ["ok", "failed", "skipped"]},
     started_at=MOMENT,
     seconds={"type": "number", "minimum": 0},
+    app=_or_null(TEXT),
 )
 DEPLOYED: dict[str, Document] = {
     "route": _or_null({"enum": ROUTES}),
     "reason": _or_null({"enum": REASONS}),
     "source": _or_null(SOURCE),
     "targets": _list(TARGET),
+    "compensation": _or_null({"enum": ["all", "some", "none"]}),
 }
 PREPARED: dict[str, Document] = {
     "app": TEXT,
@@ -103,6 +105,7 @@ PREPARED: dict[str, Document] = {
 }
 BODIES: dict[str, dict[str, Document]] = {
     "deploy": DEPLOYED,
+    "resume": DEPLOYED,
     "prepare": PREPARED,
     "ship": {
         "tests": {"enum": ["not_run", "running", "passed", "failed", "stopped"]},

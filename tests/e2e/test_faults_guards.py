@@ -257,3 +257,40 @@ def test_an_unfinished_deploy_is_resumed_by_the_name_of_its_target(
     assert resumed.document["commit"] == commit
     assert pipeline.staging.commit == commit
     assert nothing.exit_code == 12
+
+
+def test_a_resumed_deploy_that_came_too_late_goes_back_only_where_that_is_allowed(
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    late = prepare(pipeline, repo, run)
+    heroku.fault("POST", "^/pipeline-promotions$", kind="reset", occurrences=[1])
+    run("deploy", *pipeline.to_staging, "--json").check(9)
+    newer = prepare(pipeline, repo, run, "newer")
+    run("deploy", *pipeline.to_staging, "--lock", "off", "--json").check(0)
+    resume = ("resume", "staging", "--from", pipeline.prepare.name, "--json")
+
+    refused = run(*resume)
+    stands = pipeline.staging.commit
+    allowed = run(*resume, "--allow-older")
+
+    told = refused.check(3)
+    assert (told["reason"], stands) == ("superseded", newer)
+    assert "--allow-older" in told["error"]["hint"]
+    assert allowed.check(0)["commit"] == late
+    assert pipeline.staging.commit == late
+
+
+def test_a_plan_locks_what_the_deploy_locks_when_one_target_has_the_commit(
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    prepare(pipeline, repo, run)
+    run("deploy", *pipeline.to_staging, "--json").check(0)
+
+    plan = run("deploy", *pipeline.route, "--plan", "--json").check(0)
+    with heroku.watching() as deploying:
+        run("deploy", *pipeline.route, "--json").check(0)
+
+    calls = [(call["method"], call["path"]) for call in plan["plan"]["calls"]]
+    pushes = [path for method, path in calls if method == "git push"]
+    assert len(pushes) == len(deploying().pushes) == 4
+    assert [" ".join(call) for call in calls if call[0] == "POST"] == deploying().writes

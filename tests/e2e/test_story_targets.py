@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
@@ -113,3 +114,34 @@ def test_what_failed_its_release_command_on_the_prepare_app_is_released_on_the_t
     assert pipeline.staging.slug_id == prepared["artifact"]["id"]
     assert pipeline.staging.commit == commit
     assert journal().writes == [f"POST /apps/{pipeline.staging.name}/releases"]
+
+
+def overlap(steps: list[dict[str, Any]], name: str) -> bool:
+    """Return whether two steps of this name, of two apps, ran at the same time."""
+    one, other = (step for step in steps if step["name"] == name)
+    begun = [datetime.fromisoformat(step["started_at"]) for step in (one, other)]
+    ended = [
+        at + timedelta(seconds=s["seconds"]) for at, s in zip(begun, (one, other), strict=True)
+    ]
+    assert one["app"] != other["app"]
+    return max(begun) < min(ended)
+
+
+def test_the_targets_of_a_wave_are_released_and_verified_side_by_side(
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    pipeline.prepare.set_config(RELEASE_FAILS="yes")
+    repo.commit(WITH_RELEASE_COMMAND)
+    run("prepare", "--app", pipeline.prepare.name, "--json").check(0)
+    heroku.delay(0.2)
+
+    result = run("deploy", *pipeline.route, "--smoke", 'sleep 0.3; echo "$APP_URL"', "--json")
+
+    told = result.check(0)
+    assert (told["route"], told["reason"]) == ("release", "prepare_release_failed")
+    assert [target["verified"] for target in told["targets"]] == ["passed", "passed"]
+    assert overlap(told["steps"], "release")
+    assert overlap(told["steps"], "verify")
+    for target in pipeline.targets:
+        assert f"smoke {target.name} | {target.info['web_url']}" in result.stderr
+        assert f"    verify {target.name} done" in result.stderr

@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "importlinter:contract:"
+LINT = "from importlinter.cli import lint_imports_command as run; run()"
 
 PLANTED = [
     ("layers", "output/parts.py", "import accelerator.cli.session"),
@@ -76,8 +77,7 @@ def test_a_planted_import_breaks_its_contract(
     planted.write_text(f"{before}\n{line}\n", "utf-8")
 
     done = subprocess.run(
-        [sys.executable, "-c", "from importlinter.cli import lint_imports_command as run; run()"]
-        + ["--contract", contract, "--no-cache"],
+        [sys.executable, "-c", LINT, "--contract", contract, "--no-cache"],
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -94,7 +94,7 @@ def list_checks(
 
 
 def stack_of(artifact: Artifact | None, built: Build | None) -> str | None:
-    """Say which stack an artifact was built for."""
+    """Return the stack that an artifact was built for."""
     return (artifact.stack if artifact else None) or (built.stack if built else None)
 
 
@@ -131,7 +131,7 @@ def _buildpacks(built: Build | None, target: Fit) -> Check:
 
 
 def _short(name: str) -> str:
-    """Name a buildpack alike, however it is written: by registry name or by address."""
+    """Return one name for a buildpack, whether it is written by registry name or by address."""
     bare = name.removesuffix(".git").removesuffix(".tgz").rstrip("/")
     for prefix in ("https://github.com/heroku/heroku-buildpack-", "urn:buildpack:heroku/"):
         if bare.startswith(prefix):

@@ -1,4 +1,4 @@
-"""Name what must be read itself before a decision may be acted on; pure.
+"""Find what must be read itself before a decision may be acted on; pure.
 
 A page of builds says which artifact holds which commit, but a build's commit is what its caller
 claimed. So the one artifact that is chosen is read, and no other: never one request per candidate.

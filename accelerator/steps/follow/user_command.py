@@ -52,7 +52,7 @@ class ChildCommand:
         self._reader.start()
 
     def wait(self, seconds: float | None = None) -> int | None:
-        """Wait for the end; gives the exit status (negative: the signal that ended it).
+        """Wait for the end; return the exit status (negative: the signal that ended it).
 
         None when it has not ended after so many seconds: it goes on then. What the command left
         running is ended too: nobody else would, and it may hold its output.

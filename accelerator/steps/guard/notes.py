@@ -24,17 +24,17 @@ SKEW_SECONDS = 5.0
 
 
 def lock_ref(app: str) -> str:
-    """Name the ref of a target's lock."""
+    """Return the ref of a target's lock."""
     return f"{PREFIX}lock/{app}"
 
 
 def freeze_ref(app: str) -> str:
-    """Name the ref of a target's freeze."""
+    """Return the ref of a target's freeze."""
     return f"{PREFIX}freeze/{app}"
 
 
 def reject_ref(app: str, sha: str) -> str:
-    """Name the ref that keeps a commit from a target."""
+    """Return the ref that keeps a commit from a target."""
     return f"{PREFIX}reject/{app}/{sha}"
 
 
@@ -72,35 +72,35 @@ class LockNote:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def is_free(self, now: datetime) -> bool:
-        """Say whether somebody else may take it: let go, or not renewed in time."""
+        """Return whether somebody else may take it: let go, or not renewed in time."""
         if self.state == "interrupted":
             return True
         return datetime.fromisoformat(self.expires_at) + timedelta(seconds=SKEW_SECONDS) < now
 
     @property
     def last_seen_at(self) -> datetime:
-        """Give the moment its holder was certainly there for the last time."""
+        """Return the moment its holder was certainly there for the last time."""
         return datetime.fromisoformat(self.expires_at) - timedelta(seconds=LOCK_SECONDS)
 
     @property
     def promotion(self) -> str | None:
-        """Give the id of the promotion that was begun, as far as it had been written down."""
+        """Return the id of the promotion that was begun, if it had been written down."""
         found = self.extra.get("promotion") if isinstance(self.extra, dict) else None
         return found if isinstance(found, str) else None
 
     def renewed(self, now: datetime, nonce: str) -> LockNote:
-        """Give the same note with a later end."""
+        """Return the same note with a later end."""
         return replace(self, expires_at=expiry(now), nonce=nonce)
 
     def describe(self) -> str:
-        """Say it in words."""
+        """Return it in words."""
         link = f", {self.link}" if self.link else ""
         what = f"{self.route} of {self.commit[:8]}" if self.commit else self.route
         return f"{self.holder} ({what} since {self.acquired_at}{link})"
 
 
 def expiry(now: datetime) -> str:
-    """Give the moment a lock taken or renewed now ends."""
+    """Return the moment at which a lock taken or renewed now ends."""
     return (now + timedelta(seconds=LOCK_SECONDS)).isoformat(timespec="seconds")
 
 
@@ -133,7 +133,7 @@ def _is_whole(note: LockNote) -> bool:
 
 
 def _is_moment(text: object) -> bool:
-    """Say whether a moment can be compared: ISO 8601 with its zone."""
+    """Return whether a moment can be compared: ISO 8601 with its zone."""
     try:
         return datetime.fromisoformat(str(text)).tzinfo is not None
     except ValueError:

@@ -80,7 +80,7 @@ def parse_check(text: str) -> SmokeCheck:
 
 
 def check_smoke(run: Run, checks: tuple[SmokeCheck, ...], site: Site) -> Seen:
-    """Try each check until it is as expected; gives the first flaw left at the deadline.
+    """Try each check until it is as expected; return the first flaw left at the deadline.
 
     A text with ``{commit}`` is not asked for when the commit is not known (after a rollback, say).
     No credential is ever sent: these are the app's own addresses.
