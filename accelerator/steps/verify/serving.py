@@ -73,7 +73,7 @@ def verify(run: Run, claim: Claim) -> Proof:
 
 
 class CrashLoops:
-    """Distinguishes a crash loop from a slow start: a dyno that stays crashed, or crashes again and again.
+    """Tells a crash loop from a slow start: a dyno stays crashed, or crashes again and again.
 
     Heroku restarts a crashed dyno at once, later with growing pauses; a start that works out is
     up within seconds.
