@@ -1,0 +1,72 @@
+"""Who calls whom while a command runs: imports do not show calls through closures, frames do."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.faults import prepare
+
+if TYPE_CHECKING:
+    from tests.e2e.commands import Command
+    from tests.e2e.sample import Repository
+    from tests.e2e.world import Pipeline
+
+# Runs the command with a profiler that notes each call from below into `cli` or `output`, by the
+# nearest frames of ours; the talk goes through the listeners of events, and through nothing else.
+TRACED = """
+import atexit, json, sys, threading
+seen = set()
+LOW = ("accelerator.steps", "accelerator.heroku", "accelerator.repository", "accelerator.settings")
+HIGH = ("accelerator.cli", "accelerator.output", "accelerator.connect", "accelerator.__main__")
+
+def name_of(frame):
+    return frame.f_globals.get("__name__", "")
+
+def watch(frame, event, _):
+    if event != "call" or not name_of(frame).startswith(HIGH):
+        return
+    caller = frame.f_back
+    while caller is not None and not name_of(caller).startswith("accelerator"):
+        caller = caller.f_back
+    if caller is not None and name_of(caller).startswith((*LOW, "accelerator.events")):
+        seen.add((name_of(caller), name_of(frame)))
+
+sys.setprofile(watch)
+threading.setprofile(watch)
+atexit.register(lambda: open(sys.argv[0] + ".json", "w").write(json.dumps(sorted(seen))))
+from accelerator.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize("command", ["deploy", "ship", "prepare", "resume"])
+def test_steps_call_nothing_of_what_is_above_them(
+    command: str, pipeline: Pipeline, repo: Repository, run: Command, tmp_path: Path
+) -> None:
+    prepare(pipeline, repo, run)
+    script = tmp_path / "traced.py"
+    script.write_text(TRACED, "utf-8")
+    smoke = ("--smoke", "/health", "--smoke", "true")
+    arguments = {
+        "deploy": ("deploy", *pipeline.route, *smoke),
+        "ship": ("ship", "--test", "true", *pipeline.route, *smoke),
+        "prepare": ("prepare", "--app", pipeline.prepare.name),
+        "resume": ("resume", "staging", "--from", pipeline.prepare.name),
+    }[command]
+    run.program = Path(sys.executable)
+
+    result = run(str(script), *arguments)
+
+    called = {tuple(pair) for pair in json.loads(Path(f"{script}.json").read_text("utf-8"))}
+    assert result.exit_code == (12 if command == "resume" else 0), result.told
+    assert {above for caller, above in called if caller == "accelerator.events"} <= {
+        "accelerator.output.console",
+        "accelerator.output.heartbeat",
+        "accelerator.output.outcome",
+    }
+    assert {pair for pair in called if pair[0] != "accelerator.events"} == set()
