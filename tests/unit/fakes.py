@@ -27,6 +27,7 @@ from accelerator.models import (
     Formation,
     Promotion,
     PromotionTarget,
+    PushOutcome,
     Release,
     Secret,
     SourceBlob,
@@ -520,7 +521,10 @@ def make_note(**changes: Any) -> LockNote:
 
 @dataclass
 class FakeClone:
-    """A clone that gives the same few bytes for any commit, and knows what it is told."""
+    """A clone that gives the same few bytes for any commit, and knows what it is told.
+
+    `pusher` does what a git push does, and says how it ended.
+    """
 
     ask: Callable[[str, str], Ancestry] = lambda _older, _newer: Ancestry.UNKNOWN
     trees: Mapping[str, str] = field(default_factory=dict)
@@ -529,6 +533,27 @@ class FakeClone:
     content: bytes = b"a tar of the commit"
     folder: str | None = None
     directory: Path | None = None
+    pusher: Callable[[str, str, Callable[[str], None]], PushOutcome] | None = None
+
+    def repository(self) -> FakeClone:
+        return self
+
+    def demand_history(self) -> None:
+        """Have all of it."""
+
+    def push(
+        self,
+        sha: str,
+        url: str,
+        *,
+        key: Secret,
+        on_line: Callable[[str], None],
+        timeout_seconds: float,
+    ) -> PushOutcome:
+        assert self.pusher is not None
+        assert key.reveal() == "key"
+        assert timeout_seconds > 0
+        return self.pusher(sha, url, on_line)
 
     def ancestry(self, older: str, newer: str) -> Ancestry:
         return self.ask(older, newer)

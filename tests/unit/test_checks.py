@@ -7,7 +7,14 @@ from dataclasses import replace
 import pytest
 
 from accelerator.models import Artifact, ArtifactKind, Build, Formation, Reason
-from accelerator.steps.compare.fit import Fit, Verdict, fingerprint, judge, list_checks, stack_of
+from accelerator.steps.compare.fit import (
+    Fit,
+    Fitness,
+    fingerprint,
+    fitness_of,
+    list_checks,
+    stack_of,
+)
 from tests.unit.fakes import COMMIT, artifact, make_build
 
 SLUG = artifact("good", COMMIT, stack="heroku-24", process_types={"web": "./serve"}, size=9)
@@ -104,10 +111,10 @@ def dyno(kind: str, quantity: int) -> Fit:
 def test_what_does_not_fit_has_to_be_built_again(
     held: Artifact | None, built: Build | None, target: Fit, reason: Reason | None
 ) -> None:
-    verdict = judge(list_checks(held, built, {}, target))
+    fitness = fitness_of(list_checks(held, built, {}, target))
 
-    assert verdict.rebuild is reason
-    assert bool(verdict.detail) is (reason is not None)
+    assert fitness.rebuild is reason
+    assert bool(fitness.detail) is (reason is not None)
 
 
 @pytest.mark.parametrize(
@@ -123,13 +130,13 @@ def test_what_does_not_fit_has_to_be_built_again(
 def test_declared_config_vars_are_compared_by_their_fingerprints(
     built: dict[str, str], target: dict[str, str], differing: str
 ) -> None:
-    verdict = judge(list_checks(SLUG, BUILT, built, replace(FIT, build_config=target)))
+    fitness = fitness_of(list_checks(SLUG, BUILT, built, replace(FIT, build_config=target)))
 
     if not differing:
-        assert verdict == Verdict()
+        assert fitness == Fitness()
     else:
-        assert verdict.rebuild is Reason.BUILD_CONFIG_DIFFERS
-        assert verdict.detail.startswith(f"{differing} had another value")
+        assert fitness.rebuild is Reason.BUILD_CONFIG_DIFFERS
+        assert fitness.detail.startswith(f"{differing} had another value")
 
 
 def test_a_fingerprint_tells_equal_from_different_and_nothing_else() -> None:
@@ -169,7 +176,7 @@ def test_a_fingerprint_tells_equal_from_different_and_nothing_else() -> None:
 def test_what_is_worth_saying_does_not_stand_in_the_way(
     held: Artifact | None, target: Fit, warned: tuple[str, ...]
 ) -> None:
-    assert judge(list_checks(held, BUILT, {}, target)) == Verdict(warnings=warned)
+    assert fitness_of(list_checks(held, BUILT, {}, target)) == Fitness(warnings=warned)
 
 
 def test_the_artifact_knows_its_stack_better_than_the_build() -> None:

@@ -13,15 +13,10 @@ from accelerator.models import (
     Release,
     Route,
 )
-from accelerator.steps.compare.decision import (
-    Decision,
-    compare,
-    find_unconfirmed,
-    find_unread_apps,
-    witness_of,
-)
+from accelerator.steps.compare.decision import compare, witness_of
 from accelerator.steps.compare.facts import (
     Candidate,
+    CutShort,
     Facts,
     SourceState,
     TargetState,
@@ -29,6 +24,12 @@ from accelerator.steps.compare.facts import (
     find_alias,
 )
 from accelerator.steps.compare.fit import Fit
+from accelerator.steps.compare.unread import (
+    find_unconfirmed,
+    find_unread_apps,
+    is_confirmed,
+    rests_on_a_build,
+)
 from tests.unit.fakes import (
     BEGIN,
     COMMIT,
@@ -359,13 +360,13 @@ def test_the_metadata_variable_is_a_second_witness(
     release: Release | None, witness: str | None, readable: bool, expected: str
 ) -> None:
     source = SourceState(PREPARE, witness=witness, witness_readable=readable)
-    decision = Decision(Route.PROMOTE, Reason.PREPARED, Candidate(source, slug("good"), release))
+    candidate = Candidate(source, slug("good"), release)
 
-    assert witness_of(decision, COMMIT) == expected
+    assert witness_of(candidate, COMMIT.sha) == expected
 
 
 def test_without_a_candidate_the_metadata_variable_says_nothing() -> None:
-    assert witness_of(Decision(Route.BUILD, Reason.NOTHING_PREPARED), COMMIT) == "absent"
+    assert witness_of(None, COMMIT.sha) == "absent"
 
 
 def test_only_what_the_decision_rests_on_is_read() -> None:
@@ -556,3 +557,109 @@ def test_the_alias_lasts_in_the_releases_description(
     description: str, expected: str | None
 ) -> None:
     assert find_alias(description) == expected
+
+
+MISSED = facts(prepare(), target("good", "shop-eu"), target(), read=(artifact("good", COMMIT),))
+
+
+def test_what_was_just_built_is_released_on_those_still_without_it() -> None:
+    decision = compare(COMMIT, MISSED)
+
+    after = decision.with_built("shop", artifact("fresh", COMMIT))
+
+    assert after.candidate is not None
+    assert (after.candidate.source.app, after.candidate.source.is_prepare) == ("shop", False)
+    assert (after.candidate.artifact, after.candidate.release) == (slug("fresh"), None)
+    assert after.routes == {"shop-eu": Route.LIVE, "shop": Route.RELEASE}
+    assert after.facts.artifacts["fresh"] == artifact("fresh", COMMIT)
+    assert after.source_commit == COMMIT.sha
+    assert decision.routes["shop"] is Route.BUILD
+
+
+def test_what_was_just_built_and_could_not_be_read_is_released_by_its_id() -> None:
+    after = compare(COMMIT, MISSED).with_built("shop", slug("fresh"))
+
+    assert after.candidate is not None
+    assert after.candidate.artifact == slug("fresh")
+    assert after.facts == MISSED
+
+
+def test_only_those_that_do_not_run_the_commit_are_written_to() -> None:
+    decision = compare(COMMIT, MISSED)
+
+    assert decision.writes_to(("shop-eu", "shop")) == {"shop"}
+    assert decision.writes_to(("shop-eu",)) == frozenset()
+
+
+def after_a_cut(*left: CutShort, held: str = "good") -> tuple[Facts, TargetState]:
+    """Give facts of a target that runs v5, after v4 and v3, and of deploys that were cut short."""
+    releases = (
+        make_release("shop", 5, held, current=True),
+        make_release("shop", 4, "old"),
+        make_release("shop", 3, "older"),
+    )
+    state = replace(target(), releases=releases)
+    known = facts(prepare(), state, read=(artifact("good", COMMIT), artifact("old", OTHER)))
+    return replace(known, cut_short=left), state
+
+
+@pytest.mark.parametrize(
+    ("left", "held", "expected"),
+    [
+        pytest.param((CutShort("shop", COMMIT.sha, 4),), "good", 4, id="it made what runs"),
+        pytest.param(
+            (CutShort("shop", COMMIT.sha, 3),), "good", 3, id="there was another release since"
+        ),
+        pytest.param((), "good", None, id="none was cut short"),
+        pytest.param((CutShort("shop", COMMIT.sha, 4),), "old", None, id="other code runs"),
+        pytest.param((CutShort("shop", OTHER.sha, 4),), "good", None, id="of another commit"),
+        pytest.param((CutShort("shop-eu", COMMIT.sha, 4),), "good", None, id="on another target"),
+        pytest.param(
+            (CutShort("shop", COMMIT.sha, 5),), "good", None, id="what runs was there before it"
+        ),
+        pytest.param((CutShort("shop", COMMIT.sha, None),), "good", None, id="none was recorded"),
+        pytest.param((CutShort("shop", COMMIT.sha, 1),), "good", None, id="too old to be listed"),
+    ],
+)
+def test_a_release_that_a_deploy_cut_short_had_made_is_adopted(
+    left: tuple[CutShort, ...], held: str, expected: int | None
+) -> None:
+    known, state = after_a_cut(*left, held=held)
+
+    found = known.find_adopted(state, COMMIT)
+
+    assert (found and found.version) == expected
+
+
+FITS = replace(target(), fit=Fit(frozenset({"heroku-24"})))
+
+
+@pytest.mark.parametrize(
+    ("known", "on_a_build", "is_sure"),
+    [
+        pytest.param(
+            facts(prepare((holds("good"),), (built("good"),)), FITS), True, False,
+            id="only the build names what is to be shipped",
+        ),
+        pytest.param(
+            facts(prepare((holds("good"),), (built("good"),)), FITS,
+                  read=(artifact("good", COMMIT),)), True, True,
+            id="what is to be shipped was read",
+        ),
+        pytest.param(
+            facts(prepare((holds("good"),), (built("good"),)), target()), False, False,
+            id="the target has to be read as well",
+        ),
+        pytest.param(facts(prepare(), FITS), False, True, id="there is nothing to ship"),
+        pytest.param(
+            facts(prepare(), target("good"), read=(artifact("good", COMMIT),)), False, True,
+            id="the target runs it",
+        ),
+    ],
+)  # fmt: skip
+def test_a_decision_tells_whether_it_rests_on_a_builds_word(
+    known: Facts, on_a_build: bool, is_sure: bool
+) -> None:
+    decision = compare(COMMIT, known)
+
+    assert (rests_on_a_build(decision), is_confirmed(decision)) == (on_a_build, is_sure)

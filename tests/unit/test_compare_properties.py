@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accelerator.models import Reason, Route
-from accelerator.steps.compare.decision import compare, find_unconfirmed
-from accelerator.steps.compare.reading import Place, Wanted, fetch_facts
+from accelerator.steps.compare.decision import compare
+from accelerator.steps.compare.reading import SourceApp, Wanted, fetch_facts
+from accelerator.steps.compare.unread import find_unconfirmed
 from tests.unit.fakes import BEGIN, Stage, make_app, make_stage
 from tests.unit.worlds import (
     ALIASES,
@@ -214,8 +215,8 @@ def platforms(draw: DrawFn) -> Platform:
             assert held is not None
             stage.heroku.artifacts[thing.ref.id] = replace(held, deleted_at=gone)
     trees = draw(st.booleans())
-    places = tuple(Place(app) for app in pool)
-    wanted = Wanted(WANTED, places, names, (), (lambda _: TREES) if trees else None)
+    stage.clone.trees = TREES
+    wanted = Wanted(WANTED, tuple(SourceApp(app) for app in pool), names, same_tree=trees)
     return Platform(stage, wanted, trees)
 
 
@@ -252,6 +253,6 @@ def runs_for_sure(platform: Platform, target: TargetState) -> bool | None:
     if now.description == ALIASES[0]:
         return True
     held = platform.stage.heroku.artifacts.get(now.artifact.id)
-    apps = [platform.stage.app(place.app) for place in platform.wanted.places]
+    apps = [platform.stage.app(source.app) for source in platform.wanted.sources]
     said = {build.commit for app in apps for build in app.builds if build.artifact == now.artifact}
     return held.commit == WANTED.sha if held and said <= {held.commit} else None

@@ -9,7 +9,7 @@ from accelerator.models import ArtifactKind, ArtifactRef, Reason, Route
 from accelerator.steps.compare.decision import compare
 from accelerator.steps.compare.facts import Facts, SourceState, TargetState
 from accelerator.steps.compare.reading import (
-    Place,
+    SourceApp,
     Wanted,
     confirm,
     fetch_facts,
@@ -29,7 +29,7 @@ from tests.unit.fakes import (
     slug,
 )
 
-WANTED = Wanted(COMMIT, (Place("shop-prepare"),), ("shop",))
+WANTED = Wanted(COMMIT, (SourceApp("shop-prepare"),), ("shop",))
 
 
 def test_one_round_reads_the_apps_and_one_more_the_chosen_artifact() -> None:
@@ -78,7 +78,7 @@ def test_config_vars_of_other_places_are_not_touched() -> None:
     stage = make_stage(make_app("shop-staging"), make_app("shop"))
 
     source = fetch_facts(
-        stage.run, replace(WANTED, places=(Place("shop-staging", False),))
+        stage.run, replace(WANTED, sources=(SourceApp("shop-staging", False),))
     ).sources[0]
 
     assert (source.witness, source.witness_readable, source.is_prepare) == (None, False, False)
@@ -213,9 +213,10 @@ def test_trees_are_read_once_for_all_builds_and_only_when_asked_for() -> None:
         asked.append(shas)
         return {OTHER.sha: "tree"}
 
+    stage.clone.read_trees = read_trees  # type: ignore[method-assign]
     same = replace(COMMIT, tree="tree")
     plain = fetch_facts(stage.run, replace(WANTED, commit=same))
-    facts = fetch_facts(stage.run, replace(WANTED, commit=same, read_trees=read_trees))
+    facts = fetch_facts(stage.run, replace(WANTED, commit=same, same_tree=True))
 
     assert compare(same, plain).route is Route.BUILD
     assert (compare(same, facts).route, compare(same, facts).reason) == (

@@ -15,7 +15,7 @@ from accelerator.steps.follow.builds_and_releases import (
     follow_release,
 )
 from accelerator.steps.route.build import build, start_build
-from tests.unit.fakes import COMMIT, Source, Stage, make_app, make_build, make_release, make_stage
+from tests.unit.fakes import COMMIT, Stage, make_app, make_build, make_release, make_stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,13 +32,13 @@ def stage() -> Stage:
 
 
 def started(stage: Stage) -> Build:
-    return start_build(stage.run, "shop", Source(), COMMIT)
+    return start_build(stage.run, "shop", COMMIT)
 
 
 def test_a_build_is_made_of_the_archive_and_carries_the_full_sha(stage: Stage) -> None:
     made = started(stage)
 
-    assert stage.heroku.uploaded == Source.content
+    assert stage.heroku.uploaded == stage.clone.content
     assert made.commit == COMMIT.sha
     assert stage.heroku.calls == [
         "sources.create shop",
@@ -121,13 +121,13 @@ def test_building_needs_a_release_to_end_well(stage: Stage) -> None:
     stage.app("shop").builds_release = False
 
     with pytest.raises(OutcomeUnknown, match="no release of it appeared"):
-        build(stage.run, "shop", Source(), COMMIT)
+        build(stage.run, "shop", COMMIT)
 
 
 def test_a_release_command_that_failed_is_given_back_from_a_build(stage: Stage) -> None:
     stage.app("shop").failing.add(HELD)
 
-    _, released = build(stage.run, "shop", Source(), COMMIT)
+    _, released = build(stage.run, "shop", COMMIT)
 
     assert released.status == "failed"
 

@@ -9,17 +9,22 @@ import pytest
 from accelerator.errors import LockUnavailable, Refused, Superseded
 from accelerator.models import Ancestry, Refusal
 from accelerator.steps.compare.facts import Facts, TargetState
-from accelerator.steps.guard.direction import (
-    Direction,
-    Finding,
-    check_direction,
-    check_directions,
-    check_marks,
-    demand,
-    has_lock,
-)
+from accelerator.steps.guard.direction import Direction, Forward
+from accelerator.steps.guard.findings import Finding, demand
+from accelerator.steps.guard.locks import TargetLocks
+from accelerator.steps.guard.marks import find_marks
 from accelerator.steps.guard.notes import Mark, freeze_ref, lock_ref, reject_ref, render_note
-from tests.unit.fakes import COMMIT, OTHER, MemoryRefs, artifact, make_release, relate
+from accelerator.steps.guard.policy import LockPolicy
+from tests.unit.fakes import (
+    COMMIT,
+    OTHER,
+    FakeClone,
+    MemoryRefs,
+    artifact,
+    make_release,
+    make_stage,
+    relate,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +83,7 @@ def test_only_what_goes_forward_or_is_allowed_passes(
     refusal: Refusal | None,
     is_said: bool,
 ) -> None:
-    finding = check_direction("shop", COMMIT, OTHER.sha, ask(forward, backward), allowed)
+    finding = Forward(COMMIT, FakeClone(ask(forward, backward)), allowed).check("shop", OTHER.sha)
 
     assert finding.refusal is refusal
     assert bool(finding.text) is is_said
@@ -93,7 +98,7 @@ def test_where_nothing_else_runs_nobody_is_asked(serving: str | None) -> None:
     def nobody(_older: str, _newer: str) -> Ancestry:
         raise AssertionError("asked")
 
-    assert check_direction("shop", COMMIT, serving, nobody, STRICT) == Finding("shop")
+    assert Forward(COMMIT, FakeClone(nobody), STRICT).check("shop", serving) == Finding("shop")
 
 
 def test_targets_that_run_the_commit_are_not_checked() -> None:
@@ -102,9 +107,8 @@ def test_targets_that_run_the_commit_are_not_checked() -> None:
     targets = (TargetState("shop", "1", (live,)), TargetState("shop-eu", "2", (behind,)))
     held = {"good": artifact("good", COMMIT), "old": artifact("old", OTHER)}
 
-    findings = check_directions(
-        COMMIT, Facts((), targets, held), relate(COMMIT, OTHER), Direction()
-    )
+    forward = Forward(COMMIT, FakeClone(relate(COMMIT, OTHER)), Direction())
+    findings = forward.check_targets(Facts((), targets, held))
 
     assert [(found.target, found.refusal) for found in findings] == [
         ("shop-eu", Refusal.SUPERSEDED)
@@ -152,7 +156,7 @@ def test_a_late_job_may_pass_only_where_every_target_is_ahead(
 
 
 MARK = Mark("ann", "the till {is} closed", "2026-03-01T12:00:00+00:00")
-SHOP = (TargetState("shop", "1"),)
+SHOP = ("shop",)
 
 
 def marked(*refs: str, text: str = "") -> MemoryRefs:
@@ -177,7 +181,7 @@ def marked(*refs: str, text: str = "") -> MemoryRefs:
 def test_marks_refuse_and_tell_who_set_them_and_why(ref: str, refusal: Refusal | None) -> None:
     remote = marked(ref)
 
-    findings = check_marks(COMMIT, SHOP, remote.find(""), remote)
+    findings = find_marks(COMMIT, SHOP, remote.find(""), remote)
 
     assert [found.refusal for found in findings] == ([refusal] if refusal else [])
     for found in findings:
@@ -189,7 +193,7 @@ def test_marks_refuse_and_tell_who_set_them_and_why(ref: str, refusal: Refusal |
 def test_a_mark_that_cannot_be_read_refuses_all_the_same(text: str) -> None:
     remote = marked(freeze_ref("shop"), text=text or " ")
 
-    findings = check_marks(COMMIT, SHOP, remote.find(""), remote)
+    findings = find_marks(COMMIT, SHOP, remote.find(""), remote)
 
     assert [found.refusal for found in findings] == [Refusal.FROZEN]
 
@@ -199,7 +203,7 @@ def test_a_mark_refuses_also_when_the_remote_does_not_answer_any_more() -> None:
     marks = remote.find("")
     remote.trouble = LockUnavailable("no answer")
 
-    findings = check_marks(COMMIT, SHOP, marks, remote)
+    findings = find_marks(COMMIT, SHOP, marks, remote)
 
     assert [found.refusal for found in findings] == [Refusal.FROZEN]
     assert "cannot be read" in findings[0].text
@@ -210,9 +214,13 @@ def test_a_mark_that_was_just_removed_still_counts_as_it_was_seen() -> None:
     marks = remote.find("")
     remote.refs.clear()
 
-    assert "no reason given" in check_marks(COMMIT, SHOP, marks, remote)[0].text
+    assert "no reason given" in find_marks(COMMIT, SHOP, marks, remote)[0].text
 
 
 def test_a_lock_is_seen_by_its_name() -> None:
-    assert has_lock("shop", {lock_ref("shop"): "1"})
-    assert not has_lock("shop", {lock_ref("shop-eu"): "1"})
+    def stand_on_shop(app: str) -> bool:
+        standing = {lock_ref(app): "1"}
+        return TargetLocks(make_stage().run, LockPolicy(), standing=standing).stand_on(SHOP)
+
+    assert stand_on_shop("shop")
+    assert not stand_on_shop("shop-eu")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from accelerator.errors import AcceleratorError, LockUnavailable, Refused
 from accelerator.steps.guard import held as lock_step
 from accelerator.steps.guard.acquire import take
-from accelerator.steps.guard.held import Held, look
+from accelerator.steps.guard.held import HeldLock, look
 from accelerator.steps.guard.notes import (
     LOCK_SECONDS,
     RENEW_SECONDS,
@@ -40,10 +40,10 @@ class Desk:
 
     def __init__(self) -> None:
         self.clock, self.refs = FakeClock(), MemoryRefs()
-        self.held: list[Held] = []
+        self.held: list[HeldLock] = []
         self.said: list[str] = []
 
-    def take(self, holder: str = "us", seconds: float = 0.0, **changes: Any) -> Held:
+    def take(self, holder: str = "us", seconds: float = 0.0, **changes: Any) -> HeldLock:
         deadline = Deadline.after(self.clock, seconds)
         note = make_note(holder=holder, **changes)
         held = take(self.refs, note, self.clock.moment, deadline, self.said.append)
@@ -64,7 +64,7 @@ class Desk:
             held._keeper.join()
 
 
-def is_sure(held: Held) -> bool:
+def is_sure(held: HeldLock) -> bool:
     if held._done.is_set():
         return False
     try:

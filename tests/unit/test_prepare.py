@@ -5,15 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from accelerator.errors import BuildFailed, NotFound, OutcomeUnknown
-from accelerator.models import ArtifactKind, ArtifactRef, Commit, PushOutcome
+from accelerator.errors import BuildFailed, Interrupted, NotFound, OutcomeUnknown, UsageProblem
+from accelerator.models import ArtifactKind, ArtifactRef, Commit, PushOutcome, Strategy
 from accelerator.steps.prepare import (
     PrepareOrder,
-    by_push,
     choose_app,
     find_known,
     find_superseded,
-    from_source,
     prepare,
 )
 from accelerator.steps.report import PrepareReport
@@ -21,12 +19,12 @@ from tests.unit.fakes import (
     BEGIN,
     COMMIT,
     OTHER,
-    Source,
     Stage,
     make_app,
     make_build,
     make_stage,
     refuse,
+    relate,
 )
 
 if TYPE_CHECKING:
@@ -35,7 +33,7 @@ if TYPE_CHECKING:
     from accelerator.models import Build
 
 HELD = f"slug-of-{COMMIT.short}"
-ORDER = PrepareOrder(COMMIT, ("shop-prepare",), from_source(Source()))
+ORDER = PrepareOrder(COMMIT, ("shop-prepare",))
 
 
 @pytest.fixture
@@ -43,10 +41,17 @@ def stage() -> Stage:
     return make_stage(make_app("shop-prepare"))
 
 
-def test_a_prepared_commit_is_built_released_and_read_back(stage: Stage) -> None:
-    report = prepare(stage.run, ORDER, PrepareReport(""))
+def prepared(stage: Stage, order: PrepareOrder = ORDER) -> PrepareReport:
+    """Prepare, and give what is told of it."""
+    report = PrepareReport("")
+    prepare(stage.run, order, report)
+    return report
 
-    assert (report.commit, report.strategy) == (COMMIT, "source")
+
+def test_a_prepared_commit_is_built_released_and_read_back(stage: Stage) -> None:
+    report = prepared(stage)
+
+    assert (report.commit, report.strategy) == (COMMIT, Strategy.SOURCE)
     assert report.build is not None
     assert report.build.status == "succeeded"
     assert report.release == stage.app("shop-prepare").current
@@ -62,7 +67,7 @@ def test_a_prepared_commit_is_built_released_and_read_back(stage: Stage) -> None
 def test_a_release_command_that_fails_does_not_spoil_the_artifact(stage: Stage) -> None:
     stage.app("shop-prepare").failing.add(HELD)
 
-    report = prepare(stage.run, ORDER, PrepareReport(""))
+    report = prepared(stage)
 
     assert report.artifact is not None
     assert report.release is not None
@@ -73,7 +78,7 @@ def test_a_release_command_that_fails_does_not_spoil_the_artifact(stage: Stage) 
 def test_a_build_that_lost_its_race_is_prepared_without_a_release(stage: Stage) -> None:
     stage.app("shop-prepare").builds_release = False
 
-    report = prepare(stage.run, ORDER, PrepareReport(""))
+    report = prepared(stage)
 
     assert report.release is None
     assert report.artifact is not None
@@ -94,7 +99,7 @@ def test_a_failed_build_is_raised_and_can_still_be_told(stage: Stage) -> None:
 def test_an_artifact_that_cannot_be_read_is_left_out(stage: Stage) -> None:
     stage.heroku.failures[f"slugs.fetch shop-prepare {HELD}"] = NotFound("gone")
 
-    assert prepare(stage.run, ORDER, PrepareReport("")).artifact is None
+    assert prepared(stage).artifact is None
 
 
 def test_an_image_is_read_as_an_image_and_not_as_a_slug(stage: Stage) -> None:
@@ -112,14 +117,14 @@ def test_an_image_is_read_as_an_image_and_not_as_a_slug(stage: Stage) -> None:
 def push(stage: Stage, outcome: PushOutcome, *builds: Build) -> PrepareReport:
     """Prepare by a push that ends so and leaves those builds, newest first."""
 
-    def pusher(app: str, commit: Commit, on_line: Callable[[str], None]) -> PushOutcome:
-        assert (app, commit) == ("shop-prepare", COMMIT)
+    def pusher(sha: str, url: str, on_line: Callable[[str], None]) -> PushOutcome:
+        assert (sha, url) == (COMMIT.sha, "https://git.example/shop-prepare.git")
         on_line("remote: -----> Python")
         stage.app("shop-prepare").builds = list(builds)
         return outcome
 
-    order = PrepareOrder(COMMIT, ("shop-prepare",), by_push(pusher), "git")
-    return prepare(stage.run, order, PrepareReport(""))
+    stage.clone.pusher = pusher
+    return prepared(stage, PrepareOrder(COMMIT, ("shop-prepare",), Strategy.GIT))
 
 
 def test_a_push_is_followed_to_its_build_and_release(stage: Stage) -> None:
@@ -129,7 +134,7 @@ def test_a_push_is_followed_to_its_build_and_release(stage: Stage) -> None:
 
     report = push(stage, PushOutcome.PUSHED, make_build("shop-prepare", "new", OTHER), mine)
 
-    assert (report.strategy, report.build, report.release) == ("git", mine, landed)
+    assert (report.strategy, report.build, report.release) == (Strategy.GIT, mine, landed)
     assert report.artifact == stage.heroku.artifacts["good"]
     assert stage.ear.lines() == ["build shop-prepare: remote: -----> Python"]
 
@@ -168,13 +173,33 @@ def test_a_push_without_a_build_is_unknown_and_names_the_way_out(stage: Stage) -
     assert "--strategy source" in str(caught.value.hint)
 
 
+def test_nothing_is_pushed_when_the_run_is_given_up(stage: Stage) -> None:
+    stage.run.stop.set()
+
+    with pytest.raises(Interrupted):
+        push(stage, PushOutcome.PUSHED, make_build("shop-prepare", "good", COMMIT))
+
+    assert stage.ear.lines() == []
+
+
+def test_a_part_of_the_repository_cannot_be_pushed_and_nothing_is_asked_before_that(
+    stage: Stage,
+) -> None:
+    stage.clone.folder = "web"
+
+    with pytest.raises(UsageProblem, match="--subdir needs the source strategy"):
+        push(stage, PushOutcome.PUSHED)
+
+    assert stage.heroku.calls == []
+
+
 def test_nothing_is_built_where_an_artifact_of_the_commit_exists(stage: Stage) -> None:
     landed = stage.app("shop-prepare").land("good")
     stage.heroku.hold("good", COMMIT)
     built = make_build("shop-prepare", "good", COMMIT, release_id=landed.id)
     stage.app("shop-prepare").builds = [built]
 
-    report = prepare(stage.run, ORDER, PrepareReport(""))
+    report = prepared(stage)
 
     assert stage.heroku.writes() == []
     assert (report.reused, report.build, report.release) == (True, built, landed)
@@ -186,7 +211,7 @@ def test_a_running_build_of_the_commit_is_joined(stage: Stage) -> None:
     stage.app("shop-prepare").builds = [running]
     stage.heroku.hold(HELD, COMMIT)
 
-    report = prepare(stage.run, ORDER, PrepareReport(""))
+    report = prepared(stage)
 
     assert stage.heroku.writes() == []
     assert report.reused
@@ -206,7 +231,7 @@ def test_what_was_built_and_has_expired_is_built_again(
     if gone is not None:
         stage.heroku.hold("good", COMMIT, **gone)
 
-    report = prepare(stage.run, ORDER, PrepareReport(""))
+    report = prepared(stage)
 
     assert f"builds.create shop-prepare {COMMIT.short}" in stage.heroku.writes()
     assert not report.reused
@@ -219,7 +244,7 @@ def test_beside_an_expired_artifact_the_build_that_runs_is_joined(stage: Stage) 
     stage.heroku.hold("good", COMMIT, deleted_at=BEGIN)
     stage.heroku.hold(HELD, COMMIT)
 
-    report = prepare(stage.run, ORDER, PrepareReport(""))
+    report = prepared(stage)
 
     assert stage.heroku.writes() == []
     assert report.build is not None
@@ -230,7 +255,7 @@ def test_a_failed_build_is_tried_again(stage: Stage) -> None:
     failed = make_build("shop-prepare", None, COMMIT, id="b1", status="failed")
     stage.app("shop-prepare").builds = [failed]
 
-    report = prepare(stage.run, ORDER, PrepareReport(""))
+    report = prepared(stage)
 
     assert report.build is not None
     assert report.build.status == "succeeded"
@@ -241,7 +266,7 @@ def test_a_lost_reply_to_the_build_is_settled_by_the_build_and_not_repeated(stag
     call = f"builds.create shop-prepare {COMMIT.short}"
     stage.heroku.lose_reply(call)
 
-    report = prepare(stage.run, ORDER, PrepareReport(""))
+    report = prepared(stage)
 
     assert stage.heroku.writes().count(call) == 1
     assert report.build is not None
@@ -278,7 +303,7 @@ def pool(**running: int) -> Stage:
 def test_the_free_app_of_a_pool_is_taken() -> None:
     stage = pool(shop_prepare=1, shop_prepare_2=2)
 
-    report = prepare(stage.run, replace(ORDER, apps=POOL), PrepareReport(""))
+    report = prepared(stage, replace(ORDER, apps=POOL))
 
     assert report.app == "shop-prepare-3"
     assert f"builds.create shop-prepare-3 {COMMIT.short}" in stage.heroku.writes()
@@ -291,7 +316,7 @@ def test_what_any_app_of_the_pool_has_built_is_found_there() -> None:
     stage.app("shop-prepare-2").builds = [built]
     stage.heroku.hold("good", COMMIT)
 
-    report = prepare(stage.run, replace(ORDER, apps=POOL), PrepareReport(""))
+    report = prepared(stage, replace(ORDER, apps=POOL))
 
     assert (report.app, report.reused) == ("shop-prepare-2", True)
     assert stage.heroku.writes() == []
@@ -301,9 +326,10 @@ def test_running_builds_of_commits_that_ours_contains_are_cancelled_when_asked_f
     stage = pool(shop_prepare=1, shop_prepare_2=1)
     foreign = make_build("shop-prepare-2", None, Commit("f" * 40), id="f1", status="pending")
     stage.app("shop-prepare-2").builds.append(foreign)
-    order = replace(ORDER, apps=POOL, is_superseded=lambda sha: sha == OTHER.sha)
+    stage.clone.ask = relate(OTHER, COMMIT)
+    order = replace(ORDER, apps=POOL, cancels_superseded=True)
 
-    prepare(stage.run, order, PrepareReport(""))
+    prepared(stage, order)
 
     assert [call for call in stage.heroku.writes() if "cancel" in call] == [
         "builds.cancel shop-prepare shop-prepare-b0",
@@ -314,9 +340,10 @@ def test_running_builds_of_commits_that_ours_contains_are_cancelled_when_asked_f
 def test_a_build_that_ends_before_it_is_cancelled_is_no_trouble() -> None:
     stage = pool(shop_prepare=1)
     stage.heroku.failures["builds.cancel shop-prepare shop-prepare-b0"] = refuse("it is over")
-    order = replace(ORDER, apps=POOL, is_superseded=lambda sha: sha == OTHER.sha)
+    stage.clone.ask = relate(OTHER, COMMIT)
+    order = replace(ORDER, apps=POOL, cancels_superseded=True)
 
-    report = prepare(stage.run, order, PrepareReport(""))
+    report = prepared(stage, order)
 
     assert report.build is not None
     assert report.build.status == "succeeded"
@@ -325,7 +352,7 @@ def test_a_build_that_ends_before_it_is_cancelled_is_no_trouble() -> None:
 def test_no_running_build_is_cancelled_unasked() -> None:
     stage = pool(shop_prepare=3)
 
-    prepare(stage.run, replace(ORDER, apps=POOL), PrepareReport(""))
+    prepared(stage, replace(ORDER, apps=POOL))
 
     assert not [call for call in stage.heroku.writes() if "cancel" in call]
 

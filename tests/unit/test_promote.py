@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from accelerator.errors import OutcomeUnknown, WrongArtifact
+from accelerator.errors import Interrupted, OutcomeUnknown, WrongArtifact
 from accelerator.steps.compare.facts import Candidate, SourceState, TargetState
 from accelerator.steps.route.promotion import promote
 from tests.unit.fakes import FakeApp, Stage, make_app, make_coupling, make_stage, slug
@@ -43,6 +43,25 @@ def test_exactly_the_release_that_was_compared_is_promoted(
         "shop": "shop-v2",
         "shop-eu": "shop-eu-v1",
     }
+
+
+def test_nothing_is_promoted_when_the_run_is_given_up(stage: Stage, candidate: Candidate) -> None:
+    stage.run.stop.set()
+
+    with pytest.raises(Interrupted):
+        promote(stage.run, candidate, (SHOP, EU))
+
+    assert stage.heroku.calls == []
+
+
+def test_the_id_of_a_promotion_is_told_before_its_end_is_waited_for(
+    stage: Stage, candidate: Candidate
+) -> None:
+    told: list[tuple[str, int]] = []
+
+    promote(stage.run, candidate, (SHOP,), lambda at: told.append((at, len(stage.heroku.calls))))
+
+    assert told == [("promotion-1", 1)]
 
 
 def test_a_promotion_that_has_ended_takes_one_look(stage: Stage, candidate: Candidate) -> None:

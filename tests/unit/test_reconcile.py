@@ -10,13 +10,12 @@ import pytest
 from accelerator.errors import NotFound, OutcomeUnknown
 from accelerator.steps.compare.facts import Candidate, SourceState, TargetState
 from accelerator.steps.guard.notes import expiry
+from accelerator.steps.guard.predecessor import let_builds_end, wait_out
 from accelerator.steps.route.lost_replies import (
     Trace,
     find_build,
     find_release,
-    let_builds_end,
     trace_of,
-    wait_out,
 )
 from accelerator.steps.route.promotion import promote
 from tests.unit.fakes import (

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from accelerator.errors import OutcomeUnknown, ReleaseFailed, WrongArtifact
+from accelerator.errors import Interrupted, OutcomeUnknown, ReleaseFailed, WrongArtifact
 from accelerator.steps.compare.facts import TargetState
 from accelerator.steps.route.slug_release import release
 from tests.unit.fakes import Stage, make_app, make_stage, slug
@@ -23,6 +23,15 @@ def test_an_artifact_is_released_by_its_id_with_one_request(stage: Stage) -> Non
 
     assert (made.version, made.description, made.artifact) == (2, "Deploy c0ffee", slug("good"))
     assert stage.heroku.calls == ["releases.create shop good"]
+
+
+def test_nothing_is_released_when_the_run_is_given_up(stage: Stage) -> None:
+    stage.run.stop.set()
+
+    with pytest.raises(Interrupted):
+        release(stage.run, as_read(stage), slug("good"), "Deploy")
+
+    assert stage.heroku.calls == []
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from accelerator.errors import KeyRefused
-from accelerator.steps.verify.going_back import Way, roll_back
+from accelerator.steps.verify.going_back import (
+    Hindrance,
+    NotWentBack,
+    WayBack,
+    WentBack,
+    find_hindrance,
+    roll_back,
+)
 from accelerator.steps.verify.smoke import SmokeCheck
 from tests.unit.fakes import BEGIN, OTHER, Stage, make_app, make_release, make_stage, refuse
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from accelerator.models import Release
 
 
@@ -23,18 +32,18 @@ def stage() -> Stage:
     return stage
 
 
-def back(stage: Stage, **changes: Any) -> Way:
+def back(stage: Stage, **changes: Any) -> WayBack:
     """Give the way back from v2 to v1."""
     newest, before = stage.app("shop").releases[:2]
-    return replace(Way("shop", newest, before), **changes)
+    return replace(WayBack("shop", newest, before), **changes)
 
 
 def test_the_code_of_the_release_before_is_released_again_and_verified(stage: Stage) -> None:
-    made, why = roll_back(stage.run, back(stage))
+    went = roll_back(stage.run, back(stage))
 
-    assert why == ""
-    assert made is not None
-    assert (made.version, made.description) == (3, "Rollback to v1 (code only)")
+    assert isinstance(went, WentBack)
+    assert went.previous.version == 1
+    assert (went.made.version, went.made.description) == (3, "Rollback to v1 (code only)")
     assert stage.heroku.calls == [
         "releases.fetch_newest shop",
         "slugs.fetch shop old",
@@ -55,46 +64,51 @@ def test_the_code_of_the_release_before_is_released_again_and_verified(stage: St
 def test_without_code_to_go_back_to_nothing_is_written(
     stage: Stage, previous: Release | None
 ) -> None:
-    made, why = roll_back(stage.run, back(stage, previous=previous))
+    went = roll_back(stage.run, back(stage, previous=previous))
 
-    assert made is None
-    assert "no release with code before it" in why
+    assert isinstance(went, NotWentBack)
+    assert went.why is Hindrance.NO_CODE_BEFORE
+    assert "no release with code before it" in went.text
     assert stage.heroku.calls == []
 
 
 def test_a_rollback_that_heroku_refuses_is_told(stage: Stage) -> None:
     stage.heroku.failures["releases.create shop old"] = refuse("the slug has expired")
 
-    made, why = roll_back(stage.run, back(stage))
+    went = roll_back(stage.run, back(stage))
 
-    assert (made, why) == (None, ", as the rollback failed too: the slug has expired")
+    text = ", as the rollback failed too: the slug has expired"
+    assert went == NotWentBack(Hindrance.FAILED_TOO, text)
 
 
 def test_a_rollback_whose_release_command_fails_is_told(stage: Stage) -> None:
     stage.app("shop").failing.add("old")
 
-    made, why = roll_back(stage.run, back(stage))
+    went = roll_back(stage.run, back(stage))
 
-    assert made is None
-    assert "the rollback failed too: the release command of v3 on shop failed" in why
+    assert isinstance(went, NotWentBack)
+    assert went.why is Hindrance.FAILED_TOO
+    assert "the rollback failed too: the release command of v3 on shop failed" in went.text
 
 
 def test_a_rollback_that_ends_on_other_code_is_told(stage: Stage) -> None:
     stage.app("shop").arriving = "somebody-elses"
 
-    made, why = roll_back(stage.run, back(stage))
+    went = roll_back(stage.run, back(stage))
 
-    assert made is None
-    assert "was to get artifact old but holds somebody-elses" in why
+    assert isinstance(went, NotWentBack)
+    assert went.why is Hindrance.FAILED_TOO
+    assert "was to get artifact old but holds somebody-elses" in went.text
 
 
 def test_old_code_that_crashes_as_well_is_told(stage: Stage) -> None:
     stage.app("shop").crashing.add("old")
 
-    made, why = roll_back(stage.run, back(stage))
+    went = roll_back(stage.run, back(stage))
 
-    assert made is None
-    assert why == (
+    assert isinstance(went, NotWentBack)
+    assert went.why is Hindrance.UNVERIFIED
+    assert went.text == (
         ": v1 was released again as v3 but fails as well "
         "(not every dyno is up on v3: web.1 crashed)"
     )
@@ -103,10 +117,11 @@ def test_old_code_that_crashes_as_well_is_told(stage: Stage) -> None:
 def test_old_code_is_asked_the_same_questions(stage: Stage) -> None:
     stage.app("shop").web_url = "http://127.0.0.1:9/"
 
-    made, why = roll_back(stage.run, back(stage, checks=(SmokeCheck("/health"),)))
+    went = roll_back(stage.run, back(stage, checks=(SmokeCheck("/health"),)))
 
-    assert made is None
-    assert "fails as well (http://127.0.0.1:9/health did not answer" in why
+    assert isinstance(went, NotWentBack)
+    assert went.why is Hindrance.UNVERIFIED
+    assert "fails as well (http://127.0.0.1:9/health did not answer" in went.text
 
 
 @pytest.mark.parametrize("expired", ["deleted", "gone"])
@@ -115,18 +130,19 @@ def test_code_that_has_expired_is_not_released_again(stage: Stage, expired: str)
     if expired == "deleted":
         stage.heroku.hold("old", OTHER, deleted_at=BEGIN)
 
-    made, why = roll_back(stage.run, back(stage))
+    went = roll_back(stage.run, back(stage))
 
-    assert (made, why) == (None, ", as the code of the release before has expired")
+    text = ", as the code of the release before has expired"
+    assert went == NotWentBack(Hindrance.EXPIRED, text)
     assert stage.heroku.writes() == []
 
 
 def test_code_that_the_key_may_not_read_is_released_all_the_same(stage: Stage) -> None:
     stage.heroku.failures["slugs.fetch shop old"] = KeyRefused("no")
 
-    made, _ = roll_back(stage.run, back(stage))
+    went = roll_back(stage.run, back(stage))
 
-    assert made is not None
+    assert isinstance(went, WentBack)
     assert stage.heroku.writes() == ["releases.create shop old"]
 
 
@@ -134,9 +150,9 @@ def test_what_somebody_else_has_released_meanwhile_is_not_taken_back(stage: Stag
     way = back(stage)
     stage.app("shop").land("theirs")
 
-    made, why = roll_back(stage.run, way)
+    went = roll_back(stage.run, way)
 
-    assert (made, why) == (None, ", as v3 was released there meanwhile")
+    assert went == NotWentBack(Hindrance.OVERTAKEN, ", as v3 was released there meanwhile")
     assert stage.heroku.writes() == []
 
 
@@ -144,16 +160,57 @@ def test_a_config_change_meanwhile_does_not_stand_in_the_way(stage: Stage) -> No
     way = back(stage)
     stage.app("shop").land("new", "Set LEVEL config var")
 
-    made, _ = roll_back(stage.run, way)
+    went = roll_back(stage.run, way)
 
-    assert made is not None
-    assert made.version == 4
+    assert isinstance(went, WentBack)
+    assert went.made.version == 4
 
 
 def test_a_lost_reply_is_settled_by_the_release_and_not_repeated(stage: Stage) -> None:
     stage.heroku.lose_reply("releases.create shop old")
 
-    made, why = roll_back(stage.run, back(stage))
+    went = roll_back(stage.run, back(stage))
 
-    assert (made and made.version, why) == (3, "")
+    assert isinstance(went, WentBack)
+    assert went.made.version == 3
     assert stage.heroku.writes() == ["releases.create shop old"]
+
+
+def test_a_way_back_that_is_open_is_only_looked_at(stage: Stage) -> None:
+    assert find_hindrance(stage.run, back(stage)) is None
+    assert stage.heroku.calls == ["releases.fetch_newest shop", "slugs.fetch shop old"]
+
+
+def overtake(stage: Stage) -> None:
+    stage.app("shop").land("theirs")
+
+
+def expire(stage: Stage) -> None:
+    stage.heroku.artifacts.clear()
+
+
+def hide(stage: Stage) -> None:
+    stage.heroku.failures["releases.fetch_newest shop"] = refuse("no")
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "changes", "why"),
+    [
+        pytest.param(overtake, {}, Hindrance.OVERTAKEN, id="released over by somebody else"),
+        pytest.param(expire, {}, Hindrance.EXPIRED, id="the code is gone"),
+        pytest.param(hide, {}, Hindrance.FAILED_TOO, id="the app cannot be read"),
+        pytest.param(expire, {"previous": None}, Hindrance.NO_CODE_BEFORE, id="nothing before"),
+    ],
+)
+def test_what_hinders_the_way_back_is_what_going_back_would_meet_and_nothing_is_written(
+    stage: Stage, meanwhile: Callable[[Stage], None], changes: dict[str, Any], why: Hindrance
+) -> None:
+    way = back(stage, **changes)
+    meanwhile(stage)
+
+    found = find_hindrance(stage.run, way)
+
+    assert found is not None
+    assert found.why is why
+    assert found == roll_back(stage.run, way)
+    assert stage.heroku.writes() == []

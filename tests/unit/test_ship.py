@@ -4,25 +4,25 @@ import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import pytest
 
 from accelerator.errors import BuildFailed, Interrupted, TestsFailed, VerificationFailed
-from accelerator.models import Reason, Route
+from accelerator.models import PushOutcome, Reason, Route, Strategy
 from accelerator.steps import ship as ship_step
-from accelerator.steps.compare.reading import Place
+from accelerator.steps.compare.reading import SourceApp
 from accelerator.steps.follow import user_command as child
 from accelerator.steps.follow.user_command import ChildCommand
-from accelerator.steps.order import DeployOrder
-from accelerator.steps.prepare import PrepareOrder, from_source, prepare
-from accelerator.steps.report import PrepareReport, ShipReport
+from accelerator.steps.order import Rules
+from accelerator.steps.prepare import PrepareOrder
+from accelerator.steps.report import ShipReport
 from accelerator.steps.ship import ShipOrder, ship
 from tests.unit.fakes import (
     COMMIT,
     OTHER,
     FakeApp,
-    Source,
+    FakeClone,
     Stage,
     make_app,
     make_build,
@@ -33,8 +33,23 @@ from tests.unit.fakes import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from accelerator.models import Commit
+    from accelerator.repository import Lineage
+
 BUILT = f"slug-of-{COMMIT.short}"
 STAGES = (("staging", ("shop-staging",)), ("production", ("shop",)))
+ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
+
+
+@dataclass
+class SlowClone(FakeClone):
+    """A clone that archives once `archiving` lets it: what is prepared is held up there."""
+
+    archiving: Callable[[], object] = bool
+
+    def archive(self, commit: Commit, to: BinaryIO) -> int:
+        self.archiving()
+        return super().archive(commit, to)
 
 
 @dataclass
@@ -45,33 +60,20 @@ class Scene:
     directory: Path
     report: ShipReport = field(default_factory=ShipReport)
 
-    def ship(
-        self,
-        tests: str | None,
-        preparation: Callable[[PrepareReport], PrepareReport] | None,
-    ) -> ShipReport:
-        order = ShipOrder(
-            STAGES,
-            DeployOrder(
-                COMMIT,
-                (Place("shop-prepare"),),
-                (),
-                lambda: (Source(), COMMIT),
-                ancestry=relate(OTHER, COMMIT),
-            ),
-            (lambda: self.start(tests)) if tests else None,
-            preparation,
-        )
-        return ship(self.stage.run, order, self.report)
+    def ship(self, tests: str | None, strategy: Strategy = Strategy.SOURCE) -> ShipReport:
+        prepare = PrepareOrder(COMMIT, ("shop-prepare",), strategy)
+        order = ShipOrder(prepare, STAGES, Rules((SourceApp("shop-prepare"),)), tests)
+        ship(self.stage.run, order, self.report)
+        return self.report
 
     def start(self, command: str) -> ChildCommand:
-        return ChildCommand(
-            command, self.directory, {"PATH": "/usr/bin:/bin"}, self.stage.run.events
-        )
+        return ChildCommand(command, self.directory, ENVIRONMENT, self.stage.run.events)
 
-    def prepare(self, report: PrepareReport) -> PrepareReport:
-        order = PrepareOrder(COMMIT, ("shop-prepare",), from_source(Source()))
-        return prepare(self.stage.run, order, report)
+    def hold_up(self, archiving: Callable[[], object]) -> None:
+        """Let what is prepared get no further than the archive until this has returned."""
+        clone = self.stage.clone
+        slow = SlowClone(clone.ask, known=COMMIT, directory=self.directory, archiving=archiving)
+        self.stage.run = replace(self.stage.run, clone=cast("Lineage", slow))
 
     def app(self, name: str) -> FakeApp:
         return self.stage.app(name)
@@ -82,6 +84,9 @@ def scene(tmp_path: Path) -> Scene:
     apps = (make_app("shop-prepare"), make_app("shop-staging", "old"), make_app("shop", "old"))
     stage = make_stage(*apps, dynos=5.0)
     stage.heroku.hold("old", OTHER)
+    stage.run = replace(stage.run, environment=ENVIRONMENT)
+    stage.clone.ask, stage.clone.known = relate(OTHER, COMMIT), COMMIT
+    stage.clone.directory = tmp_path
     return Scene(stage, tmp_path)
 
 
@@ -91,7 +96,7 @@ def held(scene: Scene, *apps: str) -> list[str | None]:
 
 
 def test_what_was_tested_and_built_once_goes_from_stage_to_stage(scene: Scene) -> None:
-    report = scene.ship("echo fine", scene.prepare)
+    report = scene.ship("echo fine")
 
     assert report.tests == "passed"
     assert held(scene, "shop-prepare", "shop-staging", "shop") == [BUILT] * 3
@@ -108,16 +113,26 @@ def test_what_was_tested_and_built_once_goes_from_stage_to_stage(scene: Scene) -
 
 
 def test_the_output_of_the_tests_is_told(scene: Scene) -> None:
-    scene.ship("printf 'one\\r\\ntwo'; echo three >&2", None)
+    scene.ship("printf 'one\\r\\ntwo'; echo three >&2")
 
     assert scene.stage.ear.lines() == ["tests: one", "tests: twothree"]
 
 
 def test_a_miss_is_built_on_the_first_stage_only(scene: Scene) -> None:
-    report = scene.ship("true", None)
+    def lose() -> None:
+        """Let what was prepared be gone before anybody has looked for it."""
+        prepare = scene.app("shop-prepare")
+        prepare.builds, prepare.releases = [], []
+
+    scene.stage.heroku.before[f"slugs.fetch shop-prepare {BUILT}"] = lose
+
+    report = scene.ship("true")
 
     assert held(scene, "shop-prepare", "shop-staging", "shop") == [None, BUILT, BUILT]
-    assert len([call for call in scene.stage.heroku.writes() if "builds" in call]) == 1
+    assert [call for call in scene.stage.heroku.writes() if "builds" in call] == [
+        f"builds.create shop-prepare {COMMIT.short}",
+        f"builds.create shop-staging {COMMIT.short}",
+    ]
     assert [(staged.route, staged.reason) for _, staged in report.stages] == [
         (Route.BUILD, Reason.NOTHING_PREPARED),
         (Route.RELEASE, Reason.ON_OTHER_APP),
@@ -125,7 +140,7 @@ def test_a_miss_is_built_on_the_first_stage_only(scene: Scene) -> None:
 
 
 def test_without_tests_none_are_said_to_have_run(scene: Scene) -> None:
-    assert scene.ship(None, scene.prepare).tests == "not_run"
+    assert scene.ship(None).tests == "not_run"
 
 
 def test_failing_tests_cancel_the_build_and_release_nothing(scene: Scene) -> None:
@@ -134,7 +149,7 @@ def test_failing_tests_cancel_the_build_and_release_nothing(scene: Scene) -> Non
     scene.stage.heroku.before["builds.fetch shop-prepare shop-prepare-build"] = building.set
 
     with pytest.raises(TestsFailed) as caught:
-        scene.ship("sleep 0.2; exit 3", scene.prepare)
+        scene.ship("sleep 0.2; exit 3")
 
     assert "`sleep 0.2; exit 3` exited 3" in caught.value.message
     assert building.is_set()
@@ -147,13 +162,12 @@ def test_failing_tests_cancel_the_build_and_release_nothing(scene: Scene) -> Non
 
 def test_failing_tests_keep_a_build_from_being_started(scene: Scene) -> None:
     stopping = scene.stage.run.stop
-
-    def upload_until_stopped(report: PrepareReport) -> PrepareReport:
-        assert stopping.wait(10)
-        return scene.prepare(report)
+    scene.hold_up(lambda: stopping.wait(10))
 
     with pytest.raises(TestsFailed):
-        scene.ship("exit 1", upload_until_stopped)
+        scene.ship("exit 1")
+
+    assert stopping.is_set()
 
     assert scene.app("shop-prepare").builds == []
     assert not [call for call in scene.stage.heroku.writes() if "builds" in call]
@@ -164,16 +178,18 @@ def test_a_build_that_a_push_started_is_found_on_the_platform_and_cancelled(scen
     done = make_build("shop-prepare", "good", COMMIT, id="b6")
     cancelled, pushing = Event(), Event()
 
-    def push(report: PrepareReport) -> PrepareReport:
-        report.commit = COMMIT
+    def push(sha: str, url: str, _: Callable[[str], None]) -> PushOutcome:
+        assert (sha, url) == (COMMIT.sha, "https://git.example/shop-prepare.git")
         scene.app("shop-prepare").builds = [done, pushed]
         scene.stage.heroku.before["builds.cancel shop-prepare b7"] = cancelled.set
         pushing.set()
         assert cancelled.wait(10)
-        return report
+        return PushOutcome.DECLINED  # as Heroku ends a push whose build was cancelled
+
+    scene.stage.clone.pusher = push
 
     with pytest.raises(TestsFailed):
-        scene.ship("sleep 0.2; exit 1", push)
+        scene.ship("sleep 0.2; exit 1", Strategy.GIT)
 
     assert pushing.is_set()
     assert scene.stage.heroku.writes() == ["builds.cancel shop-prepare b7"]
@@ -188,12 +204,10 @@ def test_what_cannot_be_stopped_is_said(scene: Scene, monkeypatch: pytest.Monkey
         lambda event: warned.set() if "could not be stopped" in str(event) else None
     )
 
-    def stubborn(report: PrepareReport) -> PrepareReport:
-        assert warned.wait(10)
-        return report
+    scene.hold_up(lambda: warned.wait(10))
 
     with pytest.raises(TestsFailed):
-        scene.ship("exit 1", stubborn)
+        scene.ship("exit 1")
 
     assert scene.stage.ear.warnings() == ["the build on shop-prepare could not be stopped"]
 
@@ -202,7 +216,7 @@ def test_a_failed_build_stops_the_tests(scene: Scene) -> None:
     scene.app("shop-prepare").builds_fail = True
 
     with pytest.raises(BuildFailed):
-        scene.ship("sleep 600", scene.prepare)
+        scene.ship("sleep 600")
 
     assert scene.report.tests == "stopped"
     assert held(scene, "shop-staging", "shop") == ["old", "old"]
@@ -211,12 +225,11 @@ def test_a_failed_build_stops_the_tests(scene: Scene) -> None:
 def test_tests_that_had_passed_stay_passed_when_the_build_fails(scene: Scene) -> None:
     scene.app("shop-prepare").builds_fail = True
 
-    def late(report: PrepareReport) -> PrepareReport:
-        wait_until(lambda: any(s.name == "test" for s in scene.stage.ear.finished()))
-        return scene.prepare(report)
+    finished = scene.stage.ear.finished
+    scene.hold_up(lambda: wait_until(lambda: any(step.name == "test" for step in finished())))
 
     with pytest.raises(BuildFailed):
-        scene.ship("true", late)
+        scene.ship("true")
 
     assert scene.report.tests == "passed"
 
@@ -225,18 +238,21 @@ def test_a_failed_build_without_tests_is_no_word_about_tests(scene: Scene) -> No
     scene.app("shop-prepare").builds_fail = True
 
     with pytest.raises(BuildFailed):
-        scene.ship(None, scene.prepare)
+        scene.ship(None)
 
     assert scene.report.tests == "not_run"
 
 
 def test_an_interrupt_stops_tests_and_build(scene: Scene) -> None:
-    def interrupted(report: PrepareReport) -> PrepareReport:
-        assert report.app == "shop-prepare"
+    def interrupted() -> None:
+        assert scene.report.prepared is not None
+        assert scene.report.prepared.app == "shop-prepare"
         raise Interrupted
 
+    scene.hold_up(interrupted)
+
     with pytest.raises(Interrupted):
-        scene.ship("sleep 600", interrupted)
+        scene.ship("sleep 600")
 
     assert scene.stage.run.stop.is_set()
     assert scene.report.tests == "stopped"
@@ -246,11 +262,21 @@ def test_a_stage_that_fails_verification_keeps_the_next_one_untouched(scene: Sce
     scene.app("shop-staging").crashing.add(BUILT)
 
     with pytest.raises(VerificationFailed):
-        scene.ship("true", scene.prepare)
+        scene.ship("true")
 
     assert held(scene, "shop-staging", "shop") == ["old", "old"]
     assert [name for name, _ in scene.report.stages] == ["staging"]
     assert not [call for call in scene.stage.heroku.writes() if call.endswith(" to shop")]
+
+
+def test_the_tests_run_in_the_clone_and_with_the_environment_of_the_run(scene: Scene) -> None:
+    scene.ship("pwd; env | grep -c HEROKU; echo $PATH")
+
+    assert scene.stage.ear.lines() == [
+        f"tests: {scene.directory}",
+        "tests: 0",
+        f"tests: {ENVIRONMENT['PATH']}",
+    ]
 
 
 def test_stopping_reaches_the_children_of_the_tests(

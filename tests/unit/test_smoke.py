@@ -15,12 +15,12 @@ from accelerator.models import Commit
 from accelerator.steps.verify.smoke import Site as Asked
 from accelerator.steps.verify.smoke import (
     SmokeCheck,
-    ask,
     check_smoke,
     expected_text,
     parse_check,
     resolve,
 )
+from accelerator.steps.verify.visit import Expected, visit
 from accelerator.waiting import Deadline
 from tests.unit.fakes import COMMIT, FakeClock, Stage, make_stage
 
@@ -236,7 +236,7 @@ def test_an_answer_is_judged_by_status_and_text(
 ) -> None:
     site.pages["/"] = [page]
 
-    answer = ask(site.url + "/", SmokeCheck("/", status=status, text=text), soon)
+    answer = visit(site.url + "/", Expected(status=status, text=text), soon)
 
     assert answer.flaw == flaw
 
@@ -256,7 +256,7 @@ def test_a_text_may_be_looked_for_in_a_header(
 ) -> None:
     site.pages["/"] = [Page(body=b"abc123", headers=headers)]
 
-    answer = ask(site.url + "/", SmokeCheck("/", text="abc123", header="x-revision"), soon)
+    answer = visit(site.url + "/", Expected(text="abc123", header="x-revision"), soon)
 
     assert answer.flaw == flaw
 
@@ -265,7 +265,7 @@ def test_redirects_are_followed(site: Site, soon: Deadline) -> None:
     site.pages["/"] = [Page(302, b"", {"Location": "/home"})]
     site.pages["/home"] = [Page()]
 
-    answer = ask(site.url + "/", SmokeCheck("/", status=200, text="Welcome"), soon)
+    answer = visit(site.url + "/", Expected(status=200, text="Welcome"), soon)
 
     assert answer.flaw is None
     assert [path for path, _ in site.visits] == ["/", "/home"]
@@ -274,7 +274,7 @@ def test_redirects_are_followed(site: Site, soon: Deadline) -> None:
 def test_a_redirect_in_a_circle_is_a_flaw(site: Site, soon: Deadline) -> None:
     site.pages["/"] = [Page(302, b"", {"Location": "/"})]
 
-    assert ask(site.url + "/", SmokeCheck("/"), soon).flaw == "did not answer (TooManyRedirects)"
+    assert visit(site.url + "/", Expected(), soon).flaw == "did not answer (TooManyRedirects)"
 
 
 def test_a_refused_connection_is_a_flaw(soon: Deadline) -> None:
@@ -282,7 +282,7 @@ def test_a_refused_connection_is_a_flaw(soon: Deadline) -> None:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
 
-        answer = ask(f"http://127.0.0.1:{port}/", SmokeCheck("/"), soon)
+        answer = visit(f"http://127.0.0.1:{port}/", Expected(), soon)
 
     assert answer.flaw == "did not answer (ConnectionError)"
 
@@ -312,7 +312,7 @@ def test_a_site_that_says_nothing_is_not_waited_for_past_the_deadline() -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
     with scripted(answer_late) as url:
-        answer = ask(url, SmokeCheck("/"), Deadline.after(FakeClock(), 0.1))
+        answer = visit(url, Expected(), Deadline.after(FakeClock(), 0.1))
         has_left.set()
 
     assert answer.flaw == "did not answer (ReadTimeout)"
@@ -329,7 +329,7 @@ def test_a_body_that_drips_is_left_at_the_deadline() -> None:
         connection.recv(1)  # until the visitor has gone
 
     with scripted(drip) as url:
-        answer = ask(url, SmokeCheck("/", text="Welcome"), deadline)
+        answer = visit(url, Expected(text="Welcome"), deadline)
 
     assert answer.flaw == "answered 200 without the text 'Welcome'"
 
@@ -341,7 +341,7 @@ def test_a_text_is_found_across_the_parts_it_comes_in(soon: Deadline) -> None:
         connection.sendall(head + b"3\r\nWel\r\n4\r\ncome\r\n0\r\n\r\n")
 
     with scripted(send_in_parts) as url:
-        answer = ask(url, SmokeCheck("/", text="Welcome"), soon)
+        answer = visit(url, Expected(text="Welcome"), soon)
 
     assert answer.flaw is None
 
@@ -357,7 +357,7 @@ def test_no_credential_is_sent(
     site.pages["/"] = [Page(302, b"", {"Location": "/home", "Set-Cookie": "a=b"})]
     site.pages["/home"] = [Page()]
 
-    ask(site.url + "/", SmokeCheck("/"), soon)
+    visit(site.url + "/", Expected(), soon)
 
     assert len(site.visits) == 2
     for _, headers in site.visits:
@@ -371,7 +371,32 @@ def stage() -> Stage:
 
 
 def at(site: Site, commit: Commit | None = COMMIT) -> Asked:
-    return Asked(site.url, commit, 7)
+    return Asked("shop", site.url, commit, 7)
+
+
+@pytest.mark.parametrize(
+    ("page", "flaw"),
+    [
+        pytest.param(Page(201, headers={"X-Revision": COMMIT.sha}), None, id="as expected"),
+        pytest.param(
+            Page(200, headers={"X-Revision": COMMIT.sha}), "answered 200", id="another status"
+        ),
+        pytest.param(
+            Page(201, COMMIT.sha.encode()),
+            f"answered 201 without {COMMIT.sha!r} in X-Revision",
+            id="the text in the body only",
+        ),
+    ],
+)
+def test_a_check_is_asked_with_its_status_its_text_and_its_header(
+    site: Site, stage: Stage, page: Page, flaw: str | None
+) -> None:
+    site.pages["/up"] = [page]
+    check = parse_check("/up 201 header X-Revision: {commit}")
+
+    seen = check_smoke(stage.run, (check,), at(site)).flaw
+
+    assert seen == (flaw and f"{site.url}/up {flaw}")
 
 
 def test_a_site_that_needs_a_moment_is_asked_again(site: Site, stage: Stage) -> None:
@@ -432,7 +457,7 @@ def test_a_site_that_flaps_until_the_deadline_has_not_passed(site: Site, stage: 
 
 def in_shell(command: str, **environment: str) -> tuple[SmokeCheck, Asked]:
     given = {"PATH": "/usr/bin:/bin", **environment}
-    return SmokeCheck("", command=command), Asked("http://shop.example/", COMMIT, 7, given)
+    return SmokeCheck("", command=command), Asked("shop", "http://shop.example/", COMMIT, 7, given)
 
 
 def test_a_command_is_told_what_to_ask_and_its_output_is_a_log(stage: Stage) -> None:
@@ -441,7 +466,7 @@ def test_a_command_is_told_what_to_ask_and_its_output_is_a_log(stage: Stage) -> 
     answer = check_smoke(stage.run, (check,), asked)
 
     assert answer.flaw is None
-    assert stage.ear.lines() == [f"smoke: http://shop.example/ {COMMIT.sha} v7 high"]
+    assert stage.ear.lines() == [f"smoke shop: http://shop.example/ {COMMIT.sha} v7 high"]
 
 
 def test_a_command_that_is_not_satisfied_is_run_again_until_the_deadline(stage: Stage) -> None:
@@ -470,7 +495,7 @@ def test_a_command_that_cannot_be_run_says_nothing_of_the_app(stage: Stage, comm
 
 
 def test_a_name_that_does_not_resolve_says_nothing_of_the_app(soon: Deadline) -> None:
-    answer = ask("http://no-such-host.invalid/", SmokeCheck("/"), soon)
+    answer = visit("http://no-such-host.invalid/", Expected(), soon)
 
     assert answer.flaw is not None
     assert not answer.conclusive
@@ -479,5 +504,5 @@ def test_a_name_that_does_not_resolve_says_nothing_of_the_app(soon: Deadline) ->
 def test_a_refused_connection_speaks_against_the_app(site: Site, soon: Deadline) -> None:
     site.pages["/"] = [Page(500)]
 
-    assert ask(site.url + "/", SmokeCheck("/"), soon).conclusive
-    assert ask("http://127.0.0.1:9/", SmokeCheck("/"), soon).conclusive
+    assert visit(site.url + "/", Expected(), soon).conclusive
+    assert visit("http://127.0.0.1:9/", Expected(), soon).conclusive

@@ -9,8 +9,8 @@ from accelerator.errors import (
     UsageProblem,
     WrongArtifact,
 )
-from accelerator.models import Dyno
-from accelerator.steps.verify.serving import is_serving, verify
+from accelerator.models import Dyno, Verified
+from accelerator.steps.verify.serving import Claim, is_serving, verify
 from accelerator.steps.verify.smoke import SmokeCheck
 from tests.unit.fakes import COMMIT, Stage, make_app, make_release, make_stage, slug
 
@@ -23,24 +23,24 @@ def stage() -> Stage:
 
 
 def test_the_artifact_on_running_dynos_passes(stage: Stage) -> None:
-    verdict = verify(stage.run, "shop", "shop-v1", slug("good"), COMMIT)
+    proof = verify(stage.run, Claim("shop", "shop-v1", slug("good"), COMMIT))
 
-    assert (verdict.outcome, verdict.flaw) == ("passed", None)
-    assert verdict.release == stage.app("shop").current
+    assert (proof.outcome, proof.flaw) == (Verified.PASSED, None)
+    assert proof.release == stage.app("shop").current
     assert stage.heroku.calls == ["releases.fetch shop shop-v1", "dynos.fetch shop"]
     assert [(step.outcome, step.detail) for step in stage.ear.finished()] == [("ok", "v1")]
 
 
 def test_another_artifact_than_the_compared_one_is_wrong(stage: Stage) -> None:
     with pytest.raises(WrongArtifact, match="was to get artifact better but holds good"):
-        verify(stage.run, "shop", "shop-v1", slug("better"), COMMIT)
+        verify(stage.run, Claim("shop", "shop-v1", slug("better"), COMMIT))
 
 
 def test_a_release_without_code_is_wrong(stage: Stage) -> None:
     stage.app("shop").land(None)
 
     with pytest.raises(WrongArtifact, match="holds nothing"):
-        verify(stage.run, "shop", "shop-v2", slug("good"), COMMIT)
+        verify(stage.run, Claim("shop", "shop-v2", slug("good"), COMMIT))
 
 
 @pytest.mark.parametrize("status", ["failed", "pending"])
@@ -48,7 +48,7 @@ def test_a_release_that_did_not_succeed_has_failed(stage: Stage, status: str) ->
     stage.app("shop").land("good", status=status)
 
     with pytest.raises(ReleaseFailed, match="v2 on shop"):
-        verify(stage.run, "shop", "shop-v2", slug("good"), COMMIT)
+        verify(stage.run, Claim("shop", "shop-v2", slug("good"), COMMIT))
 
 
 def test_a_release_that_was_made_and_is_never_shown_leaves_the_outcome_unknown(
@@ -60,17 +60,17 @@ def test_a_release_that_was_made_and_is_never_shown_leaves_the_outcome_unknown(
     monkeypatch.setattr(stage.heroku.releases, "fetch", fetch)
 
     with pytest.raises(OutcomeUnknown, match="shop-v1 of shop was made but cannot be read"):
-        verify(stage.run, "shop", "shop-v1", slug("good"), COMMIT)
+        verify(stage.run, Claim("shop", "shop-v1", slug("good"), COMMIT))
 
 
 def test_dynos_that_crash_fail_the_verification_at_the_deadline(stage: Stage) -> None:
     shop = stage.app("shop")
     shop.dynos = [Dyno("web.1", "web", "up", 1), Dyno("worker.1", "worker", "crashed", 1)]
 
-    verdict = verify(stage.run, "shop", "shop-v1", slug("good"), COMMIT)
+    proof = verify(stage.run, Claim("shop", "shop-v1", slug("good"), COMMIT))
 
-    assert verdict.outcome == "failed"
-    assert verdict.flaw == "not every dyno is up on v1: worker.1 crashed"
+    assert proof.outcome is Verified.FAILED
+    assert proof.flaw == "not every dyno is up on v1: worker.1 crashed"
     assert sum(stage.clock.naps) <= 5.0
     assert stage.ear.finished()[0].outcome == "failed"
 
@@ -86,51 +86,55 @@ def test_dynos_that_still_start_are_waited_for(stage: Stage) -> None:
 
     stage.heroku.dynos.fetch = fetch  # type: ignore[method-assign]
 
-    verdict = verify(stage.run, "shop", "shop-v1", slug("good"), COMMIT)
+    proof = verify(stage.run, Claim("shop", "shop-v1", slug("good"), COMMIT))
 
-    assert verdict.outcome == "passed"
+    assert proof.outcome is Verified.PASSED
     assert stage.clock.naps == pytest.approx([0.15, 0.195])
 
 
 def test_an_app_without_dynos_passes_and_is_told_aloud(stage: Stage) -> None:
     stage.app("shop").dynos = [Dyno("release.1", "release", "down", 1)]
 
-    verdict = verify(stage.run, "shop", "shop-v1", slug("good"), COMMIT)
+    proof = verify(stage.run, Claim("shop", "shop-v1", slug("good"), COMMIT))
 
-    assert verdict.outcome == "passed"
+    assert proof.outcome is Verified.PASSED
     assert stage.ear.warnings() == ["shop runs no dynos: nothing serves there"]
 
 
 def test_one_off_processes_are_nobodys_business(stage: Stage) -> None:
     stage.app("shop").dynos.append(Dyno("run.1", "run", "crashed", 1))
 
-    verdict = verify(stage.run, "shop", "shop-v1", slug("good"), COMMIT)
+    proof = verify(stage.run, Claim("shop", "shop-v1", slug("good"), COMMIT))
 
-    assert verdict.outcome == "passed"
+    assert proof.outcome is Verified.PASSED
     assert stage.ear.warnings() == []
 
 
 def test_a_site_that_does_not_answer_fails_the_verification(stage: Stage) -> None:
     stage.app("shop").web_url = NOBODY
 
-    verdict = verify(stage.run, "shop", "shop-v1", slug("good"), COMMIT, (SmokeCheck("/health"),))
+    proof = verify(
+        stage.run, Claim("shop", "shop-v1", slug("good"), COMMIT, (SmokeCheck("/health"),))
+    )
 
-    assert verdict.outcome == "failed"
-    assert verdict.flaw == f"{NOBODY}health did not answer (ConnectionError)"
+    assert proof.outcome is Verified.FAILED
+    assert proof.flaw == f"{NOBODY}health did not answer (ConnectionError)"
 
 
 def test_a_check_on_an_app_without_an_address_is_a_mistake_of_the_user(stage: Stage) -> None:
     with pytest.raises(UsageProblem, match="no web_url"):
-        verify(stage.run, "shop", "shop-v1", slug("good"), COMMIT, (SmokeCheck("/health"),))
+        verify(stage.run, Claim("shop", "shop-v1", slug("good"), COMMIT, (SmokeCheck("/health"),)))
 
 
 def test_nobody_is_asked_while_dynos_are_down(stage: Stage) -> None:
     stage.app("shop").dynos = [Dyno("web.1", "web", "crashed", 1)]
     stage.app("shop").web_url = NOBODY
 
-    verdict = verify(stage.run, "shop", "shop-v1", slug("good"), COMMIT, (SmokeCheck("/health"),))
+    proof = verify(
+        stage.run, Claim("shop", "shop-v1", slug("good"), COMMIT, (SmokeCheck("/health"),))
+    )
 
-    assert verdict.flaw == "not every dyno is up on v1: web.1 crashed"
+    assert proof.flaw == "not every dyno is up on v1: web.1 crashed"
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Random worlds for the decision, and how the commit could be shipped there.
 
 The second half is written from the design alone, one release and build at a time, and asks nothing
-of `compare`, `known` or `checks`: a mistake there is not repeated here.
+of `decision`, `facts` or `fit`: a mistake there is not repeated here.
 """
 
 from __future__ import annotations
