@@ -300,6 +300,31 @@ def test_every_module_of_the_platform_is_on_the_map() -> None:
     assert missing == []
 
 
+CLIENT = ROOT / "accelerator"
+NOT_ON_THE_MAP = (CLIENT / "localheroku", CLIENT / "demo" / "sample")
+
+
+def client_modules() -> list[Path]:
+    """Return the modules of the client; the files of the demo's site are not ours."""
+    return [
+        path
+        for path in sorted(CLIENT.rglob("*.py"))
+        if path.name != "__init__.py" and not {*path.parents} & {*NOT_ON_THE_MAP}
+    ]
+
+
+def test_the_map_of_the_client_names_every_module_in_its_folder_and_no_other() -> None:
+    told = section((ROOT / "CONTRIBUTING.md").read_text("utf-8"), "The client, by purpose")
+    rows = re.findall(r"(?m)^\| (?:`([\w/]+)/`|the top) \| (.*) \|$", told)
+    named = [(folder, name) for folder, cell in rows for name in re.findall(r"`(\w+\.py)`", cell)]
+    there = [
+        ("/".join(path.relative_to(CLIENT).parts[:-1]), path.name) for path in client_modules()
+    ]
+
+    assert there
+    assert sorted(named) == sorted(there)
+
+
 def test_the_laps_of_the_demo_are_explained() -> None:
     told = read("json.md")
 
