@@ -20,7 +20,7 @@ from accelerator.cli.endings import ENDINGS
 from accelerator.cli.options import SettingOption
 from accelerator.demo.report import Lap
 from accelerator.errors import AcceleratorError, ExitCode
-from accelerator.models import Reason, Refusal, Route
+from accelerator.models import Reason, Refusal, Route, StepName
 from accelerator.settings import SETTINGS, load_settings
 from tests.contract.localheroku.audit import TOLERATED, UNKNOWN
 
@@ -329,6 +329,12 @@ def test_the_laps_of_the_demo_are_explained() -> None:
     told = read("json.md")
 
     assert [lap.name for lap in fields(Lap) if f"`{lap.name}`" not in told] == []
+
+
+def test_every_step_of_the_json_is_explained_and_no_other() -> None:
+    told = {cell for row in rows(section(read("json.md"), "Steps")) for cell in row.split(", ")}
+
+    assert told - {"step", "---"} == {f"`{name}`" for name in StepName}
 
 
 def test_settings_named_by_the_generator_exist() -> None:
