@@ -1,6 +1,6 @@
 """Find the API key: a variable, the netrc file, or git's credential helper; never a flag.
 
-The source is said, the value never: not even a broken value is repeated in a message.
+The source is named, the value never: not even a broken value is repeated in a message.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _NO_QUESTIONS = {
 def find_key(
     key_env: str, environment: Mapping[str, str], endpoint: Endpoint, home: Path
 ) -> tuple[Secret, str]:
-    """Find the key and say where it was found; raises `KeyMissing` when it is nowhere.
+    """Return the key and where it was found; raises `KeyMissing` when it is nowhere.
 
     The helper that git asks last is where `heroku login` keeps the key today
     (``credential.https://git.heroku.com.helper``); it runs for ten seconds at most.

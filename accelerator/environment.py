@@ -1,10 +1,12 @@
 """Which CI system is this, and which commit is it about: read from a mapping, not the process.
 
-One row a system in a table; the first whose marker is set wins. Three things a caller would get
-wrong: on GitHub's ``pull_request`` events ``GITHUB_SHA`` is the merge commit GitHub made for the
-test, not the head of the branch (and on ``workflow_run`` it is the tip of the default branch);
-GitLab's merged-result pipelines do the same with ``CI_COMMIT_SHA``; and ``BUILDKITE_COMMIT`` can be
-the word ``HEAD``. So what is found here is a revision to be resolved, not always a full sha.
+A table has one row per system. The first whose marker is set wins. Three things a caller would get
+wrong:
+
+On GitHub's ``pull_request`` events ``GITHUB_SHA`` is the merge commit GitHub made for the test, not
+the head of the branch. (On ``workflow_run`` it is the tip of the default branch.) GitLab's
+merged-result pipelines do the same with ``CI_COMMIT_SHA``. And ``BUILDKITE_COMMIT`` can be the word
+``HEAD``. So what is found here is a revision to be resolved, not always a full sha.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 class CI:
     """The CI system of this run; every field is ``None`` on somebody's own machine.
 
-    `commit` is what `commit_variable` holds: the revision the system says the job is about.
+    `commit` is what `commit_variable` holds: the revision the job is about, by the system's word.
     """
 
     name: str | None = None
@@ -124,7 +126,7 @@ _VARIABLE = re.compile(r"\{([A-Z0-9_]+)\}")
 
 
 def detect_ci(env: Mapping[str, str]) -> CI:
-    """Tell which CI system `env` belongs to; a `CI` without a name when it is none we know.
+    """Return the CI system that `env` belongs to: a `CI` without a name when it is none we know.
 
     The commit is found even then, so that a plain ``GIT_COMMIT=… accelerator deploy`` works.
     """

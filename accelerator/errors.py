@@ -12,7 +12,7 @@ from typing import ClassVar, Self
 class ExitCode(IntEnum):
     """The exit codes, stable for other people's pipelines (documented in docs/reference).
 
-    ``meaning`` is what the commands' help says of a code.
+    ``meaning`` is a code's text in the help of the commands.
     """
 
     meaning: str
@@ -123,7 +123,7 @@ class ShallowClone(RepositoryProblem):
 
 
 class Refused(AcceleratorError):
-    """A guard says no. ``reason`` is one of the refusal reasons of the reference."""
+    """A guard refused. ``reason`` is one of the refusal reasons of the reference."""
 
     exit_code = ExitCode.REFUSED
     code = "refused"
@@ -291,7 +291,7 @@ class RateLimited(Unreachable):
 class NotFound(AcceleratorError):
     """An app, pipeline, release or commit does not exist, or the key may not see it.
 
-    ``resource`` is Heroku's word for what is missing, where it said one.
+    ``resource`` is Heroku's word for what is missing, where its answer has one.
     """
 
     exit_code = ExitCode.NOT_FOUND

@@ -126,7 +126,7 @@ class Recorder:
     listeners: list[Listener] = field(default_factory=list)
 
     def emit(self, event: Event) -> None:
-        """Tell all listeners, in the order they were added."""
+        """Hand an event to all listeners, in the order they were added."""
         for listener in self.listeners:
             listener(event)
 

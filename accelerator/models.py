@@ -27,7 +27,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """Give the value itself, for the one place that sends it."""
+        """Return the value itself, for the one place that sends it."""
         return self._value
 
     def __repr__(self) -> str:
@@ -58,7 +58,7 @@ class Commit:
 
     @property
     def short(self) -> str:
-        """Give the first eight digits, for people."""
+        """Return the first eight digits, for people."""
         return self.sha[:8]
 
 
@@ -146,7 +146,7 @@ class Build:
 
     @property
     def seconds(self) -> float | None:
-        """Give how long it took, or None while it runs."""
+        """Return how long it took, or None while it runs."""
         if self.status == "pending" or self.updated_at is None:
             return None
         return (self.updated_at - self.created_at).total_seconds()
@@ -252,7 +252,7 @@ class Route(StrEnum):
 
 
 class Refusal(StrEnum):
-    """Why a guard said no; stable words of the JSON, too."""
+    """Why a guard refused; stable words of the JSON, too."""
 
     SUPERSEDED = "superseded"
     DIVERGED = "diverged"

@@ -36,10 +36,10 @@ class Clock(Protocol):
     """Time as the rest of the tool sees it; tests bring their own."""
 
     def now(self) -> float:
-        """Give monotonic seconds, for durations and deadlines."""
+        """Return monotonic seconds, for durations and deadlines."""
 
     def moment(self) -> datetime:
-        """Give the aware UTC moment, for reports."""
+        """Return the aware UTC moment, for reports."""
 
     def sleep(self, seconds: float) -> None:
         """Wait that long."""
@@ -49,11 +49,11 @@ class SystemClock:
     """The real clock."""
 
     def now(self) -> float:
-        """Give the machine's monotonic seconds."""
+        """Return the machine's monotonic seconds."""
         return time.monotonic()
 
     def moment(self) -> datetime:
-        """Give the machine's wall clock in UTC."""
+        """Return the machine's wall clock in UTC."""
         return datetime.now(UTC)
 
     def sleep(self, seconds: float) -> None:
@@ -65,7 +65,7 @@ class SystemClock:
 class Deadline:
     """A moment (in the clock's monotonic seconds) after which waiting ends.
 
-    All who share one notice when it is moved by `shorten`; what `within` gave does not move along.
+    All who share one notice when `shorten` moves it. What `within` returned does not move along.
     """
 
     clock: Clock
@@ -78,7 +78,7 @@ class Deadline:
 
     @property
     def remaining(self) -> float:
-        """Give the seconds left, never below zero."""
+        """Return the seconds left, never below zero."""
         return max(0.0, self.at - self.clock.now())
 
     def shorten(self, seconds: float) -> None:
@@ -86,7 +86,7 @@ class Deadline:
         self.at = min(self.at, self.clock.now() + seconds)
 
     def within(self, seconds: float) -> Deadline:
-        """Give the earlier of this deadline and one that many seconds from now."""
+        """Return the earlier of this deadline and one that many seconds from now."""
         return Deadline(self.clock, min(self.at, self.clock.now() + seconds))
 
 
@@ -154,7 +154,7 @@ def wait_for(
 
 
 def repeat(act: Callable[[], float], stop: Event) -> None:
-    """Call `act` until `stop` is set; what it gives is the pause, in seconds, to the next call."""
+    """Call `act` until `stop` is set; it returns the pause, in seconds, to the next call."""
     while not stop.wait(act()):
         pass
 

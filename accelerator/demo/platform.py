@@ -31,11 +31,11 @@ class LocalPlatform:
 
     @property
     def endpoint(self) -> Endpoint:
-        """Say where its API and git are."""
+        """Return where its API and git are."""
         return Endpoint(self.url, self.url)
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
-        """Give the environment that points a client at this platform and nowhere else."""
+        """Return the environment that points a client at this platform and nowhere else."""
         ours = {"HEROKU_HOST": self.url, "HEROKU_API_KEY": self.key.reveal()}
         kept = {k: v for k, v in base.items() if not k.startswith(("HEROKU_", "ACCELERATOR_"))}
         return {**kept, **ours}
@@ -67,7 +67,7 @@ def running(environment: Mapping[str, str]) -> Iterator[LocalPlatform]:
 
 def _read_start(process: subprocess.Popen[str]) -> LocalPlatform:
     line = process.stdout.readline() if process.stdout else ""
-    # What cannot start says so in a document of several lines; stderr has had the reason.
+    # One that cannot start prints a document of several lines; stderr has had the reason.
     if not line.rstrip().endswith("}"):
         raise UsageProblem(
             "the local platform did not start",

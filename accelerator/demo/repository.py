@@ -30,7 +30,7 @@ class DemoRepository:
     environment: Mapping[str, str]
 
     def git(self, *arguments: str, **more: str) -> str:
-        """Run git; gives what it printed."""
+        """Run git; return what it printed."""
         done = subprocess.run(
             ["git", *arguments],
             cwd=self.directory,
@@ -44,7 +44,7 @@ class DemoRepository:
         return done.stdout.strip()
 
     def commit(self, subject: str) -> str:
-        """Commit what is there (also when nothing changed); gives the sha."""
+        """Commit what is there (also when nothing changed); return the sha."""
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "--no-verify", "--message", subject)
         return self.git("rev-parse", "HEAD")

@@ -27,7 +27,7 @@ STAGES = (("prepare", "development"), ("staging", "staging"), ("production", "pr
 
 
 class DemoFailed(AcceleratorError):
-    """A command of the demo did not do what it should; its own output says why."""
+    """A command of the demo did not do what it should; its own output has the reason."""
 
     code = "demo_failed"
 
@@ -93,7 +93,7 @@ def create_app(scene: Scene, role: str) -> str:
 
 
 def accelerate(scene: Scene, *arguments: str) -> dict[str, Any]:
-    """Run our own command as a user would; its talk is shown, its JSON document given back."""
+    """Run our own command as a user would: show its talk, return its JSON document."""
     shown = " ".join(f"'{word}'" if " " in word else word for word in arguments)
     scene.run.events.note(f"$ accelerator {shown}")
     done = subprocess.run(
@@ -135,7 +135,7 @@ def ship(scene: Scene) -> tuple[dict[str, Any], Lap]:
 
 
 def lap_of(document: dict[str, Any]) -> Lap:
-    """Read from a ship's document when each part was done, counted from its first step."""
+    """Read from a ship document when each part was done, counted from its first step."""
     steps = document["steps"]
     begin = min(datetime.fromisoformat(step["started_at"]) for step in steps)
     ends = [
@@ -151,7 +151,7 @@ def lap_of(document: dict[str, Any]) -> Lap:
 
 
 def smoke_flags(scene: Scene) -> tuple[str, ...]:
-    """Give the smoke checks as flags."""
+    """Return the smoke checks as flags."""
     return tuple(word for check in scene.smoke for word in ("--smoke", check))
 
 

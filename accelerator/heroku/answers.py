@@ -88,7 +88,7 @@ def error_of(call: Call, failure: NoAnswer) -> AcceleratorError:
 
 
 def silence_of(error: requests.RequestException, host: str) -> NoAnswer:
-    """Say why there is no answer, without the text of `error`: it may hold a signed address."""
+    """Return why there is no answer, without the text of `error`: it may hold a signed address."""
     reason = _reason(error)
     if _is_untrusted(error):
         return NoAnswer(f"the certificate of {host} is not trusted", reached=False, hopeless=True)
@@ -114,7 +114,7 @@ def _broken(error: requests.RequestException, reason: object, host: str) -> NoAn
 
 
 def checked(call: Call, response: requests.Response, hide: str = "") -> Any:
-    """Give the JSON of an answer, or raise what it means. `hide` is never quoted."""
+    """Return the JSON of an answer, or raise what it means. `hide` is never quoted."""
     status = response.status_code
     if status >= 500 or status == 408:
         raise NoAnswer(_said(call, response, hide).removeprefix(f"{call} "), reached=True)

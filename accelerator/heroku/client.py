@@ -106,15 +106,15 @@ class Heroku:
 
     @property
     def usage(self) -> Usage:
-        """Give what was asked of the API so far."""
+        """Return what was asked of the API so far."""
         return self._exchange.meter.usage
 
     def pace(self) -> float:
-        """Give the factor for polling pauses: 1, and up to 8 as the rate limit's tokens go."""
+        """Return the factor for polling pauses: 1, and up to 8 as the rate limit's tokens go."""
         return pace_at(self.usage.rate_limit_remaining)
 
     def moment(self) -> datetime:
-        """Give the moment by the platform's clock: a runner's own may be off by minutes."""
+        """Return the moment by the platform's clock: a runner's own may be off by minutes."""
         return self._exchange.deadline.clock.moment() + self._exchange.meter.skew
 
     def close(self) -> None:

@@ -41,12 +41,12 @@ class Ask:
 
     @property
     def call(self) -> Call:
-        """Give what may be shown of it."""
+        """Return what may be shown of it."""
         return Call(self.method, make_path(self.resource), self.repeatable)
 
     @property
     def headers(self) -> dict[str, str]:
-        """Give the headers it needs beside the session's."""
+        """Return the headers it needs beside the session's."""
         headers = {"Accept": f"application/vnd.heroku+json; version={self.accept}"}
         return headers if self.range is None else {**headers, "Range": self.range}
 
@@ -71,7 +71,7 @@ class Connection(heroku3.api.Heroku):  # type: ignore[misc]  # heroku3 has no ty
         self._session.close()
 
     def app(self, app: str) -> Any:
-        """Give heroku3's app for its own calls, without asking for it first."""
+        """Return heroku3's app for its own calls, without a request for it first."""
         return Heroku3App.new_from_dict({"id": app, "name": app}, h=self)
 
     def fetch(

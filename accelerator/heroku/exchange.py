@@ -34,7 +34,7 @@ READ_SECONDS = 60.0
 # A socket needs some time even when a deadline is a moment away.
 _LEAST_SECONDS = 0.1
 _LONGEST_RATE_PAUSE = 30.0
-# An empty bucket gives its first tokens back within a minute; a longer drought will not end soon.
+# An empty bucket has its first tokens again within a minute. A longer drought will not end soon.
 RATE_LIMIT_SECONDS = 600.0
 
 
@@ -117,7 +117,7 @@ class Exchange:
 class Patience:
     """When to stop asking: silence has one limit, a rate limit a longer one, both the deadline.
 
-    While `is_excused` says so, silence does not count.
+    While `is_excused` returns true, silence does not count.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class Patience:
         self._rate_pause = 1.0
 
     def allows(self, error: BaseException) -> bool:
-        """Say whether to ask again; once at least, even after one long timeout."""
+        """Return whether to ask again; once at least, even after one long timeout."""
         if not isinstance(error, Unreachable) or isinstance(error, NotThePlatform):
             return False
         if isinstance(error, RateLimited) or self._is_excused():
@@ -146,7 +146,7 @@ class Patience:
         return silence < self._seconds or (self._failures == 1 and self._seconds > 0)
 
     def extra_pause(self, error: BaseException) -> float:
-        """Wait 2, 4, 8 … 30 s longer for tokens: about 75 come back in a minute."""
+        """Wait 2, 4, 8 … 30 s longer for tokens: about 75 come back per minute."""
         if not isinstance(error, RateLimited):
             return 0.0
         self._rate_pause = min(_LONGEST_RATE_PAUSE, self._rate_pause * 2)
@@ -154,7 +154,7 @@ class Patience:
 
 
 def timeouts(call: Call, deadline: Deadline) -> tuple[float, float]:
-    """Give connect and read seconds, cut to the deadline; past it nothing is sent at all."""
+    """Return connect and read seconds, cut to the deadline; past it nothing is sent at all."""
     left = deadline.remaining
     if left <= 0:
         raise time_is_up(call)

@@ -46,7 +46,7 @@ def parse_app(item: Json) -> App:
 
 
 def parse_artifact_ref(item: Json) -> ArtifactRef | None:
-    """Read which slug or image a release or build holds, wherever this generation says it."""
+    """Read which slug or image a release or build holds, wherever this generation has it."""
     if item.get("slug"):
         return ArtifactRef(ArtifactKind.SLUG, item["slug"]["id"])
     if item.get("oci_image"):

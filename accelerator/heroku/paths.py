@@ -54,7 +54,7 @@ def describe_missing(path: str, resource: str | None) -> str:
 
 
 def how_to_look(path: str) -> str:
-    """Say where a person sees whether a write of that path happened."""
+    """Return where a person sees whether a write to that path happened."""
     pairs = _pairs(path)
     look = _LOOKS.get(pairs[-1][0], "look at the app in the dashboard")
     app = pairs[0][1] if pairs[0][0] == "apps" else ""

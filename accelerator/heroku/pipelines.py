@@ -67,7 +67,7 @@ class Couplings:
     def find_of_app(self, app: str) -> Coupling | None:
         """Look up the one pipeline an app is in; None too for an app the key cannot see.
 
-        Heroku answers both with 404; only where it says that it is the app is that an error.
+        Heroku answers both with 404. That is an error only where Heroku names the app as missing.
         """
         try:
             return self._connection.fetch(("apps", app, "pipeline-couplings"), parse_coupling)

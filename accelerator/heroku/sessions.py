@@ -28,7 +28,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def origin_of(url: str) -> tuple[str, str, int]:
-    """Give scheme, host and port: what a key may be bound to."""
+    """Return scheme, host and port: what a key may be bound to."""
     parts = urlsplit(url)
     return parts.scheme, parts.hostname or "", _port(parts)
 
@@ -51,7 +51,7 @@ class Bearer(AuthBase):
 class AddressesHidden(logging.Filter):
     """Drops urllib3's own log lines: they carry whole addresses, and ours may be capabilities.
 
-    The `Requested` events say the same without them. Equal filters count as one, so adding it for
+    The `Requested` events carry the same without them. Equal filters count as one, so adding it for
     every client is harmless.
     """
 
@@ -73,7 +73,7 @@ class ClosingAdapter(HTTPAdapter):
 
 
 def make_session(environment: Mapping[str, str], auth: AuthBase | None = None) -> requests.Session:
-    """Make a pooled session that takes nothing from the machine but what is given.
+    """Make a pooled session that takes nothing from the machine but `environment`.
 
     Without `trust_env` requests reads neither netrc nor proxies nor a CA bundle by itself: the
     first would send the wrong key, the others are set from `environment`.

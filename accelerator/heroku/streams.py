@@ -37,7 +37,7 @@ class Streams:
     _storage: Storage
 
     def follow(self, url: str, *, deadline: Deadline) -> Iterator[str]:
-        """Give the lines as they come, until the log ends or the deadline passes.
+        """Yield the lines as they come, until the log ends or the deadline passes.
 
         Logs are for eyes: what keeps one from being read ends the lines and raises nothing. What
         became of a build or release is asked of the API.
@@ -71,7 +71,7 @@ class _Log:
         self._answer: requests.Response | None = None
 
     def blocks(self) -> Iterator[bytes]:
-        """Give the bytes; a cut connection is replaced by one that starts where it ended."""
+        """Yield the bytes; a cut connection is replaced by one that starts where it ended."""
         try:
             while self._deadline.remaining > 0 and (data := self._next_block()):
                 yield data
@@ -138,7 +138,7 @@ class _Log:
 
 
 def _start_of(answer: requests.Response) -> int:
-    """Give the position an answer begins at: 0 where the server takes no ranges."""
+    """Return the position an answer begins at: 0 where the server takes no ranges."""
     if answer.status_code != 206:
         return 0
     found = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))

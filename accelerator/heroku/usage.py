@@ -43,13 +43,13 @@ class Meter:
 
     @property
     def usage(self) -> Usage:
-        """Give the counts as they are now."""
+        """Return the counts as they are now."""
         with self._lock:
             return Usage(self._requests, self._longest, self._retries, self._remaining)
 
     @property
     def chain(self) -> int:
-        """Give the length of the chain of requests that led this thread to where it is."""
+        """Return the length of the chain of requests that led this thread to where it is."""
         length: int = getattr(self._chain, "length", 0)
         return length
 
@@ -89,13 +89,13 @@ class Meter:
 
     @property
     def skew(self) -> timedelta:
-        """Give what to add to this machine's clock to have the platform's, to about a second."""
+        """Return what to add to this machine's clock to get the platform's, to about a second."""
         with self._lock:
             return self._skew
 
 
 def pace_at(remaining: int | None) -> float:
-    """Give the factor for polling pauses: 1 with plenty of tokens left, 8 with none."""
+    """Return the factor for polling pauses: 1 with plenty of tokens left, 8 with none."""
     if remaining is None or remaining >= PLENTY:
         return 1.0
     return 1.0 + (SLOWEST - 1.0) * (1.0 - remaining / PLENTY)

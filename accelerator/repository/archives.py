@@ -51,7 +51,7 @@ class Entry:
 
     @property
     def is_submodule(self) -> bool:
-        """Tell whether this only points at a commit of another repository."""
+        """True when this only points at a commit of another repository."""
         return self.mode == _GITLINK
 
 
@@ -69,7 +69,7 @@ def list_tree(git: Git, commit_sha: str) -> list[Entry]:
 
 
 def below(entries: Sequence[Entry], folder: str, commit: str) -> list[Entry]:
-    """Give the entries below a folder, with paths from there; raises when there are none."""
+    """Return the entries below a folder, with paths from there; raises when there are none."""
     prefix = folder.strip("/").removeprefix("./") + "/"
     found = [
         Entry(entry.mode, entry.object_id, entry.path.removeprefix(prefix))
@@ -85,7 +85,7 @@ def below(entries: Sequence[Entry], folder: str, commit: str) -> list[Entry]:
 
 
 def write_archive(git: Git, entries: Sequence[Entry], mtime: int, to: BinaryIO) -> int:
-    """Write a compressed tar of the entries' exact bytes; gives the size it came to.
+    """Write a compressed tar of the entries' exact bytes; return the size it came to.
 
     Nothing in it depends on the moment or the machine: twice the same commit is twice the same
     tar. Every file has the time of the commit.

@@ -49,12 +49,12 @@ class Repository:
 
     @property
     def root(self) -> Path:
-        """Give the top folder: of the working tree, or of the bare repository."""
+        """Return the top folder: of the working tree, or of the bare repository."""
         return Path(self._repo.working_tree_dir or self._repo.git_dir)
 
     @property
     def is_shallow(self) -> bool:
-        """Tell whether this clone lacks history."""
+        """True when this clone lacks history."""
         return self._git.ask("rev-parse", "--is-shallow-repository").text == "true"
 
     def resolve(self, revision: str) -> Commit:
@@ -70,7 +70,7 @@ class Repository:
         return Commit(sha, tree, datetime.fromtimestamp(int(seconds), UTC), subject)
 
     def ancestry(self, older: str, newer: str) -> Ancestry:
-        """Tell whether `older` is an ancestor of `newer`, or the same commit.
+        """Return whether `older` is an ancestor of `newer`, or the same commit.
 
         ``UNKNOWN`` only where this clone cannot tell: `newer` is missing, one is no full sha (what
         Heroku keeps as commit is free text, which may happen to be the name of a branch here), or
@@ -86,10 +86,10 @@ class Repository:
         return Ancestry.UNKNOWN
 
     def deepen(self, *shas: str, everything: bool = False) -> bool:
-        """Fetch what this clone lacks to compare these commits; says whether it may know more now.
+        """Fetch what this clone lacks to compare these commits; return whether it may know more.
 
-        The commits that are missing (a late job's clone ends before them) and 200 commits of
-        history where it is shallow; or all of its history with `everything`.
+        Fetched are the commits that are missing (a late job's clone ends before them), and 200
+        commits of history where it is shallow. With `everything` it is all of its history.
         """
         is_shallow = self.is_shallow
         if everything:
@@ -105,7 +105,7 @@ class Repository:
         return self._git.ask(*quietly, *what).status == 0
 
     def read_trees(self, shas: frozenset[str]) -> dict[str, str]:
-        """Give the tree of each of these commits that is here, in one git process."""
+        """Return the tree of each of these commits that is here, in one git process."""
         known = sorted(sha for sha in shas if _FULL_SHA.fullmatch(sha))
         answer = (
             self._git.ask("rev-parse", *(f"{sha}^{{tree}}" for sha in known)) if known else None
@@ -121,7 +121,7 @@ class Repository:
         return tuple(entry.path for entry in entries if entry.is_submodule)
 
     def archive(self, commit: Commit, to: BinaryIO, folder: str | None = None) -> int:
-        """Stream a ``.tar.gz`` of exactly the commit's tree to `to`; gives its size in bytes.
+        """Stream a ``.tar.gz`` of exactly the commit's tree to `to`; return its size in bytes.
 
         No attribute of the tree changes or leaves out anything. Submodules are not in the tree:
         a commit that has some is refused, rather than built without them; so is one with files
@@ -146,7 +146,7 @@ class Repository:
         if self.is_shallow:
             raise ShallowClone
 
-    def push(  # noqa: PLR0913  # the four without a default are what every caller gives
+    def push(  # noqa: PLR0913  # the four without a default are what every caller has
         self,
         commit_sha: str,
         url: str,
@@ -160,8 +160,8 @@ class Repository:
         """Push one commit with the key; the server's lines go to `on_line` as they come.
 
         Writes nothing into the repository's configuration. That the build failed or the branch
-        has moved comes back as an outcome; raises where the key, the app or the connection is the
-        trouble, `OutcomeUnknown` where the build may be going on, and `ShallowClone` before
+        has moved comes back as an outcome. Raises where the key, the app or the connection is the
+        trouble; `OutcomeUnknown` where the build may be going on; and `ShallowClone` before
         anything is sent.
         """
         self.demand_history()
@@ -178,7 +178,7 @@ class Repository:
         return self._git.ask("merge-base", "--is-ancestor", "--", older, newer).status == 0
 
     def _is_cut_off(self, sha: str) -> bool:
-        """Tell whether the history of a commit ends at the edge of a shallow clone."""
+        """Return whether the history of a commit ends at the edge of a shallow clone."""
         path = self.root / self._git.ask("rev-parse", "--git-path", "shallow").text
         edge = set(path.read_text("ascii").split()) if path.is_file() else set()
         return bool(edge) and not edge.isdisjoint(self._git.ask("rev-list", sha, "--").text.split())

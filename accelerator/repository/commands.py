@@ -33,7 +33,7 @@ _ALWAYS = {
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What git said: exit status, standard output as bytes, standard error as text."""
+    """What git answered: exit status, standard output as bytes, standard error as text."""
 
     status: int
     out: bytes
@@ -41,12 +41,12 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """Give the output as one stripped text."""
+        """Return the output as one stripped text."""
         return self.out.decode("utf-8", "replace").strip()
 
     @property
     def complaint(self) -> str:
-        """Give the last thing git complained about, without its prefix."""
+        """Return the last thing git complained about, without its prefix."""
         lines = [line for line in self.error.splitlines() if line.strip()] or ["git said nothing"]
         blamed = [line for line in lines if line.startswith(("fatal:", "error:"))]
         return (blamed or lines)[0].partition(": ")[2] if blamed else lines[-1].strip()
@@ -115,7 +115,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def git_missing() -> RepositoryProblem:
-    """Say that there is no git; only the strategies that need one run into this."""
+    """Return the error that there is no git; only the strategies that need one run into it."""
     return RepositoryProblem("git was not found", "install git, or put it on PATH")
 
 

@@ -105,7 +105,7 @@ class Redactor:
         self._words = tuple(word for word in words if word)
 
     def __call__(self, text: str) -> str:
-        """Give the text without the key."""
+        """Return the text without the key."""
         for word in self._words:
             text = text.replace(word, "***")
         return text
@@ -144,7 +144,7 @@ def child_environment(environment: Mapping[str, str], url: str, key: Secret) -> 
 def _follow(
     stream: IO[bytes], redact: Callable[[str], str], on_line: Callable[[str], None]
 ) -> list[str]:
-    """Hand on the ``remote:`` lines at once; collect what git itself says."""
+    """Hand on the ``remote:`` lines at once; collect git's own words."""
     complaints = []
     for raw in stream:
         for part in raw.decode("utf-8", "replace").rstrip("\n").split("\r"):
@@ -191,7 +191,7 @@ _NO_KEY = ("Authentication failed for", "could not read Username", "could not re
 
 
 def _failure(push: Push, text: str) -> AcceleratorError:
-    """Tell apart what certainly did nothing from what may still be going on."""
+    """Return what a failed push means: it certainly did nothing, or it may still be going on."""
     host = urlsplit(push.url).netloc
     last = next((line for line in reversed(text.splitlines()) if ": " in line), "no reason given")
     if any(words in text for words in _NO_KEY):

@@ -102,7 +102,7 @@ class RefStore:
 
     @property
     def is_metered(self) -> bool:
-        """Say whether this is Heroku's git host, which counts requests: only that takes our key."""
+        """True when this is Heroku's git host, which counts requests: only that takes our key."""
         return bool(self._own)
 
     def hurry(self) -> None:
@@ -133,7 +133,7 @@ class RefStore:
         return sha, shown.out.decode("utf-8", "replace").partition("\n")[2].strip()
 
     def write(self, text: str) -> str:
-        """Make a note's commit in the throwaway repository; gives its sha."""
+        """Make a note's commit in the throwaway repository; return its sha."""
         tree = self._git.ask("hash-object", "-t", "tree", "-w", "/dev/null").text
         utf8 = ("-c", "i18n.commitEncoding=UTF-8")
         made = self._git.ask(*utf8, "commit-tree", tree, "-m", text[:_TEXT_LIMIT])
@@ -144,7 +144,7 @@ class RefStore:
     def swap(self, ref: str, old: str | None, new: str | None) -> Swap:
         """Change a ref from `old` to `new` where it still is `old`; None stands for no ref.
 
-        After `Swap.UNKNOWN` (the reply was lost) `find` tells which it was. Raises
+        After `Swap.UNKNOWN` (the reply was lost) `find` shows which it was. Raises
         `LockUnavailable` when the remote refuses such refs altogether.
         """
         spec = f"{new or ''}:{ref}"
@@ -169,7 +169,7 @@ class RefStore:
 
     @staticmethod
     def _is_certain(said: str) -> bool:
-        """Say whether the push provably changed nothing."""
+        """Return whether the push provably changed nothing."""
         words = ("Authentication failed", "not found", "unable to access", "could not read")
         return any(word in said for word in words) or bool(_TURNED_AWAY.search(said))
 

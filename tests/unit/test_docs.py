@@ -20,7 +20,7 @@ from accelerator.cli.endings import ENDINGS
 from accelerator.cli.options import SettingOption
 from accelerator.demo.report import Lap
 from accelerator.errors import AcceleratorError, ExitCode
-from accelerator.models import Reason, Refusal, Route
+from accelerator.models import Reason, Refusal, Route, StepName
 from accelerator.settings import SETTINGS, load_settings
 from tests.contract.localheroku.audit import TOLERATED, UNKNOWN
 
@@ -300,10 +300,41 @@ def test_every_module_of_the_platform_is_on_the_map() -> None:
     assert missing == []
 
 
+CLIENT = ROOT / "accelerator"
+NOT_ON_THE_MAP = (CLIENT / "localheroku", CLIENT / "demo" / "sample")
+
+
+def client_modules() -> list[Path]:
+    """Return the modules of the client; the files of the demo's site are not ours."""
+    return [
+        path
+        for path in sorted(CLIENT.rglob("*.py"))
+        if path.name != "__init__.py" and not {*path.parents} & {*NOT_ON_THE_MAP}
+    ]
+
+
+def test_the_map_of_the_client_names_every_module_in_its_folder_and_no_other() -> None:
+    told = section((ROOT / "CONTRIBUTING.md").read_text("utf-8"), "The client, by purpose")
+    rows = re.findall(r"(?m)^\| (?:`([\w/]+)/`|the top) \| (.*) \|$", told)
+    named = [(folder, name) for folder, cell in rows for name in re.findall(r"`(\w+\.py)`", cell)]
+    there = [
+        ("/".join(path.relative_to(CLIENT).parts[:-1]), path.name) for path in client_modules()
+    ]
+
+    assert there
+    assert sorted(named) == sorted(there)
+
+
 def test_the_laps_of_the_demo_are_explained() -> None:
     told = read("json.md")
 
     assert [lap.name for lap in fields(Lap) if f"`{lap.name}`" not in told] == []
+
+
+def test_every_step_of_the_json_is_explained_and_no_other() -> None:
+    told = {cell for row in rows(section(read("json.md"), "Steps")) for cell in row.split(", ")}
+
+    assert told - {"step", "---"} == {f"`{name}`" for name in StepName}
 
 
 def test_settings_named_by_the_generator_exist() -> None:
@@ -357,3 +388,61 @@ def test_every_fault_is_shown_by_a_test_there_is() -> None:
     assert sorted({*named} - defined) == []
     assert sorted(faults - {name for name, _ in named}) == []
     assert {line.split(" | ")[0] for line in untold} == {"| fault"}
+
+
+WALK = (ROOT / "docs" / "explanation" / "one-deploy.md").read_text(encoding="utf-8")
+STEPS = re.findall(r"(?ms)^## (\d+)\. [^\n]*\n(.*?)(?=^## |\Z)", WALK)
+
+
+def defined_in(path: Path) -> frozenset[str]:
+    """Return the functions, classes and values at a module's top, and ``Class.member``."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    parents = [("", tree), *((f"{n.name}.", n) for n in tree.body if isinstance(n, ast.ClassDef))]
+    return frozenset(
+        f"{prefix}{name}"
+        for prefix, parent in parents
+        for node in parent.body
+        for name in names_of(node)
+    )
+
+
+def names_of(node: ast.stmt) -> list[str]:
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return [node.name]
+    if isinstance(node, ast.Assign):
+        return [target.id for target in node.targets if isinstance(target, ast.Name)]
+    return []
+
+
+def test_the_walk_through_a_deploy_has_ten_steps_each_with_files_value_and_reason() -> None:
+    parts = ("- `accelerator/", "**Value:** ", "**Why:** ")
+
+    assert [number for number, _ in STEPS] == [str(number) for number in range(1, 11)]
+    assert [
+        (number, part) for number, text in STEPS for part in parts if f"\n{part}" not in text
+    ] == []
+
+
+@pytest.mark.parametrize("text", [pytest.param(text, id=number) for number, text in STEPS])
+def test_what_a_step_of_the_walk_names_is_there(text: str) -> None:
+    files = re.findall(r"(?m)^- `([\w/]+\.py)`: (.+)$", text)
+    lines = re.findall(r"(?m)^- .*$", text)
+    (values,) = re.findall(r"(?m)^\*\*Value:\*\* (.*)$", text)
+    classes = {name for path in client_modules() for name in defined_in(path)}
+
+    missing = [
+        (name, named)
+        for name, names in files
+        for named in re.findall(r"`([^`]+)`", names)
+        if named not in defined_in(ROOT / name)
+    ]
+
+    assert len(files) == len(lines)
+    assert missing == []
+    assert {*re.findall(r"`(\w+)`", values)} <= classes
+
+
+def test_files_that_the_walk_names_exist() -> None:
+    named = re.findall(r"`(accelerator/[\w/]+\.py)`", WALK)
+
+    assert [name for name in named if not (ROOT / name).exists()] == []
