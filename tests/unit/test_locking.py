@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from accelerator.errors import LockUnavailable, OutcomeUnknown, Refused
+from accelerator.errors import BuildFailed, LockUnavailable, OutcomeUnknown, Refused
 from accelerator.models import LockMode
 from accelerator.steps.guard.held import look
 from accelerator.steps.guard.locks import FRESH_SECONDS, HeldLocks, TargetLocks
 from accelerator.steps.guard.notes import freeze_ref, lock_ref, render_note
 from accelerator.steps.guard.policy import LockPolicy
+from tests.unit.deployscene import scene
 from tests.unit.fakes import FakeHost, MemoryRefs, Stage, make_note, make_stage
 
 if TYPE_CHECKING:
@@ -213,6 +214,17 @@ def test_where_nothing_is_locked_there_is_nothing_to_lose() -> None:
     held.demand()
 
     assert (held.locks, held.at_stake) == ([], set())
+
+
+def test_a_target_that_was_not_begun_keeps_no_note_when_the_build_before_it_fails() -> None:
+    made = scene(None)
+    made.lock()
+    made.app("shop").builds_fail = True
+
+    made.fail(BuildFailed)
+
+    assert not [call for call in made.writes() if "shop-eu" in call]
+    assert made.refs.refs == {}
 
 
 def test_two_deploys_that_name_their_targets_in_another_order_do_not_deadlock(
