@@ -22,7 +22,7 @@ from accelerator.heroku import Heroku
 from accelerator.models import Commit
 from accelerator.repository import HerokuGit, Lineage, LockHost
 from accelerator.settings import STAGES, endpoint
-from accelerator.steps.compare.reading import SourceApp, resolve_targets
+from accelerator.steps.compare.wanted import SourceApp, resolve_targets
 from accelerator.steps.guard.direction import Direction
 from accelerator.steps.guard.policy import LockPolicy
 from accelerator.steps.order import Rules

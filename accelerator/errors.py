@@ -230,20 +230,6 @@ class VerificationFailed(AcceleratorError):
             )
 
 
-class NotReturned(AcceleratorError):
-    """A finished target was to go back, as others failed, and its way back failed."""
-
-    exit_code = ExitCode.PARTLY_DONE
-    code = "not_returned"
-
-    def __init__(self, app: str, why: str) -> None:
-        super().__init__(
-            f"{app} was not returned to the release it had{why}",
-            f"`heroku releases -a {app}` shows what is live; `heroku rollback -a {app}` goes back "
-            "by hand",
-        )
-
-
 class PartlyDone(AcceleratorError):
     """Some targets have the commit, others do not."""
 
@@ -254,6 +240,18 @@ class PartlyDone(AcceleratorError):
         super().__init__(
             f"done: {', '.join(done)}; not done: {', '.join(missing)} ({first})",
             "run the same command again: finished targets are recognised and left alone",
+        )
+
+
+class NotReturned(PartlyDone):
+    """A finished target was to go back, as others failed, and its way back failed."""
+
+    def __init__(self, app: str, why: str) -> None:
+        AcceleratorError.__init__(
+            self,
+            f"{app} was not returned to the release it had{why}",
+            f"`heroku releases -a {app}` shows what is live; `heroku rollback -a {app}` goes back "
+            "by hand",
         )
 
 

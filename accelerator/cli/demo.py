@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,21 +13,19 @@ import click
 
 from accelerator.cli.options import Talk, option, takes
 from accelerator.cli.session import Session
+from accelerator.connect import Connection
 from accelerator.demo import platform, story
 from accelerator.demo.report import DemoReport, demo_document, render_demo
 from accelerator.demo.repository import DemoRepository, change_sample, clone, make_sample
 from accelerator.errors import UsageProblem
-from accelerator.heroku import Heroku
-from accelerator.repository import HerokuGit, Lineage
-from accelerator.steps.run import Run, Waits
-from accelerator.waiting import Deadline
+from accelerator.settings import load_settings
 
 if TYPE_CHECKING:
     from accelerator.cli.invocation import Invocation
     from accelerator.demo.platform import LocalPlatform
     from accelerator.errors import ExitCode
 
-LIMIT_SECONDS = 900.0
+LIMIT = "15m"
 SAMPLE_TESTS = f"{sys.executable} -m unittest discover -s tests -t ."
 SAMPLE_SMOKE = ("/health {commit}",)
 
@@ -81,11 +80,13 @@ def demo(
 
     def work() -> None:
         with (
+            ExitStack() as stack,
             tempfile.TemporaryDirectory(prefix="accelerator-demo-") as folder,
             platform.running(invocation.environment) as local,
-            _connect(session, local) as heroku,
         ):
-            scene = _scene(session, own, Path(folder), local, heroku)
+            repository = _repository(session, own, Path(folder) / "repository")
+            connection = stack.enter_context(closing(_connect(session, repository, local)))
+            scene = _scene(own, Path(folder), repository, connection, local)
             report.build_seconds = build_seconds
             local.slow_builds(report.build_seconds)
             is_sample = own.repo is None
@@ -101,26 +102,27 @@ def demo(
     )
 
 
+def _connect(session: Session, repository: DemoRepository, local: LocalPlatform) -> Connection:
+    """Connect to the demo's own platform and to nothing else, whatever is configured here."""
+    environment = local.environment(session.invocation.environment)
+    settings = load_settings({"timeout": LIMIT}, environment, None)
+    return Connection(settings, environment, repository.directory, session.events)
+
+
 def _scene(
-    session: Session, own: Own, folder: Path, local: LocalPlatform, heroku: Heroku
+    own: Own,
+    folder: Path,
+    repository: DemoRepository,
+    connection: Connection,
+    local: LocalPlatform,
 ) -> story.Scene:
     is_sample = own.repo is None
-    repository = _repository(session, own, folder / "repository")
-    environment = session.invocation.environment
-    run = Run(
-        heroku,
-        session.events,
-        Deadline.after(session.clock, LIMIT_SECONDS),
-        Waits(),
-        Lineage(repository.directory, environment),
-        HerokuGit(local.url, local.key),
-    )
     config_vars = dict(_split(pair) for pair in own.env)
     return story.Scene(
-        run=run,
+        run=connection.run,
         platform=local,
         repository=repository,
-        environment=environment,
+        environment=repository.environment,
         name="guestbook" if is_sample else "demo",
         tests=own.test or SAMPLE_TESTS if is_sample else own.test,
         smoke=own.smoke or (SAMPLE_SMOKE if is_sample else ("/",)),
@@ -135,11 +137,6 @@ def _repository(session: Session, own: Own, folder: Path) -> DemoRepository:
     if own.repo is None:
         return make_sample(folder, edge.environment)
     return clone(edge.directory / own.repo, folder, edge.environment)
-
-
-def _connect(session: Session, local: LocalPlatform) -> Heroku:
-    deadline = Deadline.after(session.clock, LIMIT_SECONDS)
-    return Heroku(local.endpoint, local.key, deadline=deadline, listener=session.events.emit)
 
 
 def _keep(session: Session, local: LocalPlatform, report: DemoReport) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from accelerator.errors import NotReturned, PartlyDone, Refused, Superseded
-from accelerator.models import OnFailure, OnMiss, OnSuperseded, Refusal, Route
+from accelerator.models import OnFailure, OnMiss, OnSuperseded, Refusal, Route, TargetStatus
 from accelerator.steps.compare.decide import decide, decide_again
 from accelerator.steps.guard.direction import Forward
 from accelerator.steps.guard.findings import demand
@@ -15,9 +16,9 @@ from accelerator.steps.guard.locks import TargetLocks
 from accelerator.steps.guard.marks import reject_after_rollback
 from accelerator.steps.guard.notes import LockNote
 from accelerator.steps.guard.predecessor import see_predecessors_out
-from accelerator.steps.plan import make_plan, needs_locks
+from accelerator.steps.plan import make_plan
 from accelerator.steps.route.take import take_routes
-from accelerator.steps.verify.going_back import WentBack
+from accelerator.steps.verify.going_back import Hindrance, NotWentBack, WentBack
 from accelerator.steps.verify.targets import Settled, Verifier
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def deploy(run: Run, order: DeployOrder, report: Report) -> None:
 
         if order.plan_only:
             report.planned(make_plan(order, decision, locks, guard.forward))
-        elif needs_locks(order, decision, locks):
+        elif locks.are_needed(decision):
             _deploy_locked(run, order, decision, guard, report)
         else:
             _ship_waves(run, order, decision, locks.held, report)  # nothing will be written
@@ -77,11 +78,9 @@ def _ship_waves(
         landings = take_routes(run, decision, wave, held.remember)
         report.landed(landings)
 
-        done = _verifier(run, order, decision).verify_targets(landings)
-        held.ended(settled.app for settled in done if settled.is_known)
-        report.settled(done)
-        _reject_what_went_back(run, order, done)
-        results += done
+        on_settled = partial(_take_note, run, order, held, report)
+        results += _verifier(run, order, decision).verify_targets(landings, on_settled)
+        held.ended({*wave} - {each.app for each in results if not each.is_over})
 
         decision = _with_built(decision, landings)  # later waves get what this one built
         if _stops_after(order, decision, results):
@@ -209,21 +208,30 @@ def _stops_after(order: DeployOrder, decision: Decision, results: Sequence[Settl
     return bool(failed) and not goes_on
 
 
-def _reject_what_went_back(run: Run, order: DeployOrder, done: Sequence[Settled]) -> None:
-    """Keep the commit from targets that had to go back from it, until somebody accepts it."""
-    for settled in done:
-        if isinstance(settled.went_back, WentBack):
-            flaw = settled.flaw or ""
-            reject_after_rollback(run, order.rules.lock, settled.app, order.commit, flaw)
+def _take_note(
+    run: Run, order: DeployOrder, held: HeldLocks, report: Report, settled: Settled
+) -> None:
+    """Record the end of a target; one that went back keeps the commit away until `accept`."""
+    report.settled([settled])
+    if settled.is_over:
+        held.ended([settled.app])
+    if isinstance(settled.went_back, WentBack):
+        flaw = settled.flaw or ""
+        reject_after_rollback(run, order.rules.lock, settled.app, order.commit, flaw)
 
 
 def _compensate(verifier: Verifier, held: HeldLocks, results: list[Settled]) -> list[Settled]:
     """Return the finished targets to what each had; what is begun there is at stake meanwhile."""
-    finished = [settled.app for settled in results if settled.is_done]
-    held.demand()
+    finished = [each.app for each in results if each.status is TargetStatus.SUCCEEDED]
+    try:
+        held.demand()
+    except Refused as lost:  # the failure that led here is still what is told
+        return list(
+            verifier.keep(results, NotWentBack.as_of(Hindrance.LOCK_LOST, said=lost.message))
+        )
     held.begin(finished)
     after = verifier.compensate(results)
-    held.ended(settled.app for settled in after if settled.is_known)
+    held.ended(settled.app for settled in after if settled.is_over)
     return list(after)
 
 
@@ -239,13 +247,12 @@ def _conclude(decision: Decision, results: Sequence[Settled], report: Report) ->
     for settled in failed:
         if settled.landing.is_unknown and settled.error is not None:
             raise settled.error
-    first = next(
-        (each.error for each in failed if not isinstance(each.error, NotReturned)), failed[0].error
-    )
+    errors = [settled.error for settled in failed if settled.error is not None]
+    stranded = [error for error in errors if isinstance(error, NotReturned)]
+    causes = [error for error in errors if error not in stranded]
     have_it = {each.app for each in results if each.is_done or each.was_not_returned} | {*left}
     done = tuple(app for app in decision.routes if app in have_it)
-    if first is not None and done:
+    if done:
         missing = tuple(app for app in decision.routes if app not in have_it)
-        raise PartlyDone(done, missing, first.message)
-    if first is not None:
-        raise first
+        raise PartlyDone(done, missing, causes[0].message)
+    raise (stranded or causes)[0]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from accelerator.models import OnFailure, OnMiss, OnSuperseded
-from accelerator.steps.compare.reading import SourceApp, Wanted
+from accelerator.steps.compare.wanted import SourceApp, Wanted
 from accelerator.steps.guard.direction import Direction
 from accelerator.steps.guard.policy import LockPolicy
 from accelerator.steps.verify.targets import Verification

@@ -36,7 +36,7 @@ def make_plan(order: DeployOrder, decision: Decision, locks: TargetLocks, forwar
         for target in decision.facts.targets
         for check in _checks(decision, target, locks, forward)
     )
-    is_locked = locks.remote is not None and needs_locks(order, decision, locks)
+    is_locked = locks.remote is not None and locks.are_needed(decision)
     refs = [lock_ref(app) for app in sorted(order.targets)] if is_locked else []
     writes = (
         *(Write("git push", ref, "take the lock") for ref in refs),
@@ -44,15 +44,6 @@ def make_plan(order: DeployOrder, decision: Decision, locks: TargetLocks, forwar
         *(Write("git push", ref, "give the lock back") for ref in refs),
     )
     return Plan(checks, writes)
-
-
-def needs_locks(order: DeployOrder, decision: Decision, locks: TargetLocks) -> bool:
-    """Return whether a deploy locks its targets.
-
-    Not where nothing is to be written, unless somebody is busy on one of them: what runs there now
-    may yet be rolled back.
-    """
-    return not decision.is_live or locks.stand_on(order.targets)
 
 
 def _checks(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from accelerator.errors import AcceleratorError, TestsFailed
 from accelerator.models import StepName
-from accelerator.steps.compare.reading import SourceApp
+from accelerator.steps.compare.wanted import SourceApp
 from accelerator.steps.deploy import deploy
 from accelerator.steps.follow.user_command import GRACE_SECONDS, ChildCommand
 from accelerator.steps.order import DeployOrder

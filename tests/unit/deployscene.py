@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from accelerator.models import LockMode
-from accelerator.steps.compare.reading import SourceApp
+from accelerator.steps.compare.wanted import SourceApp
 from accelerator.steps.deploy import deploy
 from accelerator.steps.guard.policy import LockPolicy
 from accelerator.steps.order import DeployOrder, Rules

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from accelerator.models import Reason, Route
 from accelerator.steps.compare.decision import compare
-from accelerator.steps.compare.reading import SourceApp, Wanted, fetch_facts
+from accelerator.steps.compare.reading import fetch_facts
 from accelerator.steps.compare.unread import find_unconfirmed
+from accelerator.steps.compare.wanted import SourceApp, Wanted
 from tests.unit.fakes import BEGIN, Stage, make_app, make_stage
 from tests.unit.worlds import (
     ALIASES,

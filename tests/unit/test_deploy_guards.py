@@ -19,7 +19,7 @@ from accelerator.errors import (
     VerificationFailed,
     WrongArtifact,
 )
-from accelerator.models import Ancestry, LockMode, OnSuperseded, Reason, Refusal, Route
+from accelerator.models import Ancestry, LockMode, OnFailure, OnSuperseded, Reason, Refusal, Route
 from accelerator.steps.guard.direction import Direction
 from accelerator.steps.guard.held import look
 from accelerator.steps.guard.notes import (
@@ -635,3 +635,78 @@ def test_a_plan_of_what_is_live_everywhere_lists_no_lock() -> None:
     assert planned is not None
     assert planned.writes == ()
     assert live.refs.swaps == []
+
+
+def test_while_a_promotion_is_unknown_no_release_of_its_wave_is_begun() -> None:
+    mixed = locked(make_app("shop", "old"), make_app("blog", "old", coupling=None))
+    mixed.stage.heroku.failures[SHOP] = OutcomeUnknown("no answer")
+
+    error = mixed.fail(OutcomeUnknown)
+
+    assert error.exit_code == 9
+    assert mixed.writes() == [SHOP]
+    assert set(mixed.refs.refs) == {lock_ref("shop")}
+
+
+def test_a_way_back_whose_reply_was_lost_leaves_a_note_for_the_next_one() -> None:
+    bad = one(crashing={"good"})
+    bad.stage.heroku.failures["releases.create shop old"] = OutcomeUnknown("no answer")
+
+    error = bad.fail(VerificationFailed)
+
+    found = look(bad.refs, "shop")
+    assert error.exit_code == 7
+    assert found is not None
+    assert found.note is not None
+    assert found.note.state == "interrupted"
+
+
+def test_a_lock_lost_before_others_are_returned_keeps_them_and_tells_the_first_failure() -> None:
+    bad = locked(make_app("eu", "old"), make_app("us", "old", failing={"good"}))
+    bad.change(waves=(("eu",), ("us",)), on_failure=OnFailure.COMPENSATE)
+
+    def take_away() -> None:
+        bad.stage.clock.pass_seconds(3600)
+        bad.refs.put(lock_ref("eu"), render_note(make_note(app="eu", holder="them")))
+
+    bad.stage.heroku.before["promotions.create shop-prepare-v1 to us"] = take_away
+
+    error = bad.fail(PartlyDone)
+
+    assert error.message.startswith("done: eu; not done: us (the promotion to us failed")
+    assert bad.held("eu") == "good"
+    assert "taken by somebody else" in str(bad.entry("eu").error)
+    assert bad.report.compensation == "none"
+
+
+def test_an_interrupted_compensation_names_only_what_was_going_back() -> None:
+    cut = locked(make_app("live", "good"), make_app("eu", "old"), make_app("us", "old"))
+    cut.app("us").failing.add("good")
+    cut.change(waves=(("live",), ("eu",), ("us",)), on_failure=OnFailure.COMPENSATE)
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    cut.stage.heroku.before["releases.create eu old"] = interrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cut.deploy()
+
+    named = [text for text in cut.stage.ear.warnings() if "accelerator resume" in text]
+    assert [text.split()[4] for text in named] == ["eu"]
+    assert set(cut.refs.refs) == {lock_ref("eu")}
+
+
+def test_a_target_that_went_back_is_rejected_before_the_others_have_ended() -> None:
+    half = locked(make_app("eu", "old", crashing={"good"}), make_app("us", "old"))
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    half.stage.heroku.before["dynos.fetch us"] = interrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        half.deploy()
+
+    assert set(half.refs.refs) == {reject_ref("eu", COMMIT.sha), lock_ref("us")}
+    assert half.entry("eu").rolled_back_to == 1

@@ -86,7 +86,7 @@ WITH_FACTS = [
     (
         NotReturned("eu", ", as it is gone"),
         8,
-        "not_returned",
+        "partly_done",
         ["eu was not returned", "as it is gone"],
     ),
     (TestsFailed("make test", 2), 13, "tests_failed", ["make test", "exited 2"]),

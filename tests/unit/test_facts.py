@@ -8,14 +8,8 @@ from accelerator.errors import KeyRefused, NotFound, UsageProblem
 from accelerator.models import ArtifactKind, ArtifactRef, Reason, Route
 from accelerator.steps.compare.decision import compare
 from accelerator.steps.compare.facts import Facts, SourceState, TargetState
-from accelerator.steps.compare.reading import (
-    SourceApp,
-    Wanted,
-    confirm,
-    fetch_facts,
-    refresh_targets,
-    resolve_targets,
-)
+from accelerator.steps.compare.reading import confirm, fetch_facts, refresh_targets
+from accelerator.steps.compare.wanted import SourceApp, Wanted, resolve_targets
 from tests.unit.fakes import (
     BEGIN,
     COMMIT,

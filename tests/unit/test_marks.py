@@ -10,7 +10,7 @@ import pytest
 from accelerator.errors import LockUnavailable, Refused
 from accelerator.steps.guard import marks
 from accelerator.steps.guard.held import look
-from accelerator.steps.guard.marks import MarkReport
+from accelerator.steps.guard.marks import Marked, MarkOrder
 from accelerator.steps.guard.notes import freeze_ref, lock_ref, reject_ref, render_note
 from tests.unit.fakes import BEGIN, COMMIT, OTHER, MemoryRefs, make_note
 
@@ -25,14 +25,14 @@ def refs() -> MemoryRefs:
     return MemoryRefs()
 
 
-def order(kind: str, reason: str | None = "the till is closed") -> MarkReport:
+def order(kind: str, reason: str | None = "the till is closed") -> MarkOrder:
     commit = COMMIT.sha if kind in {"reject", "accept"} else None
-    return MarkReport("shop", kind, commit=commit, by="ann", reason=reason)
+    return MarkOrder("shop", "ann", reason, commit)
 
 
-def put(refs: MemoryRefs, kind: str, report: MarkReport) -> MarkReport:
+def put(refs: MemoryRefs, kind: str, asked: MarkOrder) -> Marked:
     return (
-        marks.freeze(refs, report, BEGIN) if kind == "freeze" else marks.reject(refs, report, BEGIN)
+        marks.freeze(refs, asked, BEGIN) if kind == "freeze" else marks.reject(refs, asked, BEGIN)
     )
 
 
@@ -55,7 +55,7 @@ def test_a_mark_that_stands_is_told_and_not_replaced(refs: MemoryRefs, kind: str
     put(refs, kind, order(kind))
     before = dict(refs.refs)
 
-    again = put(refs, kind, MarkReport("shop", kind, commit=COMMIT.sha, by="bob", reason="me too"))
+    again = put(refs, kind, MarkOrder("shop", "bob", "me too", COMMIT.sha))
 
     assert refs.refs == before
     assert (again.changed, again.by, again.reason) == (False, "ann", "the till is closed")
@@ -77,7 +77,7 @@ REMOVALS = [
 @pytest.mark.parametrize(("remove", "kind", "ref", "state"), REMOVALS)
 def test_a_mark_is_removed_whatever_stands_there(
     refs: MemoryRefs,
-    remove: Callable[[MemoryRefs, MarkReport], MarkReport],
+    remove: Callable[[MemoryRefs, MarkOrder], Marked],
     kind: str,
     ref: str,
     state: str,
@@ -94,7 +94,7 @@ def test_a_mark_is_removed_whatever_stands_there(
 @pytest.mark.parametrize(("remove", "kind", "ref", "state"), REMOVALS)
 def test_what_is_not_there_need_not_be_removed(
     refs: MemoryRefs,
-    remove: Callable[[MemoryRefs, MarkReport], MarkReport],
+    remove: Callable[[MemoryRefs, MarkOrder], Marked],
     kind: str,
     ref: str,
     state: str,
@@ -115,7 +115,7 @@ def test_a_lost_reply_is_looked_into(
         refs.put(FREEZE, "closed")
     refs.lose = [fate]
 
-    def act() -> MarkReport:
+    def act() -> Marked:
         if way == "set":
             return marks.freeze(refs, order("freeze"), BEGIN)
         return marks.unfreeze(refs, order("unfreeze"))

@@ -11,7 +11,7 @@ import pytest
 from accelerator.errors import BuildFailed, Interrupted, TestsFailed, VerificationFailed
 from accelerator.models import PushOutcome, Reason, Route, Strategy
 from accelerator.steps import ship as ship_step
-from accelerator.steps.compare.reading import SourceApp
+from accelerator.steps.compare.wanted import SourceApp
 from accelerator.steps.follow import user_command as child
 from accelerator.steps.follow.user_command import ChildCommand
 from accelerator.steps.order import Rules

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from accelerator.models import Build
     from accelerator.steps.compare.decision import Decision
     from accelerator.steps.compare.facts import CutShort, Facts
-    from accelerator.steps.compare.reading import Wanted
+    from accelerator.steps.compare.wanted import Wanted
     from accelerator.steps.run import Run
 
     # Is shown every decision on the way, so that a run that ends while it waits can tell of it.

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from accelerator.errors import KeyRefused, NotFound, UsageProblem
-from accelerator.models import ArtifactKind, OnMiss
-from accelerator.settings import STAGES
+from accelerator.errors import KeyRefused, NotFound
+from accelerator.models import ArtifactKind
 from accelerator.steps.compare.facts import Facts, SourceState, TargetState
 from accelerator.steps.compare.fit import Fit, fingerprint
 from accelerator.steps.compare.unread import find_unconfirmed, find_unread_apps
@@ -19,39 +18,13 @@ if TYPE_CHECKING:
 
     from accelerator.heroku import Heroku
     from accelerator.models import App, Artifact, ArtifactRef, Build, Commit, Coupling, Release
+    from accelerator.steps.compare.wanted import SourceApp, Wanted
     from accelerator.steps.run import Run
 
 Found = TypeVar("Found")
 
 WITNESSES = ("HEROKU_BUILD_COMMIT", "HEROKU_SLUG_COMMIT")
 NOTHING_KNOWN = Facts()
-
-
-@dataclass(frozen=True, slots=True)
-class SourceApp:
-    """An app to look for the commit on; only promotions from prepare apps are offered."""
-
-    app: str
-    is_prepare: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is to be decided: which commit, where it may lie, where it is to go.
-
-    ``build_config`` names config vars that shape the build. ``same_tree`` lets artifacts of equal
-    trees count. ``on_miss`` and ``wait_seconds`` say what happens while nothing is prepared.
-    ``looks_only`` is for a plan: no build is waited for.
-    """
-
-    commit: Commit
-    sources: tuple[SourceApp, ...]
-    targets: tuple[str, ...]
-    build_config: tuple[str, ...] = ()
-    same_tree: bool = False
-    on_miss: OnMiss = OnMiss.BUILD
-    wait_seconds: float = 600.0
-    looks_only: bool = False
 
 
 def fetch_facts(run: Run, wanted: Wanted) -> Facts:
@@ -126,32 +99,6 @@ def confirm(run: Run, commit: Commit, facts: Facts) -> Facts:
         facts = _with_artifacts(replace(facts, targets=targets), missing, answers)
 
 
-def resolve_targets(run: Run, source: str, targets: tuple[str, ...]) -> tuple[str, ...]:
-    """Turn stage names into the names of the apps at that stage of the source's pipeline.
-
-    App names pass through without a request. Raises `NotFound` for a stage without an app, and
-    `UsageProblem` for a target that is the source itself.
-    """
-    names: list[str] = []
-    apps_at: dict[str, list[str]] | None = None
-    for target in targets:
-        if target not in STAGES:
-            names.append(target)
-            continue
-        apps_at = apps_at if apps_at is not None else _fetch_stages(run.heroku, source)
-        if not apps_at.get(target):
-            raise NotFound(
-                f"the pipeline of {source} has no app at stage {target}",
-                f"add one with `heroku pipelines:add`, or name the app: --to {source}-{target}",
-            )
-        names += apps_at[target]
-    if source in names:
-        raise UsageProblem(
-            f"{source} is both the source and a target", "name another app with --to"
-        )
-    return tuple(dict.fromkeys(names))
-
-
 def fetch_artifact(heroku: Heroku, app: str, ref: ArtifactRef) -> Artifact:
     """Read an artifact of either kind."""
     fetch = heroku.slugs.fetch if ref.kind is ArtifactKind.SLUG else heroku.oci_images.fetch
@@ -161,22 +108,6 @@ def fetch_artifact(heroku: Heroku, app: str, ref: ArtifactRef) -> Artifact:
 def find_artifact(heroku: Heroku, app: str, ref: ArtifactRef) -> Artifact | None:
     """Read an artifact that may be gone, or withheld from this key."""
     return _find(lambda: fetch_artifact(heroku, app, ref))
-
-
-def _fetch_stages(heroku: Heroku, source: str) -> dict[str, list[str]]:
-    coupling = heroku.couplings.find_of_app(source)
-    if coupling is None:
-        raise NotFound(
-            f"{source} is in no pipeline, so stage names mean nothing for it",
-            "name the target apps with --to, or add the app to a pipeline",
-        )
-    couplings = heroku.couplings.fetch_of_pipeline(coupling.pipeline_id)
-    names = {app.id: app.name for app in heroku.couplings.fetch_apps([c.app_id for c in couplings])}
-    stages: dict[str, list[str]] = {}
-    for other in couplings:
-        if other.app_id in names and other.app_id != coupling.app_id:
-            stages.setdefault(other.stage, []).append(names[other.app_id])
-    return {stage: sorted(apps) for stage, apps in stages.items()}
 
 
 @dataclass(frozen=True, slots=True)

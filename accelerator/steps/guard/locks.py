@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from accelerator.models import Commit
+    from accelerator.steps.compare.decision import Decision
     from accelerator.steps.guard.findings import Finding
     from accelerator.steps.guard.held import HeldLock, LockRemote
     from accelerator.steps.guard.policy import LockPolicy
@@ -120,6 +121,14 @@ class TargetLocks:
     def stand_on(self, apps: Iterable[str]) -> bool:
         """Return whether somebody is busy on one of these targets, as far as was read."""
         return any(lock_ref(app) in self.standing for app in apps)
+
+    def are_needed(self, decision: Decision) -> bool:
+        """Return whether a deploy locks its targets: all of them, or none.
+
+        None where nothing is to be written, unless somebody is busy on one of them: what runs
+        there now may yet be rolled back.
+        """
+        return not decision.is_live or self.stand_on(decision.routes)
 
     @contextmanager
     def hold(self, notes: tuple[LockNote, ...]) -> Iterator[HeldLocks]:

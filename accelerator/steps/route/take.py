@@ -51,6 +51,8 @@ def take_routes(
     landings: list[Landing] = []
     for way, targets in _ways_of(decision, wave):
         landings += way.take(run, decision, targets, on_begun)
+        if any(landing.is_unknown for landing in landings):
+            break  # nothing more is begun before that is known
     order = {app: place for place, app in enumerate(wave)}
     return tuple(sorted(landings, key=lambda landing: order[landing.app]))
 

@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from accelerator.errors import AcceleratorError, KeyRefused, NotFound
+from accelerator.errors import (
+    AcceleratorError,
+    KeyRefused,
+    NotFound,
+    OutcomeUnknown,
+    Unreachable,
+)
 from accelerator.models import StepName, Verified
 from accelerator.steps.compare.facts import TargetState
 from accelerator.steps.compare.reading import fetch_artifact
@@ -47,6 +53,8 @@ class Hindrance(StrEnum):
     EXPIRED = ", as the code of the release before has expired"
     FAILED_TOO = ", as the rollback failed too: {said}"
     NOT_ALL = ", as {apps} cannot be: it is all of them, or none"
+    OTHERS_OPEN = ", as the outcome of {apps} is not known"
+    LOCK_LOST = ", as {said}"
     UNVERIFIED = ": v{previous} was released again as v{version} but fails as well ({said})"
 
 
@@ -60,15 +68,27 @@ class WentBack:
 
 @dataclass(frozen=True, slots=True)
 class NotWentBack:
-    """An app did not go back."""
+    """An app did not go back; ``is_open`` where nobody can tell yet whether it did after all."""
 
     why: Hindrance
     text: str
+    is_open: bool = False
 
     @classmethod
     def as_of(cls, why: Hindrance, **details: object) -> NotWentBack:
         """Make one of the reason and what it names: versions, or another error's words."""
         return cls(why, why.format(**details))
+
+    @classmethod
+    def failed(cls, error: AcceleratorError) -> NotWentBack:
+        """Make one of a way back that failed; a lost reply or connection leaves its end open."""
+        said = Hindrance.FAILED_TOO.format(said=error.message)
+        return cls(Hindrance.FAILED_TOO, said, is_open(error))
+
+
+def is_open(error: AcceleratorError | None) -> bool:
+    """Return whether an error leaves the end open: we were cut off from what we had begun."""
+    return isinstance(error, OutcomeUnknown | Unreachable | KeyRefused)
 
 
 def roll_back(run: Run, way: WayBack) -> WentBack | NotWentBack:
@@ -85,7 +105,7 @@ def roll_back(run: Run, way: WayBack) -> WentBack | NotWentBack:
             made = release(run, TargetState(app, "", page), previous.artifact, description)
         proof = verify(run, Claim(app, made.id, previous.artifact, way.commit, way.checks))
     except AcceleratorError as error:
-        return NotWentBack.as_of(Hindrance.FAILED_TOO, said=error.message)
+        return NotWentBack.failed(error)
     if proof.outcome is not Verified.PASSED:
         return NotWentBack.as_of(
             Hindrance.UNVERIFIED, previous=previous.version, version=made.version, said=proof.flaw
@@ -102,7 +122,7 @@ def find_hindrance(run: Run, way: WayBack) -> NotWentBack | None:
         page = run.heroku.releases.fetch_newest(way.app)
         return _find_hindrance(run, way, page, previous.artifact)
     except AcceleratorError as error:
-        return NotWentBack.as_of(Hindrance.FAILED_TOO, said=error.message)
+        return NotWentBack.failed(error)
 
 
 def _find_hindrance(

@@ -12,10 +12,7 @@ from typing import TYPE_CHECKING
 from accelerator.errors import (
     AcceleratorError,
     Inconclusive,
-    KeyRefused,
     NotReturned,
-    OutcomeUnknown,
-    Unreachable,
     VerificationFailed,
 )
 from accelerator.events import TargetSettled
@@ -27,12 +24,13 @@ from accelerator.steps.verify.going_back import (
     WayBack,
     WentBack,
     find_hindrance,
+    is_open,
     roll_back,
 )
 from accelerator.steps.verify.serving import Claim, Proof, verify
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from accelerator.models import ArtifactRef, Release
     from accelerator.steps.compare.decision import Decision
@@ -84,7 +82,13 @@ class Settled:
     @property
     def is_known(self) -> bool:
         """False when we were cut off from it: what becomes of it is open."""
-        return not isinstance(self.error, OutcomeUnknown | Unreachable | KeyRefused)
+        return not is_open(self.error)
+
+    @property
+    def is_over(self) -> bool:
+        """True when nothing that was begun there may still happen, the way back included."""
+        went = self.went_back
+        return self.is_known and not (isinstance(went, NotWentBack) and went.is_open)
 
     @property
     def is_done(self) -> bool:
@@ -93,8 +97,10 @@ class Settled:
 
     @property
     def was_not_returned(self) -> bool:
-        """True when it was verified, and did not go back although others failed."""
-        return self.verified is Verified.PASSED and isinstance(self.went_back, NotWentBack)
+        """True when it still has the commit, verified, although it was to go back."""
+        went = self.went_back
+        is_there = isinstance(went, NotWentBack) and went.why is not Hindrance.UNVERIFIED
+        return self.verified is Verified.PASSED and is_there
 
     @property
     def rolled_back_to(self) -> int | None:
@@ -126,12 +132,21 @@ class Verifier:
     rules: Verification
     forward: Forward
 
-    def verify_targets(self, landings: Sequence[Landing]) -> tuple[Settled, ...]:
-        """Verify every target side by side; each passes, goes back, or says why not."""
-        settled = self.run.side_by_side(self._settle, landings) if landings else ()
-        for each in settled:
-            self.run.events.emit(_event_of(each))
-        return settled
+    def verify_targets(
+        self, landings: Sequence[Landing], on_settled: Callable[[Settled], None]
+    ) -> tuple[Settled, ...]:
+        """Verify every target side by side; each passes, goes back, or says why not.
+
+        `on_settled` is told of each as soon as its end is known: the others may take minutes.
+        """
+
+        def settle(landing: Landing) -> Settled:
+            settled = self._settle(landing)
+            self.run.events.emit(_event_of(settled))
+            on_settled(settled)
+            return settled
+
+        return self.run.side_by_side(settle, landings) if landings else ()
 
     def compensate(self, results: Sequence[Settled]) -> tuple[Settled, ...]:
         """Return every finished target to its own recorded release: all of them, or none.
@@ -140,13 +155,20 @@ class Verifier:
         them has no way back: that is looked at before the first write. A way back that fails after
         all is that target's failure, and the others still go back.
         """
-        if not all(each.is_known for each in results):
-            said = "nothing was returned: the outcome of a target is not known"
-            self.run.events.note(said, "warning")
-            return tuple(results)
         finished = [each for each in results if each.status is TargetStatus.SUCCEEDED]
+        if unknown := [each.app for each in results if not each.is_known]:
+            why = NotWentBack.as_of(Hindrance.OTHERS_OPEN, apps=", ".join(unknown))
+            return self.keep(results, why)
         returned = {each.app: each for each in self._return_all(finished)}
         return tuple(returned.get(each.app, each) for each in results)
+
+    def keep(self, results: Sequence[Settled], why: NotWentBack) -> tuple[Settled, ...]:
+        """Return none of the finished targets, and say why."""
+        self.run.events.note(f"nothing was returned{why.text}", "warning")
+        return tuple(
+            replace(each, went_back=why) if each.status is TargetStatus.SUCCEEDED else each
+            for each in results
+        )
 
     def _return_all(self, finished: Sequence[Settled]) -> tuple[Settled, ...]:
         if not finished:
@@ -154,10 +176,8 @@ class Verifier:
         looks = self.run.side_by_side(self._look_back, finished)
         if hindered := [each for each in looks if each.went_back is not None]:
             names = ", ".join(each.app for each in hindered)
-            self.run.events.note(
-                f"nothing was returned: {names} cannot be, and it is all of them or none", "warning"
-            )
             other = NotWentBack.as_of(Hindrance.NOT_ALL, apps=names)
+            self.run.events.note(f"nothing was returned{other.text}", "warning")
             return tuple(replace(each, went_back=each.went_back or other) for each in looks)
         returned = self.run.side_by_side(self._return, finished)
         for each in returned:
