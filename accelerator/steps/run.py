@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Event
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from accelerator.errors import Interrupted
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from accelerator.repository import HerokuGit, Lineage, LockHost
     from accelerator.waiting import Deadline
 
+STOP_SECONDS = 1.0  # an interrupted run has five seconds for everything
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -33,6 +34,13 @@ class Waits:
     traces: float = 20.0
 
 
+class Child(Protocol):
+    """A command of the user's that runs (`follow.user_command.ChildCommand`)."""
+
+    def stop(self, seconds: float | None = None) -> None:
+        """End it, and what it started."""
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """The platform, the local clone, the lock remote, the listeners and the limits of this run.
@@ -40,7 +48,7 @@ class Run:
     ``clone`` is the clone's word on commits, ``git`` Heroku's git host, ``marks`` where locks,
     freezes and rejections are kept (None: nowhere). ``stop`` is set when the run is being given up,
     so that work under way beside the main thread starts nothing new. ``environment`` is for
-    commands of the user's, without any API key.
+    commands of the user's, without any API key; ``children`` are those that run now.
     """
 
     heroku: Heroku
@@ -52,6 +60,7 @@ class Run:
     marks: LockHost | None = None
     stop: Event = field(default_factory=Event)
     environment: Mapping[str, str] = field(default_factory=dict)
+    children: set[Child] = field(default_factory=set)
 
     def refuse_if_stopping(self) -> None:
         """Raise `Interrupted` when the run is being given up; to be called before a write."""
@@ -63,7 +72,8 @@ class Run:
     ) -> tuple[Result, ...]:
         """Do the same work for several things at once; all end, and the results keep the order.
 
-        An interrupt is not held up by what still runs: that starts nothing new any more.
+        An interrupt is not held up by what still runs: that starts nothing new any more, and the
+        commands it runs are ended.
         """
         if len(items) == 1:
             return (work(items[0]),)
@@ -71,4 +81,6 @@ class Run:
             return self.heroku.together(*(partial(work, item) for item in items))
         except KeyboardInterrupt:
             self.stop.set()
+            for child in tuple(self.children):
+                child.stop(STOP_SECONDS)
             raise

@@ -6,6 +6,7 @@ having made that many.
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,11 @@ from tests.e2e.faults import (
     let_locks_expire,
     prepare,
 )
+from tests.e2e.world import eventually
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.e2e.commands import Command
     from tests.e2e.sample import Repository
     from tests.e2e.world import Pipeline, Platform
@@ -132,3 +136,28 @@ def test_a_promotion_that_goes_on_without_its_cancelled_job_is_not_made_twice(
     finished.check(0)
     assert (pipeline.staging.commit, count_releases(pipeline.staging)) == (commit, before + 1)
     assert journal().writes == []
+
+
+def test_a_cancelled_job_leaves_none_of_its_smoke_commands_behind(
+    pipeline: Pipeline, repo: Repository, run: Command, tmp_path: Path
+) -> None:
+    prepare(pipeline, repo, run)
+    pids = tmp_path / "pids"
+    smoke = ("--smoke", f"echo $$ >> {pids}; sleep 100")
+    patient = {"ACCELERATOR_DEADLINES_SMOKE_DEADLINE": "90s"}
+
+    started = run.start("deploy", *pipeline.route, *smoke, "--json", env=patient)
+    eventually(lambda: pids.exists() and len(pids.read_text().split()) == 2)
+    started.send(signal.SIGTERM)
+    stopped = started.finish()
+
+    assert stopped.check(143)["error"]["code"] == "interrupted"
+    eventually(lambda: not [pid for pid in pids.read_text().split() if is_alive(int(pid))])
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -125,11 +125,14 @@ def run_command(run: Run, command: str, site: Site, deadline: Deadline) -> Seen:
     child = ChildCommand(
         command, None, {**site.environment, **known}, run.events, f"smoke {site.app}"
     )
+    run.children.add(child)
     try:
         status = child.wait(deadline.remaining)
     except BaseException:
         child.stop()
         raise
+    finally:
+        run.children.discard(child)
     if status is None:
         child.stop()
         return Seen("did not end in time")
