@@ -63,7 +63,7 @@ class Run:
     children: set[Child] = field(default_factory=set)
 
     def refuse_if_stopping(self) -> None:
-        """Raise `Interrupted` when the run is being given up; to be called before a write."""
+        """Raise `Interrupted` when the run is being given up; to be called before anything new."""
         if self.stop.is_set():
             raise Interrupted
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from accelerator.errors import (
     AcceleratorError,
+    Interrupted,
     KeyRefused,
     NotFound,
     OutcomeUnknown,
@@ -88,7 +89,7 @@ class NotWentBack:
 
 def is_open(error: AcceleratorError | None) -> bool:
     """Return whether an error leaves the end open: we were cut off from what we had begun."""
-    return isinstance(error, OutcomeUnknown | Unreachable | KeyRefused)
+    return isinstance(error, Interrupted | OutcomeUnknown | Unreachable | KeyRefused)
 
 
 def roll_back(run: Run, way: WayBack) -> WentBack | NotWentBack:

@@ -99,6 +99,7 @@ def _try(run: Run, check: SmokeCheck, site: Site, deadline: Deadline) -> Seen:
     row = [0]  # successes in a row
 
     def look() -> Seen:
+        run.refuse_if_stopping()
         if check.command:
             answer = run_command(run, check.command, site, deadline)
         else:
