@@ -109,7 +109,7 @@ class Report:
         for landing in landings:
             entry = self._entry(landing.app)
             entry.route, entry.previous_release = landing.route, landing.before
-            entry.artifact = landing.artifact
+            entry.artifact, entry.release = landing.artifact, landing.release
             entry.error = landing.error.message if landing.error else None
 
     def settled(self, results: Iterable[Settled]) -> None:
@@ -117,7 +117,7 @@ class Report:
         for settled in results:
             entry = self._entry(settled.app)
             entry.status, entry.verified = settled.status, settled.verified
-            entry.release, entry.error = settled.release, settled.complaint
+            entry.release, entry.error = settled.release or entry.release, settled.complaint
             entry.artifact = settled.artifact or entry.artifact
             entry.rolled_back_to = settled.rolled_back_to
             went = settled.went_back

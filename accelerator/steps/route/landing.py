@@ -23,7 +23,8 @@ class Landing:
     """What a target should carry now, or why it does not.
 
     ``before`` is the release that was in effect before the deploy: where the way back leads.
-    ``is_adopted``: the release was made by a deploy that was cut short, and is ours to take back.
+    ``release`` is the one in effect now, where that was read already. ``is_adopted``: it was made
+    by a deploy that was cut short, and is ours to take back.
     """
 
     app: str
@@ -31,6 +32,7 @@ class Landing:
     before: Release | None
     artifact: Artifact | ArtifactRef | None = None
     release_id: str | None = None
+    release: Release | None = None
     is_adopted: bool = False
     error: AcceleratorError | None = None
 

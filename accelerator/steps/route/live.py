@@ -42,6 +42,7 @@ def take(
                 adopted or current,
                 current.artifact,
                 current.id,
+                current,
                 is_adopted=adopted is not None,
             )
         )
