@@ -1,4 +1,10 @@
-"""Ship: tests beside the build, then stage by stage, each verified before the next."""
+"""Ship: tests beside the build, then stage by stage, each verified before the next.
+
+The tests are a child process and the preparation a thread; the first of them to fail ends the
+other. A thread cannot be stopped from outside, and the platform may not answer. So the build is
+cancelled by asking the platform for it, within seconds that are counted, and the thread is one that
+does not hold up the end of the process.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Wait for the build of this very commit: join the one that runs, or wait for it to appear."""
+"""Wait for the build of this very commit: join the one that runs, or wait for it to appear.
+
+A build that takes far longer than those before it is taken for stuck. It is never cancelled: the
+decision is made again as if it had failed, and it may still end well for the next deploy.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Follow what the platform does to a terminal state: its log for eyes, its API for the truth."""
+"""Follow what the platform does to a terminal state: its log for eyes, its API for the truth.
+
+A log can be silent, cut or endless, so it is read in a thread beside the polling and proves
+nothing. Its end only wakes the polling up: what it was about is about to be decided.
+"""
 
 from __future__ import annotations
 

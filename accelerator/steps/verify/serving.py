@@ -1,4 +1,8 @@
-"""Prove that a release serves: it is the compared artifact, its dynos are up, and it answers."""
+"""Prove that a release serves: it is the compared artifact, its dynos are up, and it answers.
+
+In that order, for each is worthless without the one before: a site that answers proves nothing
+while dynos of the old release are up. Last of all the release must still be the one in effect.
+"""
 
 from __future__ import annotations
 
