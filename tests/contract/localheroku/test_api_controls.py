@@ -198,7 +198,8 @@ class TestCommand:
             rest, _ = process.communicate(timeout=30)
 
         assert answer.status_code == 200
-        assert set(document) == {"schema", "url", "api_key", "git_url", "pid"}
+        own = {"url", "api_key", "git_url", "pid", "tls_url", "ca_file"}
+        assert set(document) == {"schema", "ok", "exit_code", "error", *own}
         assert document["pid"] == process.pid
         assert (process.returncode, rest) == (0, "")
 
