@@ -22,13 +22,14 @@ from accelerator.heroku import Heroku
 from accelerator.models import Commit
 from accelerator.repository import HerokuGit, Lineage, LockHost
 from accelerator.settings import STAGES, endpoint
-from accelerator.steps.compare.wanted import SourceApp, resolve_targets
+from accelerator.steps.compare.stages import resolve_targets
+from accelerator.steps.compare.wanted import SourceApp
 from accelerator.steps.guard.direction import Direction
 from accelerator.steps.guard.policy import LockPolicy
 from accelerator.steps.order import Rules
 from accelerator.steps.run import Run, Waits
+from accelerator.steps.verify.settled import Verification
 from accelerator.steps.verify.smoke import parse_check
-from accelerator.steps.verify.targets import Verification
 from accelerator.waiting import Deadline
 
 if TYPE_CHECKING:

@@ -82,6 +82,7 @@ class Decided:
     Emitted again when a later look changed the decision.
     """
 
+    commit: str
     route: Route
     reason: Reason
     routes: Mapping[str, Route]
@@ -90,12 +91,18 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class TargetSettled:
-    """The end of one target: its release was verified, or it failed, or went back."""
+    """The end of one target: its release was verified, or it failed, or went back.
+
+    Emitted again when the target is to be returned, as others failed.
+    """
 
     app: str
+    commit: str
+    route: Route
     status: TargetStatus
     verified: Verified
     release: int | None
+    previous_release: int | None
     rolled_back_to: int | None
     error: str | None
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from accelerator.errors import NotReturned, PartlyDone, Refused, Superseded
+from accelerator.errors import NotReturned, OutcomeUnknown, PartlyDone, Refused, Superseded
 from accelerator.models import OnFailure, OnMiss, OnSuperseded, Refusal, Route, TargetStatus
 from accelerator.steps.compare.decide import decide, decide_again
 from accelerator.steps.guard.direction import Forward
@@ -19,7 +19,7 @@ from accelerator.steps.guard.predecessor import see_predecessors_out
 from accelerator.steps.plan import make_plan
 from accelerator.steps.route.take import take_routes
 from accelerator.steps.verify.going_back import Hindrance, NotWentBack, WentBack
-from accelerator.steps.verify.targets import Settled, Verifier
+from accelerator.steps.verify.targets import Verifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from accelerator.steps.report import Report
     from accelerator.steps.route.landing import Landing
     from accelerator.steps.run import Run
+    from accelerator.steps.verify.settled import Settled
 
 
 def deploy(run: Run, order: DeployOrder, report: Report) -> None:
@@ -60,7 +61,7 @@ def _deploy_locked(
     run: Run, order: DeployOrder, decision: Decision, guard: Guard, report: Report
 ) -> None:
     """Lock every target, look again with the locks in hand, and only then write."""
-    with guard.locks.hold(_notes(order, decision)) as held:
+    with guard.locks.hold(_lock_notes(order, decision)) as held:
         left = see_predecessors_out(run, held)  # what a killed deploy began, to its end
         decision = decide_again(run, order.wanted, report.decided, decision, left)
         guard.check(decision)  # somebody may have been quicker
@@ -78,9 +79,10 @@ def _ship_waves(
         landings = take_routes(run, decision, wave, held.remember)
         report.landed(landings)
 
-        on_settled = partial(_take_note, run, order, held, report)
+        held.ended({*wave} - {landing.app for landing in landings})  # these were not begun
+
+        on_settled = partial(_record_end, run, order, held, report)
         results += _verifier(run, order, decision).verify_targets(landings, on_settled)
-        held.ended({*wave} - {each.app for each in results if not each.is_over})
 
         decision = _with_built(decision, landings)  # later waves get what this one built
         if _stops_after(order, decision, results):
@@ -166,7 +168,7 @@ def _told_if_cut_short(run: Run, order: DeployOrder, held: HeldLocks) -> Iterato
         raise
 
 
-def _notes(order: DeployOrder, decision: Decision) -> tuple[LockNote, ...]:
+def _lock_notes(order: DeployOrder, decision: Decision) -> tuple[LockNote, ...]:
     """Write down what is about to be done; targets that run the commit are locked as well."""
     artifact = decision.candidate.artifact.id if decision.candidate else None
     prepare_apps = [source.app for source in order.rules.sources if source.is_prepare]
@@ -208,7 +210,7 @@ def _stops_after(order: DeployOrder, decision: Decision, results: Sequence[Settl
     return bool(failed) and not goes_on
 
 
-def _take_note(
+def _record_end(
     run: Run, order: DeployOrder, held: HeldLocks, report: Report, settled: Settled
 ) -> None:
     """Record the end of a target; one that went back keeps the commit away until `accept`."""
@@ -245,8 +247,8 @@ def _conclude(decision: Decision, results: Sequence[Settled], report: Report) ->
     left = [app for app, route in routes if route is Route.LIVE and app not in reached]
     report.left_alone(left)
     for settled in failed:
-        if settled.landing.is_unknown and settled.error is not None:
-            raise settled.error
+        if isinstance(settled.landing.error, OutcomeUnknown):
+            raise settled.landing.error
     errors = [settled.error for settled in failed if settled.error is not None]
     stranded = [error for error in errors if isinstance(error, NotReturned)]
     causes = [error for error in errors if error not in stranded]

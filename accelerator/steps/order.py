@@ -9,7 +9,7 @@ from accelerator.models import OnFailure, OnMiss, OnSuperseded
 from accelerator.steps.compare.wanted import SourceApp, Wanted
 from accelerator.steps.guard.direction import Direction
 from accelerator.steps.guard.policy import LockPolicy
-from accelerator.steps.verify.targets import Verification
+from accelerator.steps.verify.settled import Verification
 
 if TYPE_CHECKING:
     from accelerator.models import Commit

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from accelerator.steps.guard.marks import Marked, MarkOrder
     from accelerator.steps.plan import Plan
     from accelerator.steps.route.landing import Landing
-    from accelerator.steps.verify.targets import Settled
+    from accelerator.steps.verify.settled import Settled
 
 
 class Compensation(StrEnum):
@@ -93,8 +93,7 @@ class Report:
         for target in decision.facts.targets:
             entry = self._entry(target.app)
             entry.route = decision.routes[target.app]
-            adopted = decision.facts.find_adopted(target, decision.commit)
-            entry.previous_release = adopted or target.current
+            entry.previous_release = decision.facts.before(target, decision.commit)
 
     def refused(self, reason: Refusal) -> None:
         """Record which guard said no."""
@@ -239,7 +238,7 @@ def _source_of(decision: Decision) -> SourceReport | None:
     return SourceReport(
         candidate.source.app,
         candidate.release,
-        facts.artifacts.get(ref.id) or ref,
+        facts.known(ref),
         facts.commit_of(ref),
         witness_of(candidate, decision.source_commit),
     )

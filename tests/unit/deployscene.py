@@ -13,8 +13,8 @@ from accelerator.steps.deploy import deploy
 from accelerator.steps.guard.policy import LockPolicy
 from accelerator.steps.order import DeployOrder, Rules
 from accelerator.steps.report import Report, TargetReport
+from accelerator.steps.verify.settled import Verification
 from accelerator.steps.verify.smoke import SmokeCheck
-from accelerator.steps.verify.targets import Verification
 from tests.unit.fakes import (
     COMMIT,
     OTHER,

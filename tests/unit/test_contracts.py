@@ -25,6 +25,11 @@ PLANTED = [
     ("steps", "steps/route/take.py", "import accelerator.steps.verify.targets"),
     ("steps", "steps/deploy.py", "import accelerator.steps.prepare"),
     ("steps", "steps/follow/user_command.py", "import accelerator.steps.compare.facts"),
+    ("layers", "settings/loading.py", "import accelerator.credentials"),
+    ("layers", "models.py", "import accelerator.events"),
+    ("pure", "steps/compare/decision.py", "import accelerator.heroku"),
+    ("pure", "steps/guard/notes.py", "import subprocess"),
+    ("client-alone", "cli/session.py", "import accelerator.localheroku.server"),
     ("circles", "steps/verify/visit.py", "import accelerator.steps.verify.smoke"),
     ("platform-alone", "localheroku/clock.py", "import accelerator.waiting"),
     ("client-alone", "demo/story.py", "import accelerator.localheroku.server"),
@@ -63,6 +68,27 @@ def contracts() -> set[str]:
 
 def test_every_contract_has_a_violation_that_shows_it() -> None:
     assert {contract for contract, *_ in PLANTED} == contracts()
+
+
+@pytest.mark.parametrize(
+    ("contract", "excepted"),
+    [
+        pytest.param("platform-alone", set(), id="the platform imports nothing of the client"),
+        pytest.param("client-alone", set(), id="the client imports nothing of the platform"),
+        pytest.param("heroku3", {"heroku"}, id="heroku3"),
+        pytest.param("requests", {"heroku"}, id="requests"),
+        pytest.param("git", {"repository"}, id="GitPython"),
+    ],
+)
+def test_a_contract_leaves_no_module_of_the_client_out(contract: str, excepted: set[str]) -> None:
+    config = ConfigParser(interpolation=None)
+    config.read(ROOT / "setup.cfg", encoding="utf-8")
+    key = "forbidden_modules" if contract == "platform-alone" else "source_modules"
+    named = {name.partition(".")[2] for name in config[PREFIX + contract][key].split()}
+    entries = (ROOT / "accelerator").iterdir()
+    modules = {e.stem for e in entries if e.suffix == ".py" or (e / "__init__.py").exists()}
+
+    assert named == modules - {"__init__", "localheroku", *excepted}
 
 
 @pytest.mark.parametrize(("contract", "path", "line"), PLANTED)

@@ -19,8 +19,8 @@ from accelerator.errors import (
 )
 from accelerator.models import OnMiss, Reason, Route
 from accelerator.steps.report import Report
+from accelerator.steps.verify.settled import Verification
 from accelerator.steps.verify.smoke import SmokeCheck
-from accelerator.steps.verify.targets import Verification
 from tests.unit.deployscene import BUILT, DEAD, PROMOTION, scene
 from tests.unit.fakes import (
     COMMIT,

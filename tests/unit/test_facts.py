@@ -9,7 +9,8 @@ from accelerator.models import ArtifactKind, ArtifactRef, Reason, Route
 from accelerator.steps.compare.decision import compare
 from accelerator.steps.compare.facts import Facts, SourceState, TargetState
 from accelerator.steps.compare.reading import confirm, fetch_facts, refresh_targets
-from accelerator.steps.compare.wanted import SourceApp, Wanted, resolve_targets
+from accelerator.steps.compare.stages import resolve_targets
+from accelerator.steps.compare.wanted import SourceApp, Wanted
 from tests.unit.fakes import (
     BEGIN,
     COMMIT,

@@ -120,7 +120,8 @@ def _tell(run: Run, decision: Decision) -> None:
     """Let the listeners know, and say what is worth saying about a decision."""
     candidate, events = decision.candidate, run.events
     source = candidate.source.app if candidate else None
-    events.emit(Decided(decision.route, decision.reason, dict(decision.routes), source))
+    routes = dict(decision.routes)
+    events.emit(Decided(decision.commit.sha, decision.route, decision.reason, routes, source))
     for line in decision.passed_over:
         events.note(f"passed over: {line}", "detail")
     for warning in decision.warnings:

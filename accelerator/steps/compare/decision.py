@@ -232,7 +232,7 @@ def _preference(option: Option) -> tuple[int, bool, bool, int]:
 
 
 def _route_each(decision: Decision) -> Decision:
-    """Give each target its own route: live ones are left alone, others may need `release`."""
+    """Assign each target its own route: live ones are left alone, others may need `release`."""
     routes, facts = {}, decision.facts
     for target in facts.targets:
         route = decision.route

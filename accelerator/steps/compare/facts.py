@@ -107,6 +107,14 @@ class Facts:
         found = (release for release in target.releases if release.version in recorded)
         return next((release for release in found if release != target.current), None)
 
+    def before(self, target: TargetState, commit: Commit) -> Release | None:
+        """Return the release to which the way back of a deploy of `commit` leads."""
+        return self.find_adopted(target, commit) or target.current
+
+    def known(self, ref: ArtifactRef) -> Artifact | ArtifactRef:
+        """Return what was read of an artifact, or just its kind and id."""
+        return self.artifacts.get(ref.id) or ref
+
     def is_joined(self, ref: ArtifactRef) -> bool:
         """Return whether an artifact was left by a build that this run waited for."""
         ended = (build for build in self.followed.values() if build.status == "succeeded")

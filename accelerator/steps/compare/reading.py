@@ -118,26 +118,26 @@ class _Reader:
     build_config: tuple[str, ...]
     salt: bytes
 
-    def of_source(self, place: SourceApp) -> tuple[Callable[[], Any], ...]:
-        heroku, app = self.heroku, place.app
+    def of_source(self, source: SourceApp) -> tuple[Callable[[], Any], ...]:
+        heroku, app = self.heroku, source.app
         return (
             lambda: heroku.releases.fetch_newest(app),
             lambda: heroku.builds.fetch_newest(app),
             lambda: heroku.couplings.find_of_app(app),
-            *([lambda: _find_config(heroku, app)] if place.is_prepare else []),
+            *([lambda: _find_config(heroku, app)] if source.is_prepare else []),
         )
 
-    def source(self, place: SourceApp, answers: Iterator[Any]) -> SourceState:
+    def source(self, source: SourceApp, answers: Iterator[Any]) -> SourceState:
         releases, builds, coupling = next(answers), next(answers), next(answers)
-        config: Mapping[str, str] | None = next(answers) if place.is_prepare else None
+        config: Mapping[str, str] | None = next(answers) if source.is_prepare else None
         known = config or {}
         witness = next((known[name] for name in WITNESSES if known.get(name)), None)
         return SourceState(
-            place.app,
+            source.app,
             releases,
             builds,
             coupling,
-            place.is_prepare,
+            source.is_prepare,
             witness,
             config is not None,
             self._fingerprints(config),

@@ -29,7 +29,7 @@ PATIENCE = 3.0
 def join(run: Run, building: Build, facts: Facts) -> Build:
     """Follow a running build and its release to the end; return the build as it ended.
 
-    One that takes three times as long as those before it did is taken for stuck and given as
+    One that takes three times as long as those before it did is taken for stuck and returned as
     failed: the caller decides again, without it. Raises `OutcomeUnknown` at the run's own deadline.
     """
     limit = max(LEAST_SECONDS, patience(facts) - age(run, building))

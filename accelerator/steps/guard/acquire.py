@@ -37,16 +37,16 @@ def take(
     A lock that was let go or has run out is taken over; `HeldLock.before` then holds the old note,
     for its unfinished business. Raises `Refused` (``locked``) naming the holder.
     """
-    attempts = Acquisition(remote, note, now, on_wait)
+    acquisition = Acquisition(remote, note, now, on_wait)
     try:
         slower = METERED if remote.is_metered else 1.0
         end = wait_for(
-            attempts.make, lambda end: isinstance(end, HeldLock), deadline, lambda: slower
+            acquisition.make, lambda end: isinstance(end, HeldLock), deadline, lambda: slower
         )
     except StillPending as pending:
         raise _refusal(note.app, pending.seen) from None
     except KeyboardInterrupt:
-        attempts.give_up()
+        acquisition.give_up()
         raise
     if not isinstance(end, HeldLock):
         raise LockUnavailable("no lock was taken")

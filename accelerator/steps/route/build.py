@@ -12,13 +12,8 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from accelerator.errors import (
     AcceleratorError,
-    BuildFailed,
-    NotFound,
     OutcomeUnknown,
     PromotionFailed,
-    ReleaseFailed,
-    RequestInvalid,
-    UsageProblem,
 )
 from accelerator.models import Route, StepName
 from accelerator.steps.compare.reading import find_artifact
@@ -73,14 +68,7 @@ def _build_on(run: Run, decision: Decision, target: TargetState) -> Landing:
         commit = run.clone.resolve(decision.commit.sha)
         built, released = build(run, app, commit)
         demand_success(released)
-    except (
-        BuildFailed,
-        ReleaseFailed,
-        RequestInvalid,
-        NotFound,
-        UsageProblem,
-        OutcomeUnknown,
-    ) as error:  # what other waves did is still told
+    except AcceleratorError as error:  # what other waves did is still told
         return Landing(app, Route.BUILD, before, error=error)
     if built.artifact is None:
         without = PromotionFailed(app, "the build left no artifact")

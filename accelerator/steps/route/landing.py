@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from accelerator.errors import OutcomeUnknown
+from accelerator.errors import Interrupted, KeyRefused, OutcomeUnknown, Unreachable
 from accelerator.models import Artifact
 
 if TYPE_CHECKING:
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
     # Is told the apps of a promotion and its id, as soon as it has one.
     OnBegun = Callable[[tuple[str, ...], str], None]
+
+
+def is_open(error: AcceleratorError | None) -> bool:
+    """Return whether an error leaves the end open: we were cut off from what we had begun."""
+    return isinstance(error, Interrupted | KeyRefused | OutcomeUnknown | Unreachable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +48,8 @@ class Landing:
 
     @property
     def is_unknown(self) -> bool:
-        """True when nobody can tell yet whether the write happened."""
-        return isinstance(self.error, OutcomeUnknown)
+        """True when nobody can tell yet what becomes of the write, or whether it happened."""
+        return is_open(self.error)
 
 
 @dataclass(frozen=True, slots=True)

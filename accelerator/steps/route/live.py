@@ -34,16 +34,16 @@ def take(
         current = target.current
         if current is None or current.artifact is None:
             continue
-        adopted = decision.facts.find_adopted(target, decision.commit)
+        before = decision.facts.before(target, decision.commit)
         landings.append(
             Landing(
                 target.app,
                 Route.LIVE,
-                adopted or current,
+                before,
                 current.artifact,
                 current.id,
                 current,
-                is_adopted=adopted is not None,
+                is_adopted=before != current,
             )
         )
     return tuple(landings)

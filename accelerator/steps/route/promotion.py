@@ -11,10 +11,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from accelerator.errors import (
+    AcceleratorError,
     NotFound,
     OutcomeUnknown,
     PromotionFailed,
-    RequestInvalid,
     WrongArtifact,
 )
 from accelerator.models import PromotionTarget, Route, StepName
@@ -51,10 +51,11 @@ def take(
     if candidate is None:
         raise ValueError("only a release can be promoted")
     title = f"Promote {candidate.name} to {', '.join(apps)}"
-    with run.events.step(StepName.PROMOTE, title) as step:
+    only = apps[0] if len(apps) == 1 else None
+    with run.events.step(StepName.PROMOTE, title, only) as step:
         try:
             ends = promote(run, candidate, tuple(targets), partial(on_begun, apps))
-        except (RequestInvalid, NotFound, WrongArtifact, OutcomeUnknown) as error:
+        except AcceleratorError as error:
             step.outcome = "failed"  # over for all of them, or not known of any
             return tuple(Landing(t.app, Route.PROMOTE, t.current, error=error) for t in targets)
         landings = tuple(_land(decision, candidate, t, ends[t.app]) for t in targets)
@@ -68,7 +69,7 @@ def _land(
 ) -> Landing:
     app, before = target.app, target.current
     if end.status == "succeeded" and end.release_id:
-        held = decision.facts.artifacts.get(candidate.artifact.id) or candidate.artifact
+        held = decision.facts.known(candidate.artifact)
         return Landing(app, Route.PROMOTE, before, held, end.release_id)
     failed = PromotionFailed(app, end.error_message or end.status)
     return Landing(app, Route.PROMOTE, before, error=failed)
@@ -84,7 +85,7 @@ def promote(
 
     The promotion is pinned to the release (`source.release.id`), so whatever lands on the source
     app meanwhile changes nothing; the answer is checked to name that release. A failed target is
-    given back, not raised: the others may have succeeded. `on_begun` is told the promotion's id.
+    returned, not raised: the others may have succeeded. `on_begun` is told the promotion's id.
     """
     release, coupling = candidate.release, candidate.source.coupling
     if release is None or coupling is None:

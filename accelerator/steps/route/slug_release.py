@@ -46,7 +46,7 @@ def take(
 
 def _land(run: Run, decision: Decision, candidate: Candidate, target: TargetState) -> Landing:
     app, artifact = target.app, candidate.artifact
-    held = decision.facts.artifacts.get(artifact.id) or artifact
+    held = decision.facts.known(artifact)
     description = describe_release(decision.commit, decision.facts.commit_of(artifact))
     try:
         with run.events.step(StepName.RELEASE, f"Release {artifact.id[:8]} on {app}", app):

@@ -1,7 +1,8 @@
 """Take each target's route: the one dispatch, which a deploy acts on and a plan only asks.
 
 Each route has a file of its own with `writes()`, what it would write, and `take()`, which does it.
-A new route, or another kind of artifact, is one more file and one more row in `WAYS`.
+Whatever goes wrong on a route is part of the landings that `take()` returns, never an exception:
+others may have succeeded. A new route is one more file and one more row in `HANDLERS`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Handler:
     """How a route is planned, and how it is taken."""
 
     writes: Callable[[Decision, Sequence[TargetState]], tuple[Write, ...]]
@@ -32,11 +33,11 @@ class Way:
 
 # In the order in which they are taken within a wave. `Route.WAIT` is none of them: deciding joins
 # the build that runs, and decides again.
-WAYS = {
-    Route.LIVE: Way(live.writes, live.take),
-    Route.PROMOTE: Way(promotion.writes, promotion.take),
-    Route.RELEASE: Way(slug_release.writes, slug_release.take),
-    Route.BUILD: Way(build.writes, build.take),
+HANDLERS = {
+    Route.LIVE: Handler(live.writes, live.take),
+    Route.PROMOTE: Handler(promotion.writes, promotion.take),
+    Route.RELEASE: Handler(slug_release.writes, slug_release.take),
+    Route.BUILD: Handler(build.writes, build.take),
 }
 
 
@@ -49,8 +50,8 @@ def take_routes(
     was not begun, as a build before it failed, has none. `on_begun` is told of every promotion.
     """
     landings: list[Landing] = []
-    for way, targets in _ways_of(decision, wave):
-        landings += way.take(run, decision, targets, on_begun)
+    for handler, targets in _handlers_of(decision, wave):
+        landings += handler.take(run, decision, targets, on_begun)
         if any(landing.is_unknown for landing in landings):
             break  # nothing more is begun before that is known
     order = {app: place for place, app in enumerate(wave)}
@@ -65,17 +66,17 @@ def plan_routes(decision: Decision, waves: Sequence[Sequence[str]]) -> Iterator[
         yield Write("GET", path, "join this build first")
         return
     for wave in waves:
-        for way, targets in _ways_of(decision, wave):
-            yield from way.writes(decision, targets)
+        for handler, targets in _handlers_of(decision, wave):
+            yield from handler.writes(decision, targets)
         if any(decision.routes[app] is Route.BUILD for app in wave):
             decision = replace(decision, routes=decision.routes_after_build())
 
 
-def _ways_of(
+def _handlers_of(
     decision: Decision, wave: Sequence[str]
-) -> Iterator[tuple[Way, tuple[TargetState, ...]]]:
-    """Yield each way that a wave takes, with the targets that take it."""
-    for route, way in WAYS.items():
+) -> Iterator[tuple[Handler, tuple[TargetState, ...]]]:
+    """Yield the handler of each route that a wave takes, with the targets that take it."""
+    for route, handler in HANDLERS.items():
         chosen = [app for app in wave if decision.routes[app] is route]
         if chosen:
-            yield way, tuple(decision.facts.target(app) for app in chosen)
+            yield handler, tuple(decision.facts.target(app) for app in chosen)

@@ -10,17 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from accelerator.errors import (
-    AcceleratorError,
-    Interrupted,
-    KeyRefused,
-    NotFound,
-    OutcomeUnknown,
-    Unreachable,
-)
+from accelerator.errors import AcceleratorError, KeyRefused, NotFound
 from accelerator.models import StepName, Verified
 from accelerator.steps.compare.facts import TargetState
 from accelerator.steps.compare.reading import fetch_artifact
+from accelerator.steps.route.landing import is_open
 from accelerator.steps.route.slug_release import release
 from accelerator.steps.verify.serving import Claim, verify
 
@@ -85,11 +79,6 @@ class NotWentBack:
         """Make one of a way back that failed; a lost reply or connection leaves its end open."""
         said = Hindrance.FAILED_TOO.format(said=error.message)
         return cls(Hindrance.FAILED_TOO, said, is_open(error))
-
-
-def is_open(error: AcceleratorError | None) -> bool:
-    """Return whether an error leaves the end open: we were cut off from what we had begun."""
-    return isinstance(error, Interrupted | OutcomeUnknown | Unreachable | KeyRefused)
 
 
 def roll_back(run: Run, way: WayBack) -> WentBack | NotWentBack:

@@ -54,7 +54,7 @@ class Claim:
 
 
 def verify(run: Run, claim: Claim) -> Proof:
-    """Check that a release carries its artifact, that every dyno runs it, and that it answers.
+    """Check that a release carries its artifact, that every dyno runs it, and that it seens.
 
     Raises `WrongArtifact` or `ReleaseFailed` when the release itself is not what it should be:
     rolling back would not be an answer to that.
@@ -64,16 +64,16 @@ def verify(run: Run, claim: Claim) -> Proof:
         release, dynos, web_url = _look(run, claim)
         step.detail = f"v{release.version}"
         _demand(release, claim.artifact)
-        answer = Seen(_flaw_of_dynos(run, release, dynos))
-        if answer.flaw is None and checks:
+        seen = Seen(_flaw_of_dynos(run, release, dynos))
+        if seen.flaw is None and checks:
             site = Site(app, web_url, claim.commit, release.version, run.environment)
-            answer = check_smoke(run, checks, site)
-        if answer.flaw is None:
+            seen = check_smoke(run, checks, site)
+        if seen.flaw is None:
             _demand_current(run, release, dynos)
             return Proof(Verified.PASSED, release)
-        step.outcome, step.detail = "failed", answer.flaw
-        outcome = Verified.FAILED if answer.conclusive else Verified.INCONCLUSIVE
-        return Proof(outcome, release, answer.flaw)
+        step.outcome, step.detail = "failed", seen.flaw
+        outcome = Verified.FAILED if seen.conclusive else Verified.INCONCLUSIVE
+        return Proof(outcome, release, seen.flaw)
 
 
 class CrashLoops:

@@ -87,9 +87,9 @@ def check_smoke(run: Run, checks: tuple[SmokeCheck, ...], site: Site) -> Seen:
     """
     deadline = run.deadline.within(run.waits.smoke)
     for check in checks:
-        answer = _try(run, check, site, deadline)
-        if answer.flaw is not None:
-            return answer
+        seen = _try(run, check, site, deadline)
+        if seen.flaw is not None:
+            return seen
     return Seen(None)
 
 
@@ -101,12 +101,12 @@ def _try(run: Run, check: SmokeCheck, site: Site, deadline: Deadline) -> Seen:
     def look() -> Seen:
         run.refuse_if_stopping()
         if check.command:
-            answer = run_command(run, check.command, site, deadline)
+            seen = run_command(run, check.command, site, deadline)
         else:
             wanted = Expected(check.status, expected_text(check, site.commit), check.header)
-            answer = visit(url, wanted, deadline)
-        row[0] = 0 if answer.flaw else row[0] + 1
-        return answer
+            seen = visit(url, wanted, deadline)
+        row[0] = 0 if seen.flaw else row[0] + 1
+        return seen
 
     try:
         return wait_for(look, lambda _: row[0] >= check.times, deadline)

@@ -6,7 +6,7 @@ smoke checks pass. What becomes of one is a value, never an exception that would
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from accelerator.errors import (
@@ -24,103 +24,19 @@ from accelerator.steps.verify.going_back import (
     WayBack,
     WentBack,
     find_hindrance,
-    is_open,
     roll_back,
 )
 from accelerator.steps.verify.serving import Claim, Proof, verify
+from accelerator.steps.verify.settled import Settled, Verification
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-    from accelerator.models import ArtifactRef, Release
     from accelerator.steps.compare.decision import Decision
     from accelerator.steps.guard.direction import Forward
     from accelerator.steps.route.landing import Landing
     from accelerator.steps.run import Run
     from accelerator.steps.verify.smoke import SmokeCheck
-
-DONE = frozenset({TargetStatus.SUCCEEDED, TargetStatus.UNCHANGED})
-
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """How targets are verified: smoke checks by stage, and whether one that fails goes back.
-
-    ``everywhere`` holds for a target whose stage has none of its own, or that is in no pipeline.
-    """
-
-    everywhere: tuple[SmokeCheck, ...] = ()
-    by_stage: Mapping[str, tuple[SmokeCheck, ...]] = field(default_factory=dict)
-    rolls_back: bool = True
-
-    def checks_of(self, stage: str | None) -> tuple[SmokeCheck, ...]:
-        """Return the smoke checks of a stage."""
-        return self.by_stage.get(stage or "", self.everywhere)
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """The end of one target: what was verified, and whether it went back.
-
-    ``artifact`` is what its release carries. ``went_back`` is set where going back was wanted.
-    """
-
-    landing: Landing
-    status: TargetStatus = TargetStatus.PENDING
-    release: Release | None = None
-    artifact: Artifact | ArtifactRef | None = None
-    verified: Verified = Verified.NOT_RUN
-    flaw: str | None = None
-    went_back: WentBack | NotWentBack | None = None
-    error: AcceleratorError | None = None
-
-    @property
-    def app(self) -> str:
-        """Return the target."""
-        return self.landing.app
-
-    @property
-    def is_known(self) -> bool:
-        """False when we were cut off from it: what becomes of it is open."""
-        return not is_open(self.error)
-
-    @property
-    def is_over(self) -> bool:
-        """True when nothing that was begun there may still happen, the way back included."""
-        went = self.went_back
-        return self.is_known and not (isinstance(went, NotWentBack) and went.is_open)
-
-    @property
-    def is_done(self) -> bool:
-        """True when the target has the commit, verified."""
-        return self.status in DONE
-
-    @property
-    def was_not_returned(self) -> bool:
-        """True when it still has the commit, verified, although it was to go back."""
-        went = self.went_back
-        is_there = isinstance(went, NotWentBack) and went.why is not Hindrance.UNVERIFIED
-        return self.verified is Verified.PASSED and is_there
-
-    @property
-    def rolled_back_to(self) -> int | None:
-        """Return the version whose code serves again, if it went back."""
-        return self.went_back.previous.version if isinstance(self.went_back, WentBack) else None
-
-    @property
-    def complaint(self) -> str | None:
-        """Return what is to be said against it: its failure, or why it was not returned."""
-        if self.error is not None:
-            return self.error.message
-        if self.was_not_returned and isinstance(self.went_back, NotWentBack):
-            return f"not returned{self.went_back.text}"
-        return None
-
-    def failed(self, error: AcceleratorError) -> Settled:
-        """Return the same with a failure; one that leaves the end open is pending."""
-        settled = replace(self, error=error)
-        status = TargetStatus.FAILED if settled.is_known else TargetStatus.PENDING
-        return replace(settled, status=status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +58,7 @@ class Verifier:
 
         def settle(landing: Landing) -> Settled:
             settled = self._settle(landing)
-            self.run.events.emit(_event_of(settled))
+            self._emit(settled)
             on_settled(settled)
             return settled
 
@@ -159,30 +75,34 @@ class Verifier:
         if unknown := [each.app for each in results if not each.is_known]:
             why = NotWentBack.as_of(Hindrance.OTHERS_OPEN, apps=", ".join(unknown))
             return self.keep(results, why)
-        returned = {each.app: each for each in self._return_all(finished)}
-        return tuple(returned.get(each.app, each) for each in results)
-
-    def keep(self, results: Sequence[Settled], why: NotWentBack) -> tuple[Settled, ...]:
-        """Return none of the finished targets, and say why."""
-        self.run.events.note(f"nothing was returned{why.text}", "warning")
-        return tuple(
-            replace(each, went_back=why) if each.status is TargetStatus.SUCCEEDED else each
-            for each in results
-        )
-
-    def _return_all(self, finished: Sequence[Settled]) -> tuple[Settled, ...]:
         if not finished:
-            return ()
+            return tuple(results)
         looks = self.run.side_by_side(self._look_back, finished)
         if hindered := [each for each in looks if each.went_back is not None]:
             names = ", ".join(each.app for each in hindered)
             other = NotWentBack.as_of(Hindrance.NOT_ALL, apps=names)
-            self.run.events.note(f"nothing was returned{other.text}", "warning")
-            return tuple(replace(each, went_back=each.went_back or other) for each in looks)
-        returned = self.run.side_by_side(self._return, finished)
-        for each in returned:
-            self.run.events.emit(_event_of(each))
-        return returned
+            return self._kept(results, looks, other)
+        return self._merged(results, self.run.side_by_side(self._return, finished))
+
+    def keep(self, results: Sequence[Settled], why: NotWentBack) -> tuple[Settled, ...]:
+        """Return none of the finished targets, and say why."""
+        finished = [each for each in results if each.status is TargetStatus.SUCCEEDED]
+        return self._kept(results, finished, why)
+
+    def _kept(
+        self, results: Sequence[Settled], finished: Sequence[Settled], why: NotWentBack
+    ) -> tuple[Settled, ...]:
+        self.run.events.note(f"nothing was returned{why.text}", "warning")
+        left = [replace(each, went_back=each.went_back or why) for each in finished]
+        return self._merged(results, left)
+
+    def _merged(
+        self, results: Sequence[Settled], changed: Sequence[Settled]
+    ) -> tuple[Settled, ...]:
+        for each in changed:
+            self._emit(each)
+        by_app = {each.app: each for each in changed}
+        return tuple(by_app.get(each.app, each) for each in results)
 
     def _settle(self, landing: Landing) -> Settled:
         settled = Settled(landing)
@@ -261,13 +181,18 @@ class Verifier:
     def _checks_of(self, app: str) -> tuple[SmokeCheck, ...]:
         return self.rules.checks_of(self.decision.facts.target(app).stage)
 
-
-def _event_of(settled: Settled) -> TargetSettled:
-    return TargetSettled(
-        settled.app,
-        settled.status,
-        settled.verified,
-        settled.release.version if settled.release else None,
-        settled.rolled_back_to,
-        settled.complaint,
-    )
+    def _emit(self, settled: Settled) -> None:
+        release, before = settled.release, settled.landing.before
+        self.run.events.emit(
+            TargetSettled(
+                settled.app,
+                self.decision.commit.sha,
+                settled.landing.route,
+                settled.status,
+                settled.verified,
+                release.version if release else None,
+                before.version if before else None,
+                settled.rolled_back_to,
+                settled.complaint,
+            )
+        )

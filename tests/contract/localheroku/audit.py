@@ -41,7 +41,7 @@ TOLERATED = (
 
 
 # The Heroku CLI asks for account features, and needs to hear that there are none.
-ALWAYS_REFUSED = (
+ALHANDLERS_REFUSED = (
     ("GET", "/account/features/{feature}"),
     ("PATCH", "/account/features/{feature}"),
 )
@@ -59,7 +59,7 @@ class Findings:
     @property
     def unanswered(self) -> list[str]:
         """Return the endpoints that no recorded request had success with."""
-        wanted = [route for route in ROUTES if (route.method, route.path) not in ALWAYS_REFUSED]
+        wanted = [route for route in ROUTES if (route.method, route.path) not in ALHANDLERS_REFUSED]
         return [f"{each.method} {each.path}" for each in wanted if each not in self.answered]
 
 

@@ -1,0 +1,101 @@
+"""How targets are to be verified, and how each one ended: the values of this room."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from accelerator.models import TargetStatus, Verified
+from accelerator.steps.route.landing import is_open
+from accelerator.steps.verify.going_back import Hindrance, NotWentBack, WentBack
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from accelerator.errors import AcceleratorError
+    from accelerator.models import Artifact, ArtifactRef, Release
+    from accelerator.steps.route.landing import Landing
+    from accelerator.steps.verify.smoke import SmokeCheck
+
+DONE = frozenset({TargetStatus.SUCCEEDED, TargetStatus.UNCHANGED})
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """How targets are verified: smoke checks by stage, and whether one that fails goes back.
+
+    ``everywhere`` holds for a target whose stage has none of its own, or that is in no pipeline.
+    """
+
+    everywhere: tuple[SmokeCheck, ...] = ()
+    by_stage: Mapping[str, tuple[SmokeCheck, ...]] = field(default_factory=dict)
+    rolls_back: bool = True
+
+    def checks_of(self, stage: str | None) -> tuple[SmokeCheck, ...]:
+        """Return the smoke checks of a stage."""
+        return self.by_stage.get(stage or "", self.everywhere)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The end of one target: what was verified, and whether it went back.
+
+    ``artifact`` is what its release carries. ``went_back`` is set where going back was wanted.
+    """
+
+    landing: Landing
+    status: TargetStatus = TargetStatus.PENDING
+    release: Release | None = None
+    artifact: Artifact | ArtifactRef | None = None
+    verified: Verified = Verified.NOT_RUN
+    flaw: str | None = None
+    went_back: WentBack | NotWentBack | None = None
+    error: AcceleratorError | None = None
+
+    @property
+    def app(self) -> str:
+        """Return the target."""
+        return self.landing.app
+
+    @property
+    def is_known(self) -> bool:
+        """False when we were cut off from it: what becomes of it is open."""
+        return not is_open(self.error)
+
+    @property
+    def is_over(self) -> bool:
+        """True when nothing that was begun there may still happen, the way back included."""
+        went = self.went_back
+        return self.is_known and not (isinstance(went, NotWentBack) and went.is_open)
+
+    @property
+    def is_done(self) -> bool:
+        """True when the target has the commit, verified."""
+        return self.status in DONE
+
+    @property
+    def was_not_returned(self) -> bool:
+        """True when it still has the commit, verified, although it was to go back."""
+        went = self.went_back
+        is_there = isinstance(went, NotWentBack) and went.why is not Hindrance.UNVERIFIED
+        return self.verified is Verified.PASSED and is_there
+
+    @property
+    def rolled_back_to(self) -> int | None:
+        """Return the version whose code serves again, if it went back."""
+        return self.went_back.previous.version if isinstance(self.went_back, WentBack) else None
+
+    @property
+    def complaint(self) -> str | None:
+        """Return what is to be said against it: its failure, or why it was not returned."""
+        if self.error is not None:
+            return self.error.message
+        if self.was_not_returned and isinstance(self.went_back, NotWentBack):
+            return f"not returned{self.went_back.text}"
+        return None
+
+    def failed(self, error: AcceleratorError) -> Settled:
+        """Return the same with a failure; one that leaves the end open is pending."""
+        settled = replace(self, error=error)
+        status = TargetStatus.FAILED if settled.is_known else TargetStatus.PENDING
+        return replace(settled, status=status)
