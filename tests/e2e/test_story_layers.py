@@ -26,11 +26,14 @@ HIGH = ("accelerator.cli", "accelerator.output", "accelerator.connect", "acceler
 def name_of(frame):
     return frame.f_globals.get("__name__", "")
 
+def is_between(name):
+    return name == "accelerator.waiting" or not name.startswith("accelerator")
+
 def watch(frame, event, _):
     if event != "call" or not name_of(frame).startswith(HIGH):
         return
     caller = frame.f_back
-    while caller is not None and not name_of(caller).startswith("accelerator"):
+    while caller is not None and is_between(name_of(caller)):
         caller = caller.f_back
     if caller is not None and not name_of(caller).startswith(HIGH):
         seen.add((name_of(caller), name_of(frame)))
