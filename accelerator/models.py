@@ -144,6 +144,10 @@ class Build:
     stack: str | None = None
     buildpacks: tuple[str, ...] = ()
 
+    def is_running_of(self, sha: str) -> bool:
+        """Return whether this build of a commit runs now: it may be joined, or cancelled."""
+        return self.status == "pending" and self.commit == sha
+
     @property
     def seconds(self) -> float | None:
         """Return how long it took, or None while it runs."""

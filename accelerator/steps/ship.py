@@ -181,5 +181,4 @@ def _cancel(run: Run, order: PrepareOrder, report: PrepareReport) -> bool:
 def _find_running(run: Run, order: PrepareOrder) -> Build | None:
     reads = [partial(run.heroku.builds.fetch_newest, app) for app in order.apps]
     builds = (build for page in run.heroku.together(*reads) for build in page)
-    sha = order.commit.sha
-    return next((b for b in builds if b.status == "pending" and b.commit == sha), None)
+    return next((build for build in builds if build.is_running_of(order.commit.sha)), None)

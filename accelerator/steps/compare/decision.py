@@ -115,7 +115,7 @@ def find_building(commit: Commit, facts: Facts) -> Build | None:
         for source in facts.sources
         if source.is_prepare
         for build in source.builds
-        if build.status == "pending" and build.commit == commit.sha
+        if build.is_running_of(commit.sha)
     ]
     return min(running, key=lambda build: build.created_at, default=None)
 

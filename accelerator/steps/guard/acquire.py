@@ -1,4 +1,10 @@
-"""Take a target's lock: wait for its holder, take over what nobody keeps any more."""
+"""Take a target's lock: wait for its holder, take over what nobody keeps any more.
+
+One try is one push that creates the ref. The reply to it can be lost, and the push may still land
+later. So each note that we made counts as ours when it is found standing, whichever try it is from,
+and what such a note took the place of is remembered with it. A note that lands while we are being
+interrupted is taken away again, or marked as interrupted where there was unfinished business.
+"""
 
 from __future__ import annotations
 

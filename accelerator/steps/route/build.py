@@ -125,4 +125,4 @@ def start_build(run: Run, app: str, commit: Commit) -> Build:
 def _find_running(run: Run, app: str, commit: Commit) -> Build | None:
     """Find a build of the commit that an earlier run started here: it is joined, not repeated."""
     builds = run.heroku.builds.fetch_newest(app, 20)
-    return next((b for b in builds if b.status == "pending" and b.commit == commit.sha), None)
+    return next((build for build in builds if build.is_running_of(commit.sha)), None)

@@ -59,7 +59,7 @@ class Settled:
 
     @property
     def is_known(self) -> bool:
-        """False when we were cut off from it: what becomes of it is open."""
+        """True unless we were cut off from it, so that what becomes of it is open."""
         return not is_open(self.error)
 
     @property
