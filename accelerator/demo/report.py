@@ -108,6 +108,7 @@ def _timings(document: Document) -> str:
                 datetime.fromisoformat(step["started_at"]),
                 step["seconds"],
                 step["detail"] or "",
+                step["app"],
             )
             for step in document["steps"]
         )

@@ -89,12 +89,16 @@ class Console:
             self._open[event.name, event.app] = bool(others)
 
     def _name(self, event: StepFinished) -> str:
-        """Return a step's name, with its app where several targets were worked on at once."""
+        """Return a step's name, with its app where several targets were worked on at once.
+
+        With its app always where the line that began the step was not written.
+        """
         if event.app is None:
             return event.name
         with self._lock:
             is_one_of_several = self._open.pop((event.name, event.app), False)
-        return f"{event.name} {event.app}" if is_one_of_several else event.name
+        is_named = is_one_of_several or self._verbosity < 0
+        return f"{event.name} {event.app}" if is_named else event.name
 
     def _started(self, event: StepStarted) -> None:
         self._begin(event)

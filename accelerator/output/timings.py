@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 from accelerator.output.console import render_seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from accelerator.events import StepFinished
 
 BAR_WIDTH = 28
+LABEL_WIDTH = 48
 
 
 def render_timings(steps: tuple[StepFinished, ...]) -> str:
@@ -20,17 +23,26 @@ def render_timings(steps: tuple[StepFinished, ...]) -> str:
     begin = ordered[0].started_at
     starts = [(step.started_at - begin).total_seconds() for step in ordered]
     total = max(start + step.seconds for start, step in zip(starts, ordered, strict=True)) or 1e-9
-    width = max(len(_label(step)) for step in ordered)
+    labels = _labels(ordered)
+    width = max(len(label) for label in labels)
     lines = [
-        f"{_label(step):<{width}}  {render_seconds(step.seconds):>10}  "
-        f"{_bar(start, step.seconds, total)}"
-        for start, step in zip(starts, ordered, strict=True)
+        f"{label:<{width}}  {render_seconds(step.seconds):>10}  {_bar(start, step.seconds, total)}"
+        for label, start, step in zip(labels, starts, ordered, strict=True)
     ]
     return "\n".join([*lines, f"{'in all':<{width}}  {render_seconds(total):>10}"])
 
 
-def _label(step: StepFinished) -> str:
-    return f"{step.name} {step.detail}".strip()[:48]
+def _labels(steps: Sequence[StepFinished]) -> list[str]:
+    """Return the name and the detail of each step, with its app where several had such a step."""
+    apps: dict[str, set[str]] = {}
+    for step in steps:
+        apps.setdefault(step.name, set()).update({step.app} if step.app else ())
+    return [_label(step, names_app=len(apps[step.name]) > 1) for step in steps]
+
+
+def _label(step: StepFinished, *, names_app: bool) -> str:
+    app = step.app if names_app else None
+    return " ".join(word for word in (step.name, app, step.detail) if word)[:LABEL_WIDTH]
 
 
 def _bar(start: float, seconds: float, total: float) -> str:

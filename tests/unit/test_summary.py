@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -144,6 +145,22 @@ def test_each_target_is_one_line(told: TargetReport, expected: str) -> None:
     text = render_deploy(report, Outcome((step("verify", 0, 1),)))
 
     assert text.splitlines()[0] == f"shop: {expected}"
+
+
+def test_a_step_names_its_app_where_several_had_one() -> None:
+    steps = (
+        replace(step("verify", 0, 2, "v21"), app="shop"),
+        replace(step("verify", 0, 3, "v16"), app="shop-eu"),
+        replace(step("promote", 0, 1), app="shop"),
+    )
+
+    rows = render_timings(steps).splitlines()
+
+    assert [row.split("  ")[0] for row in rows[:3]] == [
+        "verify shop v21",
+        "verify shop-eu v16",
+        "promote",
+    ]
 
 
 def test_the_use_of_the_api_ends_the_summary() -> None:

@@ -141,7 +141,7 @@ def reject_after_rollback(run: Run, policy: LockPolicy, app: str, commit: Commit
             f"{commit.short} is rejected for {app} until `accelerator accept {app}`", "warning"
         )
     except AcceleratorError as trouble:
-        run.events.note(f"the rejection could not be kept: {trouble.message}", "warning")
+        run.events.note(f"the rejection for {app} could not be kept: {trouble.message}", "warning")
 
 
 def _read_reason(remote: LockRemote, ref: str) -> str:

@@ -59,8 +59,8 @@ def take(
             step.outcome = "failed"  # over for all of them, or not known of any
             return tuple(Landing(t.app, Route.PROMOTE, t.current, error=error) for t in targets)
         landings = tuple(_land(decision, candidate, t, ends[t.app]) for t in targets)
-        if any(landing.error for landing in landings):
-            step.outcome = "failed"
+        if failed := [landing.app for landing in landings if landing.error]:
+            step.outcome, step.detail = "failed", ", ".join(failed) if len(apps) > 1 else ""
     return landings
 
 
