@@ -166,8 +166,18 @@ class Connection:
         )
 
     def resolve_waves(self, waves: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
-        """Turn stage names into the apps at that stage of the prepare app's pipeline."""
-        return tuple(resolve_targets(self.run, self.prepare_apps[0], wave) for wave in waves)
+        """Turn stage names into the apps at that stage of the prepare app's pipeline.
+
+        Raises `UsageProblem` for an app that is in two waves: it would be released twice.
+        """
+        found = tuple(resolve_targets(self.run, self.prepare_apps[0], wave) for wave in waves)
+        apps = [app for wave in found for app in wave]
+        if twice := sorted({app for app in apps if apps.count(app) > 1}):
+            raise UsageProblem(
+                f"{', '.join(twice)} would be deployed to twice",
+                "name each target once, by its app or by its stage",
+            )
+        return found
 
     def find_app(self, target: str) -> str:
         """Find the app that a target stands for; raises `UsageProblem` where it is several."""

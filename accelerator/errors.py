@@ -250,8 +250,15 @@ class NotReturned(PartlyDone):
         AcceleratorError.__init__(
             self,
             f"{app} was not returned to the release it had{why}",
+            self.look(app),
+        )
+
+    @staticmethod
+    def look(app: str) -> str:
+        """Return what to do about an app that did not go back."""
+        return (
             f"`heroku releases -a {app}` shows what is live; `heroku rollback -a {app}` goes back "
-            "by hand",
+            "by hand"
         )
 
 

@@ -10,7 +10,6 @@ to store without building them (platform facts, section 7).
 from __future__ import annotations
 
 import re
-import shutil
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,11 +76,13 @@ class RefStore:
         self.url = url
         self._redact = Redactor(key)
         self._own = child_environment(environment, url, key) if key else {}
-        self._folder = Path(tempfile.mkdtemp(prefix="accelerator-refs-"))
+        # Removed when the process ends at the latest: a thread may be hanging in a push then.
+        self._temporary = tempfile.TemporaryDirectory(prefix="accelerator-refs-")
+        self._folder = Path(self._temporary.name)
         try:
             self._repo = Repo.init(self._folder, bare=True)
         except GitCommandNotFound as missing:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._temporary.cleanup()
             raise git_missing() from missing
         self._git = Git(self._repo, {**environment, **self._own, **_IDENTITY})
         self._fetching = Lock()  # FETCH_HEAD is one file
@@ -98,7 +99,7 @@ class RefStore:
     def close(self) -> None:
         """Remove the throwaway repository."""
         self._repo.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._temporary.cleanup()
 
     @property
     def is_metered(self) -> bool:

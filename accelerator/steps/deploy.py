@@ -7,8 +7,24 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
-from accelerator.errors import NotReturned, OutcomeUnknown, PartlyDone, Refused, Superseded
-from accelerator.models import OnFailure, OnMiss, OnSuperseded, Refusal, Route, TargetStatus
+from accelerator.errors import (
+    ExitCode,
+    LockUnavailable,
+    NotReturned,
+    OutcomeUnknown,
+    PartlyDone,
+    Refused,
+    Superseded,
+)
+from accelerator.models import (
+    LockMode,
+    OnFailure,
+    OnMiss,
+    OnSuperseded,
+    Refusal,
+    Route,
+    TargetStatus,
+)
 from accelerator.steps.compare.decide import decide, decide_again
 from accelerator.steps.guard.direction import Forward
 from accelerator.steps.guard.findings import demand
@@ -88,7 +104,8 @@ def _ship_waves(
         if _stops_after(order, decision, results):
             break
     if order.on_failure is OnFailure.COMPENSATE and _failed(results):
-        finished, results = results, _compensate(_verifier(run, order, decision), held, results)
+        finished = results
+        results = _compensate(_verifier(run, order, decision), order, held, report, results)
         report.compensated(finished, results)
     _conclude(decision, results, report)
 
@@ -215,24 +232,33 @@ def _record_end(
 ) -> None:
     """Record the end of a target; one that went back keeps the commit away until `accept`."""
     report.settled([settled])
-    if settled.is_over:
-        held.ended([settled.app])
-    if isinstance(settled.went_back, WentBack):
+    if isinstance(settled.went_back, WentBack) and settled.error is not None:
         flaw = settled.flaw or ""
         reject_after_rollback(run, order.rules.lock, settled.app, order.commit, flaw)
+    if settled.is_over:
+        held.ended([settled.app])
 
 
-def _compensate(verifier: Verifier, held: HeldLocks, results: list[Settled]) -> list[Settled]:
+def _compensate(
+    verifier: Verifier,
+    order: DeployOrder,
+    held: HeldLocks,
+    report: Report,
+    results: list[Settled],
+) -> list[Settled]:
     """Return the finished targets to what each had; what is begun there is at stake meanwhile."""
-    finished = [each.app for each in results if each.status is TargetStatus.SUCCEEDED]
+    finished = [each for each in results if each.status is TargetStatus.SUCCEEDED]
     try:
         held.demand()
-    except Refused as lost:  # the failure that led here is still what is told
-        return list(
-            verifier.keep(results, NotWentBack.as_of(Hindrance.LOCK_LOST, said=lost.message))
-        )
-    held.begin(finished)
-    after = verifier.compensate(results)
+    except (Refused, LockUnavailable) as lost:  # the failure that led here is still what is told
+        is_ours = isinstance(lost, LockUnavailable) and order.rules.lock.mode is LockMode.AUTO
+        if not is_ours:
+            why = NotWentBack.as_of(Hindrance.LOCK_LOST, said=lost.message)
+            return list(verifier.keep(results, why))
+    held.turn_back({each.app: verifier.commit_before(each) for each in finished})
+    held.begin(each.app for each in finished)
+    on_settled = partial(_record_end, verifier.run, order, held, report)
+    after = verifier.compensate(results, on_settled)
     held.ended(settled.app for settled in after if settled.is_over)
     return list(after)
 
@@ -247,8 +273,10 @@ def _conclude(decision: Decision, results: Sequence[Settled], report: Report) ->
     left = [app for app, route in routes if route is Route.LIVE and app not in reached]
     report.left_alone(left)
     for settled in failed:
-        if isinstance(settled.landing.error, OutcomeUnknown):
-            raise settled.landing.error
+        if isinstance(settled.error, OutcomeUnknown) and (
+            settled.landing.is_unknown or settled.is_stranded
+        ):
+            raise settled.error
     errors = [settled.error for settled in failed if settled.error is not None]
     stranded = [error for error in errors if isinstance(error, NotReturned)]
     causes = [error for error in errors if error not in stranded]
@@ -257,4 +285,5 @@ def _conclude(decision: Decision, results: Sequence[Settled], report: Report) ->
     if done:
         missing = tuple(app for app in decision.routes if app not in have_it)
         raise PartlyDone(done, missing, causes[0].message)
-    raise (stranded or causes)[0]
+    # What nothing was rolled back for is worse than what went back, and is told first.
+    raise min(stranded or causes, key=lambda e: e.exit_code is not ExitCode.NOT_ROLLED_BACK)

@@ -37,8 +37,11 @@ class Waits:
 class Child(Protocol):
     """A command of the user's that runs (`follow.user_command.ChildCommand`)."""
 
+    def terminate(self) -> None:
+        """Ask it to end."""
+
     def stop(self, seconds: float | None = None) -> None:
-        """End it, and what it started."""
+        """End it, and what it started; killed after so many seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,9 @@ class Run:
             return self.heroku.together(*(partial(work, item) for item in items))
         except KeyboardInterrupt:
             self.stop.set()
-            for child in tuple(self.children):
-                child.stop(STOP_SECONDS)
+            children = tuple(self.children)
+            for child in children:
+                child.terminate()
+            for child in children:
+                child.stop(STOP_SECONDS / len(children))
             raise

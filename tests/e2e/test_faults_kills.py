@@ -138,12 +138,13 @@ def test_a_promotion_that_goes_on_without_its_cancelled_job_is_not_made_twice(
     assert journal().writes == []
 
 
-def test_a_cancelled_job_leaves_none_of_its_smoke_commands_behind(
-    pipeline: Pipeline, repo: Repository, run: Command, tmp_path: Path
+@pytest.mark.parametrize("end", ["sleep 100", "trap 'exit 0' TERM; sleep 100 & wait"])
+def test_a_cancelled_job_ends_its_smoke_commands_and_takes_their_end_for_no_verdict(
+    end: str, pipeline: Pipeline, repo: Repository, run: Command, tmp_path: Path
 ) -> None:
     prepare(pipeline, repo, run)
     pids = tmp_path / "pids"
-    smoke = ("--smoke", f"echo $$ >> {pids}; sleep 100")
+    smoke = ("--smoke", f"echo $$ >> {pids}; {end}")
     patient = {"ACCELERATOR_DEADLINES_SMOKE_DEADLINE": "90s"}
 
     started = run.start("deploy", *pipeline.route, *smoke, "--json", env=patient)
@@ -151,7 +152,11 @@ def test_a_cancelled_job_leaves_none_of_its_smoke_commands_behind(
     started.send(signal.SIGTERM)
     stopped = started.finish()
 
-    assert stopped.check(143)["error"]["code"] == "interrupted"
+    told = stopped.check(143)
+    assert told["error"]["code"] == "interrupted"
+    assert [target["status"] for target in told["targets"]] == ["pending", "pending"]
+    for target in pipeline.targets:
+        assert f"`accelerator resume {target.name} --from" in stopped.stderr
     eventually(lambda: not [pid for pid in pids.read_text().split() if is_alive(int(pid))])
 
 

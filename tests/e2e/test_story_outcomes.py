@@ -233,3 +233,14 @@ def test_a_miss_that_must_not_be_built_is_refused(
     assert (document["route"], document["error"]["code"]) == ("build", "refused")
     assert "nothing_prepared" in document["error"]["message"]
     assert journal().writes == []
+
+
+def test_a_target_that_is_in_two_waves_is_refused_before_anything_is_read_of_it(
+    pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    repo.commit()
+
+    result = run("deploy", *pipeline.to_staging, "--then", "staging", "--json")
+
+    told = result.check(2)
+    assert f"{pipeline.staging.name} would be deployed to twice" in told["error"]["message"]

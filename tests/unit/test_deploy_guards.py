@@ -710,3 +710,108 @@ def test_a_target_that_went_back_is_rejected_before_the_others_have_ended() -> N
 
     assert set(half.refs.refs) == {reject_ref("eu", COMMIT.sha), lock_ref("us")}
     assert half.entry("eu").rolled_back_to == 1
+
+
+def compensating(*targets: Any, **changes: Any) -> Scene:
+    """Set a scene in which each target is a wave, and the finished ones go back when one fails."""
+    made = locked(*targets)
+    waves = tuple((target.name,) for target in targets)
+    made.change(waves=waves, on_failure=OnFailure.COMPENSATE, **changes)
+    return made
+
+
+def test_the_note_of_an_earlier_deploy_stays_where_nothing_was_begun_in_its_place() -> None:
+    bad = locked(make_app("eu", "old", crashing={"good"}), make_app("us", "old"))
+    earlier = make_note(app="us", commit=THIRD.sha, state="interrupted", previous_release=1)
+    bad.refs.put(lock_ref("us"), render_note(earlier))
+    bad.change(waves=(("eu",), ("us",)))
+
+    bad.fail(VerificationFailed)
+
+    found = look(bad.refs, "us")
+    assert found is not None
+    assert found.note is not None
+    assert (found.note.commit, found.note.state) == (THIRD.sha, "interrupted")
+    assert lock_ref("eu") not in bad.refs.refs
+
+
+def test_an_interrupted_compensation_tells_who_went_back_and_notes_where_the_others_go() -> None:
+    cut = compensating(
+        make_app("eu", "old"), make_app("us", "old"), make_app("asia", "old", failing={"good"})
+    )
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    cut.stage.heroku.before["releases.create us old"] = interrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cut.deploy()
+
+    found = look(cut.refs, "us")
+    assert found is not None
+    assert found.note is not None
+    assert (found.note.route, found.note.commit) == ("rollback", OTHER.sha)
+    assert set(cut.refs.refs) == {lock_ref("us")}
+    assert cut.entry("eu").status == "compensated"
+
+
+@pytest.mark.parametrize(
+    ("mode", "held"), [(LockMode.AUTO, "old"), (LockMode.REQUIRED, "good")], ids=str
+)
+def test_a_lock_remote_that_dies_before_a_compensation_never_hides_the_failure(
+    mode: LockMode, held: str
+) -> None:
+    bad = compensating(make_app("eu", "old"), make_app("us", "old", failing={"good"}))
+    bad.lock(mode)
+
+    def die() -> None:
+        bad.stage.clock.pass_seconds(170)
+        bad.refs.trouble = LockUnavailable("gone")
+
+    bad.stage.heroku.always["promotions.create shop-prepare-v1 to us"] = die
+
+    with pytest.raises(AcceleratorError) as caught:
+        bad.deploy()
+
+    assert "the promotion to us failed" in caught.value.message
+    assert bad.held("eu") == held
+
+
+def test_a_way_back_that_is_not_known_to_have_ended_is_neither_done_nor_failed() -> None:
+    bad = compensating(make_app("eu", "old"), make_app("us", "old", failing={"good"}))
+    bad.stage.heroku.failures["releases.create eu old"] = OutcomeUnknown("no answer")
+
+    error = bad.fail(OutcomeUnknown)
+
+    assert error.exit_code == 9
+    assert bad.entry("eu").status == "pending"
+    assert set(bad.refs.refs) == {lock_ref("eu")}
+
+
+def test_a_target_that_keeps_the_bad_code_is_told_before_one_that_went_back() -> None:
+    bad = locked(make_app("eu", "old", crashing={"good"}), make_app("us", crashing={"good"}))
+
+    error = bad.fail(VerificationFailed)
+
+    assert error.exit_code == 7
+    assert error.message.startswith("us failed verification")
+
+
+def test_an_interrupt_while_a_lock_is_given_back_leaves_no_other_one_behind() -> None:
+    hit = locked(make_app("eu", "old"), make_app("us", "old"))
+    swap, told = hit.refs.swap, []
+
+    def impatient(ref: str, old: str | None, new: str | None) -> Any:
+        if new is None and not told:
+            told.append(ref)
+            raise KeyboardInterrupt
+        return swap(ref, old, new)
+
+    hit.refs.swap = impatient  # type: ignore[method-assign]
+
+    with pytest.raises(KeyboardInterrupt):
+        hit.deploy()
+
+    assert told == [lock_ref("eu")]
+    assert hit.refs.refs == {}

@@ -198,7 +198,7 @@ def hide(stage: Stage) -> None:
     [
         pytest.param(overtake, {}, Hindrance.OVERTAKEN, id="released over by somebody else"),
         pytest.param(expire, {}, Hindrance.EXPIRED, id="the code is gone"),
-        pytest.param(hide, {}, Hindrance.FAILED_TOO, id="the app cannot be read"),
+        pytest.param(hide, {}, Hindrance.UNREADABLE, id="the app cannot be read"),
         pytest.param(expire, {"previous": None}, Hindrance.NO_CODE_BEFORE, id="nothing before"),
     ],
 )

@@ -116,6 +116,21 @@ class HeldLock:
         with self._guard:
             self.note = replace(self.note, extra={**self.note.extra, "promotion": promotion})
 
+    def turn_back(self, commit: str | None) -> None:
+        """Have the note say that the target goes back to `commit`, where that is known.
+
+        Whoever resumes what this run leaves unfinished then goes back, and not forward again.
+        """
+        with self._guard:
+            self.note = replace(self.note, route="rollback", commit=commit or self.note.commit)
+
+    def hand_on(self) -> None:
+        """Let go, and leave what stood there before: nothing was begun in its place."""
+        self._end()
+        if not self.is_lost and self.before is not None and self.before.note is not None:
+            note = replace(self.before.note, state="interrupted")
+            self._swap(self._remote.write(render_note(note)))
+
     def give_back(self) -> None:
         """Remove the lock, unless somebody else has it by now."""
         self._end()

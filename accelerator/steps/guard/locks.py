@@ -36,11 +36,13 @@ FRESH_SECONDS = 15.0  # what was read of the remote so long ago may have changed
 class HeldLocks:
     """The locks of all targets, while they are held; none where nothing is locked.
 
-    ``at_stake`` are the targets on which something was begun whose end is not known.
+    ``at_stake`` are the targets on which something was begun whose end is not known; ``inherited``
+    those on which a deploy before this one was cut short, and nothing was begun by us so far.
     """
 
     locks: list[HeldLock] = field(default_factory=list)
     at_stake: set[str] = field(default_factory=set)
+    inherited: set[str] = field(default_factory=set)
 
     def demand(self) -> None:
         """Raise `Refused` when a lock was lost; to be called right before each write."""
@@ -50,10 +52,18 @@ class HeldLocks:
     def begin(self, apps: Iterable[str]) -> None:
         """Note that something is begun on these targets, whose end is not known from now on."""
         self.at_stake |= set(apps)
+        self.inherited -= set(apps)
 
     def ended(self, apps: Iterable[str]) -> None:
         """Note that what was begun on these targets is known to have ended."""
         self.at_stake -= set(apps)
+        self.inherited -= set(apps)
+
+    def turn_back(self, apps: Mapping[str, str | None]) -> None:
+        """Let the notes say that these targets go back, each to the commit it had before."""
+        for lock in self.locks:
+            if lock.note.app in apps:
+                lock.turn_back(apps[lock.note.app])
 
     def remember(self, apps: Iterable[str], promotion: str) -> None:
         """Let the notes of the locks name a promotion: nothing else on Heroku leads to it."""
@@ -145,9 +155,7 @@ class TargetLocks:
             self._hurry()
             raise
         finally:
-            while held.locks:
-                lock = held.locks.pop()
-                self._let_go(lock, is_open=lock.note.app in held.at_stake)
+            self._let_go_of_all()
 
     def close(self) -> None:
         """Let go of the lock remote."""
@@ -170,17 +178,34 @@ class TargetLocks:
         except LockUnavailable as trouble:
             self._forgive(trouble)
             return
-        if lock.before is not None:
+        if lock.before is not None and lock.before.note is not None and lock.before.note.commit:
             # Until somebody has looked at what was cut short there, the next one has to.
-            self.held.begin([note.app])
+            self.held.inherited.add(note.app)
         self.held.locks.append(lock)
 
     def _hurry(self) -> None:
         if self._opened is not None:
             self._opened.hurry()
 
-    def _let_go(self, lock: HeldLock, *, is_open: bool) -> None:
-        let_go = lock.leave_open if is_open else lock.give_back
+    def _let_go_of_all(self) -> None:
+        """Let go of every lock, also when somebody loses patience meanwhile."""
+        interrupt = None
+        while self.held.locks:
+            try:
+                self._let_go(self.held.locks.pop(0))
+            except KeyboardInterrupt as stop:
+                interrupt = stop
+        if interrupt is not None:
+            raise interrupt
+
+    def _let_go(self, lock: HeldLock) -> None:
+        app = lock.note.app
+        if app in self.held.at_stake:
+            let_go = lock.leave_open
+        elif app in self.held.inherited:
+            let_go = lock.hand_on
+        else:
+            let_go = lock.give_back
         try:
             try:
                 let_go()

@@ -47,6 +47,7 @@ class Hindrance(StrEnum):
     OVERTAKEN = ", as v{version} was released there meanwhile"
     EXPIRED = ", as the code of the release before has expired"
     FAILED_TOO = ", as the rollback failed too: {said}"
+    UNREADABLE = ", as the release before could not be looked at: {said}"
     NOT_ALL = ", as {apps} cannot be: it is all of them, or none"
     OTHERS_OPEN = ", as the outcome of {apps} is not known"
     LOCK_LOST = ", as {said}"
@@ -86,14 +87,34 @@ def roll_back(run: Run, way: WayBack) -> WentBack | NotWentBack:
     app, previous = way.app, way.previous
     if previous is None or previous.artifact is None:
         return NotWentBack.as_of(Hindrance.NO_CODE_BEFORE)
-    try:
-        with run.events.step(StepName.ROLLBACK, f"Roll {app} back to v{previous.version}", app):
-            page = run.heroku.releases.fetch_newest(app)
-            if hindrance := _find_hindrance(run, way, page, previous.artifact):
-                return hindrance
+    with run.events.step(StepName.ROLLBACK, f"Roll {app} back to v{previous.version}", app) as step:
+        page = _look(run, way, previous.artifact)
+        if isinstance(page, NotWentBack):
+            step.outcome = "failed"
+            return page
+        try:
             description = f"Rollback to v{previous.version} (code only)"
             made = release(run, TargetState(app, "", page), previous.artifact, description)
-        proof = verify(run, Claim(app, made.id, previous.artifact, way.commit, way.checks))
+        except AcceleratorError as error:
+            step.outcome = "failed"
+            return NotWentBack.failed(error)
+    return _prove(run, way, previous, made)
+
+
+def find_hindrance(run: Run, way: WayBack) -> NotWentBack | None:
+    """Look whether there is a way back, as `roll_back` would before it writes."""
+    if way.previous is None or way.previous.artifact is None:
+        return NotWentBack.as_of(Hindrance.NO_CODE_BEFORE)
+    found = _look(run, way, way.previous.artifact)
+    return found if isinstance(found, NotWentBack) else None
+
+
+def _prove(run: Run, way: WayBack, previous: Release, made: Release) -> WentBack | NotWentBack:
+    if made.artifact is None:
+        raise ValueError("a release of an artifact has one")
+    try:
+        proof = verify(run, Claim(way.app, made.id, made.artifact, way.commit, way.checks))
+        run.refuse_if_stopping()  # what was cut short proves nothing
     except AcceleratorError as error:
         return NotWentBack.failed(error)
     if proof.outcome is not Verified.PASSED:
@@ -103,32 +124,32 @@ def roll_back(run: Run, way: WayBack) -> WentBack | NotWentBack:
     return WentBack(previous, made)
 
 
-def find_hindrance(run: Run, way: WayBack) -> NotWentBack | None:
-    """Look whether there is a way back, as `roll_back` would before it writes."""
-    previous = way.previous
-    if previous is None or previous.artifact is None:
-        return NotWentBack.as_of(Hindrance.NO_CODE_BEFORE)
+def _look(run: Run, way: WayBack, artifact: ArtifactRef) -> tuple[Release, ...] | NotWentBack:
+    """Return the newest releases, or what stands against going back; nothing is written."""
     try:
         page = run.heroku.releases.fetch_newest(way.app)
-        return _find_hindrance(run, way, page, previous.artifact)
+        if later := _find_overtaking(way, page):
+            return NotWentBack.as_of(Hindrance.OVERTAKEN, version=later.version)
+        is_gone = _is_gone(run, way.app, artifact)
     except AcceleratorError as error:
-        return NotWentBack.failed(error)
+        return NotWentBack.as_of(Hindrance.UNREADABLE, said=error.message)
+    return NotWentBack.as_of(Hindrance.EXPIRED) if is_gone else page
 
 
-def _find_hindrance(
-    run: Run, way: WayBack, page: tuple[Release, ...], artifact: ArtifactRef
-) -> NotWentBack | None:
-    current = next((each for each in page if each.current), None)
-    unwanted = way.unwanted
-    if unwanted is not None and current is not None:
-        # An older release may still be shown as the current one right after the deploy.
-        is_later = current.version > unwanted.version
-        if is_later and current.artifact != unwanted.artifact:
-            return NotWentBack.as_of(Hindrance.OVERTAKEN, version=current.version)
+def _find_overtaking(way: WayBack, page: tuple[Release, ...]) -> Release | None:
+    """Find other code that somebody released over the release that is not wanted."""
+    current, unwanted = next((each for each in page if each.current), None), way.unwanted
+    if current is None or unwanted is None:
+        return None
+    # An older release may still be shown as the current one right after the deploy.
+    is_later = current.version > unwanted.version
+    return current if is_later and current.artifact != unwanted.artifact else None
+
+
+def _is_gone(run: Run, app: str, artifact: ArtifactRef) -> bool:
     try:
-        is_gone = fetch_artifact(run.heroku, way.app, artifact).deleted_at is not None
+        return fetch_artifact(run.heroku, app, artifact).deleted_at is not None
     except NotFound:
-        is_gone = True
+        return True
     except KeyRefused:  # Heroku knows whether it is still there
-        is_gone = False
-    return NotWentBack.as_of(Hindrance.EXPIRED) if is_gone else None
+        return False

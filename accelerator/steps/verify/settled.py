@@ -77,8 +77,17 @@ class Settled:
     def was_not_returned(self) -> bool:
         """True when it still has the commit, verified, although it was to go back."""
         went = self.went_back
-        is_there = isinstance(went, NotWentBack) and went.why is not Hindrance.UNVERIFIED
-        return self.verified is Verified.PASSED and is_there
+        if not isinstance(went, NotWentBack) or went.is_open:
+            return False
+        is_gone = went.why in {Hindrance.UNVERIFIED, Hindrance.OVERTAKEN}
+        return self.verified is Verified.PASSED and not is_gone
+
+    @property
+    def is_stranded(self) -> bool:
+        """True when nobody can tell yet whether it went back, as others failed."""
+        went = self.went_back
+        is_open_way = isinstance(went, NotWentBack) and went.is_open
+        return self.verified is Verified.PASSED and is_open_way
 
     @property
     def rolled_back_to(self) -> int | None:

@@ -128,7 +128,9 @@ def run_command(run: Run, command: str, site: Site, deadline: Deadline) -> Seen:
     )
     run.children.add(child)
     try:
+        run.refuse_if_stopping()  # asked to stop since the look began: nobody else ends this one
         status = child.wait(deadline.remaining)
+        run.refuse_if_stopping()  # then it was ended by us, and its status is no verdict
     except BaseException:
         child.stop()
         raise

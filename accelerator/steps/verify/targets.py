@@ -13,6 +13,7 @@ from accelerator.errors import (
     AcceleratorError,
     Inconclusive,
     NotReturned,
+    OutcomeUnknown,
     VerificationFailed,
 )
 from accelerator.events import TargetSettled
@@ -64,7 +65,9 @@ class Verifier:
 
         return self.run.side_by_side(settle, landings) if landings else ()
 
-    def compensate(self, results: Sequence[Settled]) -> tuple[Settled, ...]:
+    def compensate(
+        self, results: Sequence[Settled], on_settled: Callable[[Settled], None]
+    ) -> tuple[Settled, ...]:
         """Return every finished target to its own recorded release: all of them, or none.
 
         None while the outcome of another one is unknown (it may yet succeed), and none when one of
@@ -82,7 +85,18 @@ class Verifier:
             names = ", ".join(each.app for each in hindered)
             other = NotWentBack.as_of(Hindrance.NOT_ALL, apps=names)
             return self._kept(results, looks, other)
-        return self._merged(results, self.run.side_by_side(self._return, finished))
+
+        def go_back(settled: Settled) -> Settled:
+            gone = self._return(settled)
+            on_settled(gone)
+            return gone
+
+        return self._merged(results, self.run.side_by_side(go_back, finished))
+
+    def commit_before(self, settled: Settled) -> str | None:
+        """Return the commit that a target ran before the deploy, where that is known."""
+        before = settled.landing.before
+        return self.decision.facts.served_by(before) if before else None
 
     def keep(self, results: Sequence[Settled], why: NotWentBack) -> tuple[Settled, ...]:
         """Return none of the finished targets, and say why."""
@@ -94,7 +108,7 @@ class Verifier:
     ) -> tuple[Settled, ...]:
         self.run.events.note(f"nothing was returned{why.text}", "warning")
         left = [replace(each, went_back=each.went_back or why) for each in finished]
-        return self._merged(results, left)
+        return self._merged(results, [_without_overtaken(each) for each in left])
 
     def _merged(
         self, results: Sequence[Settled], changed: Sequence[Settled]
@@ -110,6 +124,7 @@ class Verifier:
             return settled.failed(landing.error)
         try:
             proof = verify(self.run, self._claim(landing))
+            self.run.refuse_if_stopping()  # what was cut short proves nothing
             settled = self._proved(landing, proof)
             if proof.outcome is Verified.PASSED and landing.route is not Route.LIVE:
                 refuse_if_overtaken(self.run, self.forward, self.decision.facts, proof.release)
@@ -166,17 +181,21 @@ class Verifier:
         """Return a finished target to the release it had, as others failed."""
         went = roll_back(self.run, self._way_back(settled))
         gone = replace(settled, went_back=went)
+        if isinstance(went, NotWentBack) and went.is_open:
+            unknown = f"whether {settled.app} was returned to the release it had is not known"
+            return gone.failed(
+                OutcomeUnknown(f"{unknown}{went.text}", NotReturned.look(settled.app))
+            )
         if isinstance(went, NotWentBack):
             return gone.failed(NotReturned(settled.app, went.text))
         return replace(gone, status=TargetStatus.COMPENSATED)
 
     def _way_back(self, settled: Settled) -> WayBack:
         """Return from which release to which one a target goes back, and how that is checked."""
-        previous = settled.landing.before
-        served = self.decision.facts.served_by(previous) if previous else None
+        served = self.commit_before(settled)
         commit = Commit(served) if served else None
         checks = self._checks_of(settled.app)
-        return WayBack(settled.app, settled.release, previous, commit, checks)
+        return WayBack(settled.app, settled.release, settled.landing.before, commit, checks)
 
     def _checks_of(self, app: str) -> tuple[SmokeCheck, ...]:
         return self.rules.checks_of(self.decision.facts.target(app).stage)
@@ -196,3 +215,11 @@ class Verifier:
                 settled.complaint,
             )
         )
+
+
+def _without_overtaken(settled: Settled) -> Settled:
+    """Return a target over which somebody else has released as failed: it has other code now."""
+    went = settled.went_back
+    if isinstance(went, NotWentBack) and went.why is Hindrance.OVERTAKEN:
+        return settled.failed(NotReturned(settled.app, went.text))
+    return settled
