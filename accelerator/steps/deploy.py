@@ -8,10 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from accelerator.errors import (
-    ExitCode,
     LockUnavailable,
-    NotReturned,
-    OutcomeUnknown,
     PartlyDone,
     Refused,
     Superseded,
@@ -23,7 +20,6 @@ from accelerator.models import (
     OnSuperseded,
     Refusal,
     Route,
-    TargetStatus,
 )
 from accelerator.steps.compare.decide import decide, decide_again
 from accelerator.steps.guard.direction import Forward
@@ -35,6 +31,7 @@ from accelerator.steps.guard.predecessor import see_predecessors_out
 from accelerator.steps.plan import make_plan
 from accelerator.steps.route.take import take_routes
 from accelerator.steps.verify.going_back import Hindrance, NotWentBack, WentBack
+from accelerator.steps.verify.settled import Results
 from accelerator.steps.verify.targets import Verifier
 
 if TYPE_CHECKING:
@@ -88,7 +85,7 @@ def _ship_waves(
     run: Run, order: DeployOrder, decision: Decision, held: HeldLocks, report: Report
 ) -> None:
     """Take the routes wave by wave, each verified before the next, and settle what failed."""
-    results: list[Settled] = []
+    results = Results()
     for wave in order.waves:
         held.demand()  # a lost lock stops us before the write
         held.begin(decision.writes_to(wave))
@@ -98,15 +95,15 @@ def _ship_waves(
         held.ended({*wave} - {landing.app for landing in landings})  # these were not begun
 
         on_settled = partial(_record_end, run, order, held, report)
-        results += _verifier(run, order, decision).verify_targets(landings, on_settled)
+        done = _verifier(run, order, decision).verify_targets(landings, on_settled)
+        results = results.plus(done)
 
         decision = _with_built(decision, landings)  # later waves get what this one built
         if _stops_after(order, decision, results):
             break
-    if order.on_failure is OnFailure.COMPENSATE and _failed(results):
-        finished = results
-        results = _compensate(_verifier(run, order, decision), order, held, report, results)
-        report.compensated(finished, results)
+    if order.on_failure is OnFailure.COMPENSATE and results.failed:
+        verifier = _verifier(run, order, decision)
+        results = _compensate(verifier, order, held, report, results)
     _conclude(decision, results, report)
 
 
@@ -214,17 +211,12 @@ def _with_built(decision: Decision, landings: Sequence[Landing]) -> Decision:
     return decision
 
 
-def _failed(results: Sequence[Settled]) -> list[Settled]:
-    return [settled for settled in results if settled.error is not None]
-
-
-def _stops_after(order: DeployOrder, decision: Decision, results: Sequence[Settled]) -> bool:
+def _stops_after(order: DeployOrder, decision: Decision, results: Results) -> bool:
     """Return whether what failed so far keeps the next wave from beginning."""
-    failed = _failed(results)
-    if any(settled.landing.is_unknown for settled in failed):
+    if results.has_unknown:
         return True  # nothing may be decided before it is known
     goes_on = order.on_failure is OnFailure.CONTINUE and decision.candidate is not None
-    return bool(failed) and not goes_on
+    return bool(results.failed) and not goes_on
 
 
 def _record_end(
@@ -240,50 +232,43 @@ def _record_end(
 
 
 def _compensate(
-    verifier: Verifier,
-    order: DeployOrder,
-    held: HeldLocks,
-    report: Report,
-    results: list[Settled],
-) -> list[Settled]:
+    verifier: Verifier, order: DeployOrder, held: HeldLocks, report: Report, results: Results
+) -> Results:
     """Return the finished targets to what each had; what is begun there is at stake meanwhile."""
-    finished = [each for each in results if each.status is TargetStatus.SUCCEEDED]
+    finished = results.finished
     try:
         held.demand()
     except (Refused, LockUnavailable) as lost:  # the failure that led here is still what is told
-        is_ours = isinstance(lost, LockUnavailable) and order.rules.lock.mode is LockMode.AUTO
-        if not is_ours:
+        may_go_on = order.rules.lock.mode is LockMode.AUTO and isinstance(lost, LockUnavailable)
+        if not may_go_on:
             why = NotWentBack.as_of(Hindrance.LOCK_LOST, said=lost.message)
-            return list(verifier.keep(results, why))
+            return _compensated(report, results, verifier.keep(results.settled, why))
     held.turn_back({each.app: verifier.commit_before(each) for each in finished})
     held.begin(each.app for each in finished)
     on_settled = partial(_record_end, verifier.run, order, held, report)
-    after = verifier.compensate(results, on_settled)
+    after = verifier.compensate(results.settled, on_settled)
     held.ended(settled.app for settled in after if settled.is_over)
-    return list(after)
+    return _compensated(report, results, after)
 
 
-def _conclude(decision: Decision, results: Sequence[Settled], report: Report) -> None:
+def _compensated(report: Report, before: Results, after: tuple[Settled, ...]) -> Results:
+    report.compensated(before.settled, after)
+    return Results(after)
+
+
+def _conclude(decision: Decision, results: Results, report: Report) -> None:
     """Raise the error of a failed target, or `PartlyDone` when others have the commit."""
-    failed = _failed(results)
-    if not failed:
+    if results.cause is None or results.worst is None:
         return
-    reached = {settled.app for settled in results}
+    reached = {settled.app for settled in results.settled}
     routes = decision.routes.items()
     left = [app for app, route in routes if route is Route.LIVE and app not in reached]
     report.left_alone(left)
-    for settled in failed:
-        if isinstance(settled.error, OutcomeUnknown) and (
-            settled.landing.is_unknown or settled.is_stranded
-        ):
-            raise settled.error
-    errors = [settled.error for settled in failed if settled.error is not None]
-    stranded = [error for error in errors if isinstance(error, NotReturned)]
-    causes = [error for error in errors if error not in stranded]
-    have_it = {each.app for each in results if each.is_done or each.was_not_returned} | {*left}
-    done = tuple(app for app in decision.routes if app in have_it)
-    if done:
+    if results.lost is not None:
+        raise results.lost
+    have_it = results.apps_with_commit | {*left}
+    if have_it:
+        done = tuple(app for app in decision.routes if app in have_it)
         missing = tuple(app for app in decision.routes if app not in have_it)
-        raise PartlyDone(done, missing, causes[0].message)
-    # What nothing was rolled back for is worse than what went back, and is told first.
-    raise min(stranded or causes, key=lambda e: e.exit_code is not ExitCode.NOT_ROLLED_BACK)
+        raise PartlyDone(done, missing, results.cause.message)
+    raise results.worst

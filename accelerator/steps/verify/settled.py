@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from accelerator.errors import ExitCode, NotReturned, OutcomeUnknown
 from accelerator.models import TargetStatus, Verified
 from accelerator.steps.route.landing import is_open
 from accelerator.steps.verify.going_back import Hindrance, NotWentBack, WentBack
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from accelerator.errors import AcceleratorError
     from accelerator.models import Artifact, ArtifactRef, Release
@@ -108,3 +109,64 @@ class Settled:
         settled = replace(self, error=error)
         status = TargetStatus.FAILED if settled.is_known else TargetStatus.PENDING
         return replace(settled, status=status)
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """How the targets of a deploy have ended so far, in the order of its waves."""
+
+    settled: tuple[Settled, ...] = ()
+
+    def plus(self, more: Iterable[Settled]) -> Results:
+        """Return these and those of one more wave."""
+        return Results((*self.settled, *more))
+
+    @property
+    def failed(self) -> tuple[Settled, ...]:
+        """Return the targets that something went wrong with."""
+        return tuple(each for each in self.settled if each.error is not None)
+
+    @property
+    def finished(self) -> tuple[Settled, ...]:
+        """Return the targets that got the commit by this run, verified."""
+        return tuple(each for each in self.settled if each.status is TargetStatus.SUCCEEDED)
+
+    @property
+    def has_unknown(self) -> bool:
+        """True when nobody can tell yet what became of a write that should have landed."""
+        return any(each.landing.is_unknown for each in self.settled)
+
+    @property
+    def apps_with_commit(self) -> frozenset[str]:
+        """Return the targets that have the commit, also those that could not be returned."""
+        has_it = (each for each in self.settled if each.is_done or each.was_not_returned)
+        return frozenset(each.app for each in has_it)
+
+    @property
+    def lost(self) -> OutcomeUnknown | None:
+        """Return the error of a write that nobody knows the end of, forward or on the way back."""
+        open_ends = (each for each in self.failed if each.landing.is_unknown or each.is_stranded)
+        errors = (each.error for each in open_ends)
+        return next((error for error in errors if isinstance(error, OutcomeUnknown)), None)
+
+    @property
+    def cause(self) -> AcceleratorError | None:
+        """Return the first failure, and not what became of others because of it."""
+        causes = (each.error for each in self.failed if not isinstance(each.error, NotReturned))
+        return next(causes, None)
+
+    @property
+    def worst(self) -> AcceleratorError | None:
+        """Return the failure to be told where no target has the commit.
+
+        A target that could not be returned comes first, then one that serves bad code: both are
+        worse than what went back.
+        """
+        errors = [each.error for each in self.failed if each.error is not None]
+        return min(errors, key=_gravity, default=None)
+
+
+def _gravity(error: AcceleratorError) -> int:
+    if isinstance(error, NotReturned):
+        return 0
+    return 1 if error.exit_code is ExitCode.NOT_ROLLED_BACK else 2
