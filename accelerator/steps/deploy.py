@@ -103,7 +103,8 @@ def _ship_waves(
             break
     if order.on_failure is OnFailure.COMPENSATE and results.failed:
         verifier = _verifier(run, order, decision)
-        results = _compensate(verifier, order, held, report, results)
+        finished, results = results, _compensate(verifier, order, held, report, results)
+        report.compensated(finished, results)
     _conclude(decision, results, report)
 
 
@@ -242,18 +243,13 @@ def _compensate(
         may_go_on = order.rules.lock.mode is LockMode.AUTO and isinstance(lost, LockUnavailable)
         if not may_go_on:
             why = NotWentBack.as_of(Hindrance.LOCK_LOST, said=lost.message)
-            return _compensated(report, results, verifier.keep(results.settled, why))
+            return verifier.keep(results, why)
     held.turn_back({each.app: verifier.commit_before(each) for each in finished})
     held.begin(each.app for each in finished)
     on_settled = partial(_record_end, verifier.run, order, held, report)
-    after = verifier.compensate(results.settled, on_settled)
-    held.ended(settled.app for settled in after if settled.is_over)
-    return _compensated(report, results, after)
-
-
-def _compensated(report: Report, before: Results, after: tuple[Settled, ...]) -> Results:
-    report.compensated(before.settled, after)
-    return Results(after)
+    after = verifier.compensate(results, on_settled)
+    held.ended(settled.app for settled in after.settled if settled.is_over)
+    return after
 
 
 def _conclude(decision: Decision, results: Results, report: Report) -> None:

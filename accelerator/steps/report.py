@@ -15,7 +15,7 @@ from accelerator.steps.compare.decision import witness_of
 from accelerator.steps.verify.going_back import WentBack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from accelerator.models import (
         Artifact,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from accelerator.steps.guard.marks import Marked, MarkOrder
     from accelerator.steps.plan import Plan
     from accelerator.steps.route.landing import Landing
-    from accelerator.steps.verify.settled import Settled
+    from accelerator.steps.verify.settled import Results, Settled
 
 
 class Compensation(StrEnum):
@@ -122,11 +122,11 @@ class Report:
             went = settled.went_back
             entry.rollback_release = went.made.version if isinstance(went, WentBack) else None
 
-    def compensated(self, before: Sequence[Settled], after: Sequence[Settled]) -> None:
+    def compensated(self, before: Results, after: Results) -> None:
         """Record what became of the finished targets that were to go back."""
-        wanted = [each for each in before if each.status is TargetStatus.SUCCEEDED]
-        returned = [each for each in after if each.status is TargetStatus.COMPENSATED]
-        self.settled(after)
+        wanted = before.finished
+        returned = [e for e in after.settled if e.status is TargetStatus.COMPENSATED]
+        self.settled(after.settled)
         if wanted:
             some = Compensation.SOME if returned else Compensation.NONE
             self.compensation = Compensation.ALL if len(returned) == len(wanted) else some

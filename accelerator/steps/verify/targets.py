@@ -28,7 +28,7 @@ from accelerator.steps.verify.going_back import (
     roll_back,
 )
 from accelerator.steps.verify.serving import Claim, Proof, verify
-from accelerator.steps.verify.settled import Settled, Verification
+from accelerator.steps.verify.settled import Results, Settled, Verification
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -65,21 +65,19 @@ class Verifier:
 
         return self.run.side_by_side(settle, landings) if landings else ()
 
-    def compensate(
-        self, results: Sequence[Settled], on_settled: Callable[[Settled], None]
-    ) -> tuple[Settled, ...]:
+    def compensate(self, results: Results, on_settled: Callable[[Settled], None]) -> Results:
         """Return every finished target to its own recorded release: all of them, or none.
 
         None while the outcome of another one is unknown (it may yet succeed), and none when one of
         them has no way back: that is looked at before the first write. A way back that fails after
         all is that target's failure, and the others still go back.
         """
-        finished = [each for each in results if each.status is TargetStatus.SUCCEEDED]
-        if unknown := [each.app for each in results if not each.is_known]:
+        finished = results.finished
+        if unknown := [each.app for each in results.settled if not each.is_known]:
             why = NotWentBack.as_of(Hindrance.OTHERS_OPEN, apps=", ".join(unknown))
             return self.keep(results, why)
         if not finished:
-            return tuple(results)
+            return results
         looks = self.run.side_by_side(self._look_back, finished)
         if hindered := [each for each in looks if each.went_back is not None]:
             names = ", ".join(each.app for each in hindered)
@@ -98,25 +96,20 @@ class Verifier:
         before = settled.landing.before
         return self.decision.facts.served_by(before) if before else None
 
-    def keep(self, results: Sequence[Settled], why: NotWentBack) -> tuple[Settled, ...]:
+    def keep(self, results: Results, why: NotWentBack) -> Results:
         """Return none of the finished targets, and say why."""
-        finished = [each for each in results if each.status is TargetStatus.SUCCEEDED]
-        return self._kept(results, finished, why)
+        return self._kept(results, results.finished, why)
 
-    def _kept(
-        self, results: Sequence[Settled], finished: Sequence[Settled], why: NotWentBack
-    ) -> tuple[Settled, ...]:
+    def _kept(self, results: Results, finished: Sequence[Settled], why: NotWentBack) -> Results:
         self.run.events.note(f"nothing was returned{why.text}", "warning")
         left = [replace(each, went_back=each.went_back or why) for each in finished]
         return self._merged(results, [_without_overtaken(each) for each in left])
 
-    def _merged(
-        self, results: Sequence[Settled], changed: Sequence[Settled]
-    ) -> tuple[Settled, ...]:
+    def _merged(self, results: Results, changed: Sequence[Settled]) -> Results:
         for each in changed:
             self._emit(each)
         by_app = {each.app: each for each in changed}
-        return tuple(by_app.get(each.app, each) for each in results)
+        return Results(tuple(by_app.get(each.app, each) for each in results.settled))
 
     def _settle(self, landing: Landing) -> Settled:
         settled = Settled(landing)
