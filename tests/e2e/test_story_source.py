@@ -75,7 +75,13 @@ def test_other_bytes_under_a_reviewed_commit_are_shipped_without_proof_and_refus
     assert pipeline.staging.slug_id == pipeline.production.slug_id != stolen
 
 
-@pytest.mark.parametrize("flags", [(PROVEN,), ()], ids=["packed to be proven", "packed as ever"])
+@pytest.mark.parametrize(
+    "flags",
+    [
+        pytest.param((PROVEN,), id="packed to be proven"),
+        pytest.param((), id="packed as ever", marks=pytest.mark.slow),
+    ],
+)
 def test_what_was_prepared_from_the_commits_archive_is_promoted_with_proof(
     pipeline: Pipeline, repo: Repository, run: Command, flags: tuple[str, ...]
 ) -> None:
@@ -105,6 +111,7 @@ def test_what_was_pushed_by_git_is_refused_with_the_reason(
     assert journal().writes == []
 
 
+@pytest.mark.slow
 def test_a_miss_is_built_and_is_live_with_proof_the_next_time(
     pipeline: Pipeline, repo: Repository, run: Command
 ) -> None:
@@ -115,3 +122,17 @@ def test_a_miss_is_built_and_is_live_with_proof_the_next_time(
     assert first["route"] == "build"
     assert pipeline.staging.slug_id == pipeline.production.slug_id
     assert run("deploy", *pipeline.route, PROVEN, "--json").check(0)["route"] == "live"
+
+
+@pytest.mark.slow
+def test_a_ship_proves_what_it_has_prepared(
+    pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    repo.commit({"text": "shipped"})
+    pushed = run("ship", *pipeline.to_staging, PROVEN, "--strategy", "git", "--json").check(2)
+    assert "--verify-source needs the source strategy" in pushed["error"]["message"]
+
+    document = run("ship", *pipeline.to_staging, PROVEN, "--json").check(0)
+
+    assert [stage["source"]["verified"] for stage in document["stages"]] == ["passed"]
+    assert pipeline.staging.slug_id == pipeline.prepare.slug_id
