@@ -117,14 +117,8 @@ def find_building(commit: Commit, facts: Facts) -> Build | None:
 
     What it leaves must be of use: a build whose source is in doubt is not waited for.
     """
-    running = (each for each in _list_running(commit, facts) if not facts.doubt_of_build(each))
+    running = (each for each in facts.list_running(commit) if not facts.doubt_of_build(each))
     return min(running, key=lambda build: build.created_at, default=None)
-
-
-def _list_running(commit: Commit, facts: Facts) -> Iterator[Build]:
-    sources = (source for source in facts.sources if source.is_prepare)
-    builds = (build for source in sources for build in source.builds)
-    return (build for build in builds if build.is_running_of(commit.sha))
 
 
 def _list_doubts(commit: Commit, facts: Facts) -> Iterator[str]:
@@ -133,7 +127,7 @@ def _list_doubts(commit: Commit, facts: Facts) -> Iterator[str]:
         flaw = _find_own_flaw(candidate, facts)
         if flaw is not None and flaw.rebuild is Reason.SOURCE_UNVERIFIED:
             yield f"{candidate.name}: {flaw.detail}"
-    for build in _list_running(commit, facts):
+    for build in facts.list_running(commit):
         if doubt := facts.doubt_of_build(build):
             yield f"build {build.id} on {build.app_name}: {doubt}"
     for target in facts.targets:

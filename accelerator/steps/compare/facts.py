@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from accelerator.steps.compare.fit import Fit, stack_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from accelerator.models import Artifact, ArtifactRef, Build, Commit, Coupling, Release
 
@@ -166,6 +166,12 @@ class Facts:
         if self.trees is None or sha is None or commit.tree is None:
             return False
         return self.trees.get(sha) == commit.tree
+
+    def list_running(self, commit: Commit) -> Iterator[Build]:
+        """Yield the builds of this very commit that run on prepare apps."""
+        prepare = (source for source in self.sources if source.is_prepare)
+        builds = (build for source in prepare for build in source.builds)
+        return (build for build in builds if build.is_running_of(commit.sha))
 
     def build_of(self, ref: ArtifactRef) -> Build | None:
         """Find the build that left an artifact."""
