@@ -56,7 +56,8 @@ class Connection:
         events: Recorder,
     ) -> None:
         self.settings, self.environment, self.events = settings, environment, events
-        self.clone = Lineage(directory, environment, settings.prepare.subdir)
+        subdir, is_exact = settings.prepare.subdir, settings.verify_source
+        self.clone = Lineage(directory, environment, subdir, is_exact=is_exact)
         self._heroku: Heroku | None = None
 
     @cached_property
@@ -154,6 +155,7 @@ class Connection:
             on_miss=settings.on_miss,
             wait_seconds=settings.wait,
             same_tree=settings.same_tree,
+            verify_source=settings.verify_source,
             build_config=settings.prepare.build_config,
             direction=Direction(allow_older, allow_diverged, settings.strict),
             on_superseded=settings.on_superseded,

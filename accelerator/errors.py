@@ -163,6 +163,20 @@ class BuildFailed(AcceleratorError):
         )
 
 
+class SourceDiffers(AcceleratorError):
+    """A build that was just started names another source than the one that was sent."""
+
+    exit_code = ExitCode.BUILD_FAILED
+    code = "source_differs"
+
+    def __init__(self, app: str, build_id: str, sent: str, named: str) -> None:
+        super().__init__(
+            f"build {build_id} on {app} was sent a source with {sent}, but names {named}",
+            "something between here and Heroku changes requests: look at HTTPS_PROXY; "
+            f"do not use what this build leaves on {app}",
+        )
+
+
 class PromotionFailed(AcceleratorError):
     """Heroku refused or failed a promotion; the old release still serves."""
 

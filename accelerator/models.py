@@ -130,7 +130,11 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """A build; ``commit`` is its ``source_blob.version``; pending, succeeded or failed."""
+    """A build; ``commit`` is its ``source_blob.version``; pending, succeeded or failed.
+
+    The commit is what its caller claimed. ``checksum`` is that of the source, as Heroku checked it;
+    a build by git push has none.
+    """
 
     id: str
     app_name: str
@@ -143,6 +147,7 @@ class Build:
     updated_at: datetime | None = None
     stack: str | None = None
     buildpacks: tuple[str, ...] = ()
+    checksum: str | None = None
 
     def is_running_of(self, sha: str) -> bool:
         """Return whether this build of a commit runs now: it may be joined, or cancelled."""
@@ -268,6 +273,7 @@ class Refusal(StrEnum):
     SOAKING = "soaking"
     NOT_CONFIRMED = "not_confirmed"
     MISS_REFUSED = "miss_refused"
+    SOURCE_UNVERIFIED = "source_unverified"
 
 
 class Reason(StrEnum):
@@ -290,6 +296,7 @@ class Reason(StrEnum):
     GENERATION_DIFFERS = "generation_differs"
     NOT_IN_PIPELINE = "not_in_pipeline"
     UNREADABLE = "unreadable"
+    SOURCE_UNVERIFIED = "source_unverified"
 
 
 class OnMiss(StrEnum):

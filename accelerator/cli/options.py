@@ -216,7 +216,7 @@ TO = click.option(
 )
 FROM, SUBDIR, TIMEOUT = setting("--from"), setting("--subdir"), setting("--timeout")
 MISS_AND_VERIFICATION = tuple(
-    map(setting, ("--on-miss", "--wait", "--same-tree", "--smoke", "--rollback"))
+    map(setting, ("--on-miss", "--wait", "--same-tree", "--verify-source", "--smoke", "--rollback"))
 )
 ORDER_AND_LOCKS = tuple(
     map(setting, ("--on-superseded", "--strict", "--lock", "--lock-wait", "--lock-remote"))

@@ -30,6 +30,11 @@ if TYPE_CHECKING:
         is_flag=True,
         help="Stop running builds of commits this one contains.",
     ),
+    setting(
+        "--verify-source",
+        help="Take only a build of the commit's own archive for built already, and pack that "
+        "archive so that every machine makes the same bytes of it.",
+    ),
     SUBDIR,
     TIMEOUT,
     Talk,
@@ -63,9 +68,10 @@ def prepare(
         apps = connection.prepare_apps
         report.found(apps[0], None)
         named = connection.clone.resolve(connection.find_commit(commit).sha)
-        strategy = connection.settings.prepare.strategy
+        settings = connection.settings
+        strategy, verify_source = settings.prepare.strategy, settings.verify_source
         report.ordered(named, strategy)
-        order = PrepareOrder(named, apps, strategy, cancel_superseded)
+        order = PrepareOrder(named, apps, strategy, cancel_superseded, verify_source)
         step.prepare(connection.run, order, report)
 
     return session.perform(

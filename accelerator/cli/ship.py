@@ -79,7 +79,9 @@ def ship(
         rules = connection.make_rules(allow_older=allowed.older, allow_diverged=allowed.diverged)
         named = connection.clone.resolve(connection.find_commit(commit).sha)
         report.ordered(named)
-        prepare = PrepareOrder(named, connection.prepare_apps, connection.settings.prepare.strategy)
+        settings, pool = connection.settings, connection.prepare_apps
+        strategy, verify_source = settings.prepare.strategy, settings.verify_source
+        prepare = PrepareOrder(named, pool, strategy, verify_source=verify_source)
         apps = connection.resolve_waves((target,) for target in targets)
         stages = tuple(zip(targets, apps, strict=True))
         step.ship(connection.run, ShipOrder(prepare, stages, rules, test or None), report)

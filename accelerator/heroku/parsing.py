@@ -90,11 +90,12 @@ def parse_slug(item: Json) -> Artifact:
 
 def parse_build(item: Json, app: str) -> Build:
     """Read a build of the app that was asked for: a build itself names its app by id only."""
+    source = item.get("source_blob") or {}
     return Build(
         id=item["id"],
         app_name=app,
         status=item["status"],
-        commit=(item.get("source_blob") or {}).get("version") or None,
+        commit=source.get("version") or None,
         artifact=parse_artifact_ref(item),
         release_id=_id(item.get("release")),
         created_at=parse_moment(item["created_at"]),
@@ -102,6 +103,7 @@ def parse_build(item: Json, app: str) -> Build:
         updated_at=parse_moment(item["updated_at"]) if item.get("updated_at") else None,
         stack=_name(item.get("stack")),
         buildpacks=tuple(_buildpack(pack) for pack in item.get("buildpacks") or ()),
+        checksum=_checksum(source.get("checksum")),
     )
 
 
@@ -171,6 +173,12 @@ def parse_promotion_target(item: Json) -> PromotionTarget:
 
 def _id(item: Mapping[str, str] | None) -> str | None:
     return item["id"] if item else None
+
+
+def _checksum(text: str | None) -> str | None:
+    """Write a checksum in one way, whatever its letters: ``SHA256:`` and small digits."""
+    algorithm, _, digits = (text or "").rpartition(":")
+    return f"{algorithm.upper() or 'SHA256'}:{digits.lower()}" if digits else None
 
 
 def _buildpack(item: Mapping[str, str]) -> str:

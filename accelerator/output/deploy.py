@@ -72,6 +72,7 @@ def _source(source: SourceReport | None) -> Document | None:
         "commit": source.commit,
         "artifact": render_artifact(source.artifact),
         "metadata": source.metadata,
+        "verified": source.verified,
     }
 
 

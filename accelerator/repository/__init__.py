@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from accelerator.repository.clone import Repository
 from accelerator.repository.lineage import Lineage
+from accelerator.repository.packing import Packed
 from accelerator.repository.pushing import HerokuGit
 from accelerator.repository.refs import LockHost, RefStore
 
-__all__ = ["HerokuGit", "Lineage", "LockHost", "RefStore", "Repository"]
+__all__ = ["HerokuGit", "Lineage", "LockHost", "Packed", "RefStore", "Repository"]

@@ -11,6 +11,7 @@ from accelerator.errors import NotFound, RepositoryProblem, ShallowClone
 from accelerator.models import Ancestry, Commit, PushOutcome
 from accelerator.repository import archives
 from accelerator.repository.commands import Git, open_repo
+from accelerator.repository.packing import Packed, fast
 from accelerator.repository.pushing import Push, run_push
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from git import Repo
 
     from accelerator.models import Secret
+    from accelerator.repository.packing import Packing
 
 _FULL_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _FORMAT = "--format=%H%n%T%n%ct%n%s"
@@ -120,13 +122,24 @@ class Repository:
         entries = archives.list_tree(self._git, commit.sha)
         return tuple(entry.path for entry in entries if entry.is_submodule)
 
-    def archive(self, commit: Commit, to: BinaryIO, folder: str | None = None) -> int:
-        """Stream a ``.tar.gz`` of exactly the commit's tree to `to`; return its size in bytes.
+    def archive(
+        self, commit: Commit, to: BinaryIO, folder: str | None = None, packing: Packing = fast
+    ) -> Packed:
+        """Stream a ``.tar.gz`` of exactly the commit's tree to `to`; return size and checksum.
 
         No attribute of the tree changes or leaves out anything. Submodules are not in the tree:
         a commit that has some is refused, rather than built without them; so is one with files
         kept by Git LFS. With `folder` only what is below it goes in, with paths from there.
         """
+        entries = self._list_archived(commit, folder)
+        return archives.write_archive(self._git, entries, _seconds(commit), to, packing)
+
+    def checksums(self, commit: Commit, folder: str | None = None) -> frozenset[str]:
+        """Return the checksums that the commit's archive may have, by how it was packed."""
+        entries = self._list_archived(commit, folder)
+        return archives.compute_checksums(self._git, entries, _seconds(commit))
+
+    def _list_archived(self, commit: Commit, folder: str | None) -> list[archives.Entry]:
         entries = archives.list_tree(self._git, commit.sha)
         if folder is not None:
             entries = archives.below(entries, folder, commit.short)
@@ -136,10 +149,7 @@ class Repository:
                 "which a source archive cannot carry",
                 "use --strategy git: Heroku fetches public submodules of a pushed commit",
             )
-        moment = commit.committed_at
-        return archives.write_archive(
-            self._git, entries, int(moment.timestamp()) if moment else 0, to
-        )
+        return entries
 
     def demand_history(self) -> None:
         """Raise `ShallowClone` where a push from here would be rejected."""
@@ -191,3 +201,8 @@ class Repository:
                 f"with `git fetch --depth 1 origin {revision}`"
             )
         return NotFound(f"no commit {revision!r} in {self.root.name}: {complaint}", hint)
+
+
+def _seconds(commit: Commit) -> int:
+    """Return the moment of a commit, which its files have in an archive."""
+    return int(commit.committed_at.timestamp()) if commit.committed_at else 0

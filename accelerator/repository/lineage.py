@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from accelerator.errors import AcceleratorError, RepositoryProblem
 from accelerator.models import Ancestry
 from accelerator.repository.clone import Repository
+from accelerator.repository.packing import Packed, exact, fast
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,13 +27,21 @@ class Lineage:
     """What the clone around `directory` knows of commits; without a clone, nothing.
 
     `folder` is the part of the repository that is built (a monorepo's), or None for all of it.
+    With `is_exact` the bytes of an archive follow from the commit alone: it is not compressed.
     """
 
     def __init__(
-        self, directory: Path, environment: Mapping[str, str], folder: str | None = None
+        self,
+        directory: Path,
+        environment: Mapping[str, str],
+        folder: str | None = None,
+        *,
+        is_exact: bool = False,
     ) -> None:
         self.directory, self._environment, self.folder = directory, environment, folder
+        self._packing = exact if is_exact else fast
         self._told: dict[tuple[str, str], Ancestry] = {}
+        self._checksums: dict[str, frozenset[str]] = {}
         self._opening = Lock()
         self._repository: Repository | None = None
 
@@ -51,9 +60,16 @@ class Lineage:
         """Read the commit that a sha, branch, tag or expression names."""
         return self.repository().resolve(revision)
 
-    def archive(self, commit: Commit, to: BinaryIO) -> int:
-        """Write a compressed tar of what is built of the commit; return its size in bytes."""
-        return self.repository().archive(commit, to, self.folder)
+    def archive(self, commit: Commit, to: BinaryIO) -> Packed:
+        """Write a packed tar of what is built of the commit; return its size and checksum."""
+        return self.repository().archive(commit, to, self.folder, self._packing)
+
+    def checksums(self, sha: str) -> frozenset[str]:
+        """Return the checksums an archive of the commit may have, made anew from this clone."""
+        if sha not in self._checksums:
+            commit = self.resolve(sha)
+            self._checksums[sha] = self.repository().checksums(commit, self.folder)
+        return self._checksums[sha]
 
     def read_trees(self, shas: frozenset[str]) -> dict[str, str]:
         """Read the trees of the commits that are in the clone."""

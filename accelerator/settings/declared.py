@@ -187,6 +187,15 @@ _GLOBAL = (
         option_help="Also take what was built from another commit with the same tree.",
     ),
     Setting(
+        "verify_source",
+        "take only what was provably built from the commit's own archive",
+        parsing.parse_boolean,
+        default=False,
+        flags=("--verify-source", "--no-verify-source"),
+        option_help="Take only what was provably built from the commit: the source of its build "
+        "must have the checksum of the commit's archive, made anew here.",
+    ),
+    Setting(
         "on_superseded",
         "what a job is whose commit the target has left behind already: failed, or fine",
         parsing.OneOf(OnSuperseded),

@@ -142,6 +142,7 @@ def _build(values: Mapping[str, Any], origins: Mapping[str, str]) -> Settings:
         lock_wait=values["lock_wait"],
         lock_remote=values["lock_remote"],
         same_tree=values["same_tree"],
+        verify_source=values["verify_source"],
         on_superseded=values["on_superseded"],
         strict=values["strict"],
         timeout=values["timeout"],

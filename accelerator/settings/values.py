@@ -73,6 +73,7 @@ class Settings:
     lock_wait: float
     lock_remote: str | None
     same_tree: bool
+    verify_source: bool
     on_superseded: OnSuperseded
     strict: bool
     timeout: float | None

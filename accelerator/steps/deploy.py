@@ -28,6 +28,7 @@ from accelerator.steps.guard.locks import TargetLocks
 from accelerator.steps.guard.marks import reject_after_rollback
 from accelerator.steps.guard.notes import LockNote
 from accelerator.steps.guard.predecessor import see_predecessors_out
+from accelerator.steps.guard.source import check_source
 from accelerator.steps.plan import make_plan
 from accelerator.steps.route.take import take_routes
 from accelerator.steps.verify.going_back import Hindrance, NotWentBack, WentBack
@@ -126,12 +127,13 @@ class Guard:
         return _forward(self.run, self.order)
 
     def check(self, decision: Decision) -> None:
-        """Raise `Refused` for what is frozen, rejected, not forward, or a miss not to be built."""
+        """Raise `Refused` for what must not be shipped, or is a miss that must not be built."""
         demand(self.locks.find_marks(self.order.commit, self.order.targets))
         for text in demand(self.forward.check_targets(decision.facts)):
             if text not in self._said:
                 self.run.events.note(text, "warning")
                 self._said.add(text)
+        demand(check_source(decision))
         self._refuse_miss(decision)
 
     def _refuse_miss(self, decision: Decision) -> None:

@@ -20,7 +20,8 @@ class Rules:
     """How deploys are made, whatever the commit and whichever the targets.
 
     ``sources`` are the apps to look for the commit on, prepare apps first. ``build_config`` names
-    config vars that shape the build. ``same_tree`` lets artifacts of equal trees count.
+    config vars that shape the build. ``same_tree`` lets artifacts of equal trees count. With
+    ``verify_source`` nothing counts but what was provably built from the commit's archive.
     """
 
     sources: tuple[SourceApp, ...]
@@ -32,6 +33,7 @@ class Rules:
     on_superseded: OnSuperseded = OnSuperseded.FAIL
     verification: Verification = field(default_factory=Verification)
     lock: LockPolicy = field(default_factory=LockPolicy)
+    verify_source: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,4 +74,5 @@ class DeployOrder:
             rules.on_miss,
             rules.wait_seconds,
             looks_only=self.plan_only,
+            verify_source=rules.verify_source,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from accelerator.models import Route
 from accelerator.steps.compare.decision import fit_checks
 from accelerator.steps.compare.fit import Check
 from accelerator.steps.guard.notes import lock_ref
@@ -57,8 +58,17 @@ def _checks(
     else:
         yield Check("lock", "ok", "free")
         yield Check("marks", "ok", "neither frozen nor rejected")
+    if decision.facts.archives is not None:
+        yield Check("source", "ok", _describe_source(decision))
     if decision.candidate is not None and target.app in decision.writes_to([target.app]):
         yield from fit_checks(decision.candidate, decision.facts, target)
+
+
+def _describe_source(decision: Decision) -> str:
+    """Return how the source is proven; what cannot be proven was refused before."""
+    if decision.route is Route.BUILD:
+        return "the commit's archive will be sent with its checksum"
+    return "its build has the checksum of the commit's archive, made anew here"
 
 
 def _check_direction(decision: Decision, target: TargetState, forward: Forward) -> Check:

@@ -27,22 +27,29 @@ if TYPE_CHECKING:
 class PrepareOrder:
     """What to prepare: ``apps`` are a pool, of which a free one is taken.
 
-    With ``cancels_superseded`` running builds of commits that ours contains are cancelled.
+    With ``cancels_superseded`` running builds of commits that ours contains are cancelled. With
+    ``verify_source`` only a build of the commit's own archive counts as built.
     """
 
     commit: Commit
     apps: tuple[str, ...]
     strategy: Strategy = Strategy.SOURCE
     cancels_superseded: bool = False
+    verify_source: bool = False
 
 
-def refuse_unusable(run: Run, strategy: Strategy) -> None:
+def refuse_unusable(run: Run, order: PrepareOrder) -> None:
     """Raise where the strategy cannot work from this clone, before anything is done.
 
-    A push carries the whole commit and needs its history.
+    A push carries the whole commit, needs its history, and leaves no checksum.
     """
-    if strategy is Strategy.SOURCE:
+    if order.strategy is Strategy.SOURCE:
         return
+    if order.verify_source:
+        raise UsageProblem(
+            "--verify-source needs the source strategy: the build of a push has no checksum",
+            "leave out --strategy git",
+        )
     run.clone.repository().demand_history()
     if run.clone.folder:
         raise UsageProblem(
@@ -59,10 +66,10 @@ def prepare(run: Run, order: PrepareOrder, report: PrepareReport) -> None:
     sound. Raises `BuildFailed`, or `OutcomeUnknown` at a deadline.
     """
     report.ordered(order.commit, order.strategy)
-    refuse_unusable(run, order.strategy)
+    refuse_unusable(run, order)
     with run.events.step(StepName.LOOK, _title(order)) as step:
         pages = dict(zip(order.apps, _fetch_pages(run, order.apps), strict=True))
-        known = _find_usable(run, order.commit, pages)
+        known = _find_usable(run, order, pages)
         app = known.app_name if known else choose_app(pages)
         step.detail = _describe_known(known)
     report.found(app, known)
@@ -107,9 +114,18 @@ def _fetch_pages(run: Run, apps: Iterable[str]) -> tuple[tuple[Build, ...], ...]
     return run.heroku.together(*(partial(run.heroku.builds.fetch_newest, app) for app in apps))
 
 
-def _find_usable(run: Run, commit: Commit, pages: Pages) -> Build | None:
+def _find_usable(run: Run, order: PrepareOrder, pages: Pages) -> Build | None:
     """Find a build that runs, or whose artifact is still there: artifacts expire."""
-    for known in find_known(commit, pages):
+    builds = find_known(order.commit, pages)
+    proven = run.clone.checksums(order.commit.sha) if builds and order.verify_source else None
+    for known in builds:
+        if proven is not None and known.checksum not in proven:
+            run.events.note(
+                f"build {known.id} on {known.app_name} is not used: it is not proven to be of the "
+                f"archive of {order.commit.short}",
+                "warning",
+            )
+            continue
         artifact = _find_artifact(run, known)
         if known.status == "pending" or (artifact is not None and artifact.deleted_at is None):
             return known

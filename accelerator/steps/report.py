@@ -50,6 +50,7 @@ class SourceReport:
     artifact: Artifact | ArtifactRef
     commit: str | None
     metadata: str
+    verified: Verified = Verified.NOT_RUN
 
 
 @dataclass
@@ -241,4 +242,5 @@ def _source_of(decision: Decision) -> SourceReport | None:
         facts.known(ref),
         facts.commit_of(ref),
         witness_of(candidate, decision.source_commit),
+        Verified.NOT_RUN if facts.archives is None else Verified.PASSED,
     )

@@ -61,7 +61,7 @@ def ship(run: Run, order: ShipOrder, report: ShipReport) -> None:
     finds the artifact on the stages before it, so that even a miss is built once only.
     """
     report.ordered(order.prepare.commit)
-    refuse_unusable(run, order.prepare.strategy)
+    refuse_unusable(run, order.prepare)
     _test_and_prepare(run, order, report)
     rules = order.rules
     for stage, targets in order.stages:

@@ -41,6 +41,7 @@ REASONS = [
     "soaking",
     "not_confirmed",
     "miss_refused",
+    "source_unverified",
 ]
 
 
@@ -69,6 +70,7 @@ SOURCE = _object(
     commit=_or_null(SHA),
     artifact=ARTIFACT,
     metadata={"enum": ["agrees", "disagrees", "absent", "unreadable", "earlier"]},
+    verified={"enum": ["passed", "not_run"]},
 )
 TARGET = _object(
     app=TEXT,

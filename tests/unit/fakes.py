@@ -7,6 +7,7 @@ cheaply. It records every call and lets the clock run by `call_seconds` in each.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from threading import RLock
@@ -33,7 +34,7 @@ from accelerator.models import (
     SourceBlob,
     Swap,
 )
-from accelerator.repository import HerokuGit
+from accelerator.repository import HerokuGit, Packed
 from accelerator.steps.guard.notes import LockNote, expiry
 from accelerator.steps.run import Run, Waits
 from accelerator.waiting import Deadline
@@ -120,6 +121,11 @@ def make_build(app: str, held: str | None, commit: Commit, **changes: Any) -> Bu
     return replace(plain, **changes)
 
 
+def checksum_of(sha: str) -> str:
+    """Give the checksum of the archive of a commit, as the clone and honest builds have it."""
+    return f"SHA256:{hashlib.sha256(sha.encode()).hexdigest()}"
+
+
 def make_coupling(app: str, pipeline: str = "pipe", stage: str = "production") -> Coupling:
     return Coupling(f"coupling-of-{app}", f"id-of-{app}", pipeline, stage)
 
@@ -150,6 +156,8 @@ class FakeApp:
     """What the next looks at a build see; then it has succeeded."""
     builds_fail: bool = False
     builds_release: bool = True
+    echo: str | None = None
+    """The checksum that a build names instead of the one it was sent."""
 
     @property
     def current(self) -> Release | None:
@@ -376,13 +384,16 @@ class _Builds(_Noun):
         self.heroku.told(f"builds.fetch_newest {app}")
         return tuple(self.heroku.app(app).builds)[:limit]
 
-    def create(self, app: str, blob: SourceBlob, version: str, description: str) -> Build:
+    def create(
+        self, app: str, blob: SourceBlob, version: str, description: str, checksum: str
+    ) -> Build:
         call = f"builds.create {app} {version[:8]}"
         self.heroku.told(call)
         owner, held = self.heroku.app(app), f"slug-of-{version[:8]}"
         assert blob.get_url
         assert description
         build = make_build(app, None, Commit(version), id=f"{app}-build", status="pending")
+        build = replace(build, checksum=owner.echo or checksum)
         begun = self.heroku.moment()
         owner.builds.insert(0, replace(build, output_stream_url=owner.log_url, created_at=begun))
         self.heroku.hold(held, Commit(version))
@@ -569,9 +580,14 @@ class FakeClone:
     def read_trees(self, shas: frozenset[str]) -> dict[str, str]:
         return {sha: tree for sha, tree in self.trees.items() if sha in shas}
 
-    def archive(self, commit: Commit, to: BinaryIO) -> int:
+    def archive(self, commit: Commit, to: BinaryIO) -> Packed:
         assert commit.sha
-        return to.write(self.content)
+        return Packed(to.write(self.content), checksum_of(commit.sha))
+
+    def checksums(self, sha: str) -> frozenset[str]:
+        if self.trouble is not None:
+            raise self.trouble
+        return frozenset({checksum_of(sha)})
 
 
 @dataclass

@@ -83,6 +83,7 @@ def test_a_deploy_is_told_in_the_words_of_the_design() -> None:
             "commit": COMMIT.sha,
             "artifact": HELD,
             "metadata": "agrees",
+            "verified": "not_run",
         },
         "targets": [
             {

@@ -131,6 +131,22 @@ def test_a_build_may_be_of_no_known_commit(blob: dict[str, Any] | None) -> None:
     assert parsing.parse_build({**BUILD, "source_blob": blob}, "shop").commit is None
 
 
+@pytest.mark.parametrize(
+    ("sent", "read"),
+    [
+        pytest.param("SHA256:0ab1", "SHA256:0ab1", id="as Heroku writes it"),
+        pytest.param("sha256:0AB1", "SHA256:0ab1", id="in other letters"),
+        pytest.param("0ab1", "SHA256:0ab1", id="without its algorithm"),
+        pytest.param(None, None, id="none, as of a git push"),
+        pytest.param("", None, id="an empty one"),
+    ],
+)
+def test_the_checksum_of_a_source_is_read_in_one_form(sent: str | None, read: str | None) -> None:
+    blob = {"url": "u", "version": "c0ffee", "checksum": sent}
+
+    assert parsing.parse_build({**BUILD, "source_blob": blob}, "shop").checksum == read
+
+
 def test_signed_addresses_are_in_no_representation() -> None:
     build = parsing.parse_build(BUILD, "shop")
     blob = parsing.parse_source_blob(

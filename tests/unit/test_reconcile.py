@@ -125,6 +125,14 @@ def test_releases_of_something_else_are_no_trace(stage: Stage, held: str | None)
             True,
             id="within what clocks of whole seconds are off",
         ),
+        pytest.param(
+            make_build("shop", None, COMMIT, checksum="SHA256:ours"), True, id="of our source"
+        ),
+        pytest.param(
+            make_build("shop", None, COMMIT, checksum="SHA256:theirs"),
+            False,
+            id="of another source, said to be of the same commit",
+        ),
     ],
 )
 def test_the_build_of_a_lost_reply_is_told_from_others(
@@ -132,7 +140,7 @@ def test_the_build_of_a_lost_reply_is_told_from_others(
 ) -> None:
     stage.app("shop").builds = [build]
 
-    found = find_build(stage.run, "shop", COMMIT.sha, BEGIN)
+    found = find_build(stage.run, "shop", COMMIT.sha, "SHA256:ours", BEGIN)
 
     assert found == (build if is_found else None)
 

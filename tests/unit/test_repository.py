@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import errno
+import gzip
+import hashlib
 import io
 import os
 import stat
+import struct
 import subprocess
 import sys
 import tarfile
@@ -12,12 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from accelerator.errors import ExitCode, NotFound, RepositoryProblem
 from accelerator.models import Ancestry
-from accelerator.repository import Repository
+from accelerator.repository import Lineage, Packed, Repository
+from accelerator.repository.packing import exact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,8 +124,9 @@ def tree_of(checkout: Checkout, sha: str) -> dict[str, tuple[str, bytes]]:
 
 def archive_of(repository: Repository, revision: str = "HEAD") -> bytes:
     out = io.BytesIO()
-    size = repository.archive(repository.resolve(revision), out)
-    assert size == len(out.getvalue())
+    packed = repository.archive(repository.resolve(revision), out)
+    checksum = f"SHA256:{hashlib.sha256(out.getvalue()).hexdigest()}"
+    assert packed == Packed(len(out.getvalue()), checksum)
     return out.getvalue()
 
 
@@ -440,6 +445,81 @@ def test_without_isal_the_same_files_come_out(
 
     assert first == second
     assert files_in(first) == tree_of(checkout, sha)
+
+
+def test_an_exact_archive_has_the_same_files_in_blocks_that_nobody_chose(
+    checkout: Checkout,
+) -> None:
+    awkward_tree(checkout)
+    (checkout.path / "big").write_bytes(bytes(range(256)) * 1024)
+    sha = checkout.commit("Awkward")
+    lineage = Lineage(checkout.path, checkout.environment, is_exact=True)
+    out = io.BytesIO()
+
+    packed = lineage.archive(lineage.resolve(sha), out)
+
+    data = out.getvalue()
+    tar = gzip.decompress(data)
+    blocks = [tar[at : at + 65535] for at in range(0, len(tar), 65535)]
+    written = b"".join(
+        struct.pack("<BHH", block is blocks[-1], len(block), 65535 - len(block)) + block
+        for block in blocks
+    )
+    assert data[10:-8] == written
+    assert data[:10] == b"\x1f\x8b\x08" + bytes(6) + b"\xff"
+    assert files_in(data) == tree_of(checkout, sha)
+    assert packed.checksum == f"SHA256:{hashlib.sha256(data).hexdigest()}"
+
+
+@given(chunks=st.lists(st.binary(max_size=70_000), max_size=5))
+@example(chunks=[bytes(65535)])
+@example(chunks=[bytes(65534), b"1", b"2"])
+def test_what_is_packed_exactly_is_whole_however_it_came(chunks: list[bytes]) -> None:
+    out = io.BytesIO()
+
+    with exact(out) as packing:
+        for chunk in chunks:
+            packing.write(chunk)
+
+    assert gzip.decompress(out.getvalue()) == b"".join(chunks)
+    at_once = io.BytesIO()
+    with exact(at_once) as packing:
+        packing.write(b"".join(chunks))
+    assert at_once.getvalue() == out.getvalue()
+
+
+@pytest.mark.parametrize("isal", [True, False], ids=["isal", "zlib"])
+@pytest.mark.parametrize("is_exact", [True, False], ids=["exact", "fast"])
+def test_another_clone_tells_the_checksum_of_an_archive_however_it_was_packed(
+    checkout: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, isal: bool, is_exact: bool
+) -> None:
+    awkward_tree(checkout)
+    sha = checkout.commit("Awkward")
+    if not isal:
+        monkeypatch.setitem(sys.modules, "isal", None)
+    there = checkout.clone(tmp_path / "there", "--depth", "1")
+    here = Lineage(checkout.path, checkout.environment, is_exact=is_exact)
+    packed = here.archive(here.resolve(sha), io.BytesIO())
+
+    told = Lineage(there.path, there.environment).checksums(sha)
+
+    assert packed.checksum in told
+    (checkout.path / "web.py").write_text("something else\n")
+    other = checkout.commit("Another tree")
+    assert packed.checksum not in Lineage(checkout.path, checkout.environment).checksums(other)
+
+
+def test_the_checksums_are_those_of_the_folder_that_is_built(checkout: Checkout) -> None:
+    (checkout.path / "shop").mkdir()
+    (checkout.path / "shop" / "web.py").write_text("shop\n")
+    (checkout.path / "other.py").write_text("other\n")
+    sha = checkout.commit("Two apps")
+    folder, whole = (Lineage(checkout.path, checkout.environment, each) for each in ("shop", None))
+
+    packed = folder.archive(folder.resolve(sha), io.BytesIO())
+
+    assert packed.checksum in folder.checksums(sha)
+    assert packed.checksum not in whole.checksums(sha)
 
 
 def test_submodules_are_listed_and_refused(checkout: Checkout, repository: Repository) -> None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from accelerator.models import Commit
-    from accelerator.repository import Lineage
+    from accelerator.repository import Lineage, Packed
 
 BUILT = f"slug-of-{COMMIT.short}"
 STAGES = (("staging", ("shop-staging",)), ("production", ("shop",)))
@@ -47,7 +47,7 @@ class SlowClone(FakeClone):
 
     archiving: Callable[[], object] = bool
 
-    def archive(self, commit: Commit, to: BinaryIO) -> int:
+    def archive(self, commit: Commit, to: BinaryIO) -> Packed:
         self.archiving()
         return super().archive(commit, to)
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from accelerator.events import Decided
-from accelerator.models import OnMiss, Route, StepName
+from accelerator.models import OnMiss, Reason, Route, StepName
 from accelerator.steps.compare.decision import compare, witness_of
 from accelerator.steps.compare.reading import (
     NOTHING_KNOWN,
@@ -124,7 +124,8 @@ def _tell(run: Run, decision: Decision) -> None:
     events.emit(Decided(decision.commit.sha, decision.route, decision.reason, routes, source))
     for line in decision.passed_over:
         events.note(f"passed over: {line}", "detail")
-    for warning in decision.warnings:
+    is_refused = decision.reason is Reason.SOURCE_UNVERIFIED  # the refusal says it then
+    for warning in (*decision.warnings, *(() if is_refused else decision.doubts)):
         events.note(warning, "warning")
     if candidate is not None and witness_of(candidate, decision.source_commit) == "disagrees":
         events.note(

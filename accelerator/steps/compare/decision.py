@@ -26,7 +26,8 @@ class Decision:
     """The way to go with `commit`, for all targets together and for each one, and why.
 
     ``facts`` are what it rests on. ``building`` is the build to join for `Route.WAIT`.
-    ``warnings`` do not stand in the way.
+    ``warnings`` do not stand in the way. ``doubts`` are what is said to be of the commit, and why
+    that is not proven, where it is to be.
     """
 
     commit: Commit
@@ -38,6 +39,7 @@ class Decision:
     passed_over: tuple[str, ...] = ()
     building: Build | None = None
     warnings: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @property
     def is_live(self) -> bool:
@@ -94,6 +96,7 @@ def compare(commit: Commit, facts: Facts) -> Decision:
         return Decision(commit, facts, Route.LIVE, Reason.ALREADY_LIVE, held, routes)
     options, flawed = _split_candidates(commit, facts, waiting)
     notes = tuple(f"{candidate.name}: {flaw.detail or flaw.rebuild}" for candidate, flaw in flawed)
+    doubts = tuple(_list_doubts(commit, facts))
     if options:
         best = min(options, key=_preference)
         others = (each.candidate for each in options if each is not best)
@@ -104,20 +107,34 @@ def compare(commit: Commit, facts: Facts) -> Decision:
         decision = Decision(commit, facts, Route.WAIT, Reason.JOINED_BUILD, building=building)
     else:
         reasons = {flaw.rebuild for _, flaw in flawed if flaw.rebuild}
-        decision = Decision(commit, facts, Route.BUILD, _find_miss(commit, facts, reasons))
-    return _name_joined(_route_each(replace(decision, passed_over=notes)))
+        miss = Reason.SOURCE_UNVERIFIED if doubts else _find_miss(commit, facts, reasons)
+        decision = Decision(commit, facts, Route.BUILD, miss)
+    return _name_joined(_route_each(replace(decision, passed_over=notes, doubts=doubts)))
 
 
 def find_building(commit: Commit, facts: Facts) -> Build | None:
-    """Find a running build of this very commit on a prepare app, the oldest one: it ends first."""
-    running = [
-        build
-        for source in facts.sources
-        if source.is_prepare
-        for build in source.builds
-        if build.is_running_of(commit.sha)
-    ]
+    """Find a running build of this very commit on a prepare app, the oldest one: it ends first.
+
+    What it leaves must be of use: a build whose source is in doubt is not waited for.
+    """
+    running = (each for each in facts.list_running(commit) if not facts.doubt_of_build(each))
     return min(running, key=lambda build: build.created_at, default=None)
+
+
+def _list_doubts(commit: Commit, facts: Facts) -> Iterator[str]:
+    """Yield what is there of the commit, or on its way, without being proven to be of it."""
+    for candidate in list_candidates(commit, facts):
+        flaw = _find_own_flaw(candidate, facts)
+        if flaw is not None and flaw.rebuild is Reason.SOURCE_UNVERIFIED:
+            yield f"{candidate.name}: {flaw.detail}"
+    for build in facts.list_running(commit):
+        if doubt := facts.doubt_of_build(build):
+            yield f"build {build.id} on {build.app_name}: {doubt}"
+    for target in facts.targets:
+        held = target.current.artifact if target.current else None
+        doubt = facts.doubt_of(held) if held and facts.claims(target, commit) else None
+        if doubt:
+            yield f"what {target.app} runs: {doubt}"
 
 
 def witness_of(candidate: Candidate | None, sha: str) -> str:
@@ -189,15 +206,17 @@ def list_candidates(commit: Commit, facts: Facts) -> Iterator[Candidate]:
 
 
 def _find_own_flaw(candidate: Candidate, facts: Facts) -> Fitness | None:
-    """Find what makes a candidate useless for every target: it is gone, or cannot be read."""
+    """Find what makes a candidate useless for every target: gone, unreadable, or not proven."""
     if candidate.release is not None and candidate.release.status == "expired":
         return Fitness(Reason.EXPIRED, "expired")
-    if candidate.artifact.id not in facts.artifacts:
-        return None
-    artifact = facts.artifacts[candidate.artifact.id]
-    if artifact is None:
-        return Fitness(Reason.UNREADABLE, "cannot be read")
-    return Fitness(Reason.EXPIRED, "expired") if artifact.deleted_at else None
+    if candidate.artifact.id in facts.artifacts:
+        artifact = facts.artifacts[candidate.artifact.id]
+        if artifact is None:
+            return Fitness(Reason.UNREADABLE, "cannot be read")
+        if artifact.deleted_at:
+            return Fitness(Reason.EXPIRED, "expired")
+    doubt = facts.doubt_of(candidate.artifact)
+    return Fitness(Reason.SOURCE_UNVERIFIED, doubt) if doubt else None
 
 
 def _fitness_on(target: TargetState, candidate: Candidate, facts: Facts) -> Fitness:

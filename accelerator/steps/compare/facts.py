@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from accelerator.steps.compare.fit import Fit, stack_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from accelerator.models import Artifact, ArtifactRef, Build, Commit, Coupling, Release
 
@@ -39,13 +39,14 @@ class SourceState:
 
 @dataclass(frozen=True, slots=True)
 class TargetState:
-    """What was read of an app that is to get the commit."""
+    """What was read of an app that is to get the commit; builds only where they must be proven."""
 
     app: str
     app_id: str
     releases: tuple[Release, ...] = ()
     coupling: Coupling | None = None
     fit: Fit = field(default_factory=Fit)
+    builds: tuple[Build, ...] = ()
 
     @property
     def current(self) -> Release | None:
@@ -78,7 +79,9 @@ class Facts:
     ``trees`` gives the tree of commits as the local clone knows them; None unless equal trees are
     asked for (``--same-tree``). ``followed`` are builds that this run followed to their end, by id:
     a list that is read right after that may still be the old one. ``cut_short`` are the deploys
-    before this one that did not get to their end.
+    before this one that did not get to their end. ``archives`` holds the checksums which the source
+    of the commit may have, by commit (those with an equal tree too); None unless sources are to be
+    proven (``--verify-source``).
     """
 
     sources: tuple[SourceState, ...] = ()
@@ -87,6 +90,7 @@ class Facts:
     trees: Mapping[str, str] | None = None
     followed: Mapping[str, Build] = field(default_factory=dict)
     cut_short: tuple[CutShort, ...] = ()
+    archives: Mapping[str, frozenset[str]] | None = None
 
     def target(self, app: str) -> TargetState:
         """Return what was read of a target."""
@@ -130,7 +134,17 @@ class Facts:
         return next((b.commit for b in builds if b.artifact and b.artifact.id == ref.id), None)
 
     def is_live(self, target: TargetState, commit: Commit) -> bool:
-        """Return whether a target runs the commit already, released successfully."""
+        """Return whether a target runs the commit already, released successfully.
+
+        Where sources are to be proven, an artifact that is only said to be of the commit is not it.
+        """
+        current = target.current
+        if current is None or not self.claims(target, commit):
+            return False
+        return current.artifact is None or self.doubt_of(current.artifact) is None
+
+    def claims(self, target: TargetState, commit: Commit) -> bool:
+        """Return whether what a target runs is said to be the commit, released successfully."""
         current = target.current
         if current is None or current.status != "succeeded":
             return False
@@ -153,10 +167,43 @@ class Facts:
             return False
         return self.trees.get(sha) == commit.tree
 
+    def list_running(self, commit: Commit) -> Iterator[Build]:
+        """Yield the builds of this very commit that run on prepare apps."""
+        prepare = (source for source in self.sources if source.is_prepare)
+        builds = (build for source in prepare for build in source.builds)
+        return (build for build in builds if build.is_running_of(commit.sha))
+
     def build_of(self, ref: ArtifactRef) -> Build | None:
         """Find the build that left an artifact."""
-        builds = (build for source in self.sources for build in source.builds)
+        states: tuple[SourceState | TargetState, ...] = (*self.sources, *self.targets)
+        builds = (build for state in states for build in state.builds)
         return next((b for b in builds if b.artifact and b.artifact.id == ref.id), None)
+
+    def doubt_of(self, ref: ArtifactRef) -> str | None:
+        """Return why the source of an artifact is not proven; None: it is, or need not be.
+
+        What a build or a slug names as its commit is its caller's word. Its source has a checksum,
+        which the platform compared with the bytes it built.
+        """
+        if self.archives is None:
+            return None
+        build = self.build_of(ref)
+        if build is None:
+            return "no build that left it is listed, so nothing tells what it was built from"
+        return self.doubt_of_build(build)
+
+    def doubt_of_build(self, build: Build) -> str | None:
+        """Return why the source of a build is not proven; None: it is, or need not be."""
+        if self.archives is None:
+            return None
+        if build.checksum is None:
+            return "its build has no checksum of a source: it was pushed by git, or sent without"
+        expected = self.archives.get(build.commit or "")
+        if expected is None:
+            return "its commit is not in this clone, or has another tree"
+        if build.checksum not in expected:
+            return "its build was of another source than the archive of the commit, made anew here"
+        return None
 
     def fit_of(self, target: TargetState) -> Fit:
         """Return what an artifact has to fit; what runs there now tells the stack as well."""

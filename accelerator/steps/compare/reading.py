@@ -40,9 +40,11 @@ def fetch_states(run: Run, wanted: Wanted, known: Facts = NOTHING_KNOWN) -> Fact
 
     What this run has seen for itself (of `known`) stays: builds it followed, deploys cut short.
     """
-    heroku, reader = run.heroku, _Reader(run.heroku, wanted.build_config, os.urandom(16))
+    heroku, reader = run.heroku, _reader(run, wanted)
     reads = [read for source in wanted.sources for read in reader.of_source(source)]
     reads += [read for target in wanted.targets for read in reader.of_target(target)]
+    if wanted.verify_source:
+        reads.append(partial(run.clone.checksums, wanted.commit.sha))  # beside the requests
     answers = iter(heroku.together(*reads))
     sources = tuple(reader.source(source, answers) for source in wanted.sources)
     facts = replace(
@@ -56,7 +58,29 @@ def fetch_states(run: Run, wanted: Wanted, known: Facts = NOTHING_KNOWN) -> Fact
         built = {build.commit for source in facts.sources for build in source.builds}
         trees = run.clone.read_trees(frozenset(sha for sha in built if sha))
         facts = replace(facts, trees=trees)
-    return facts
+    return replace(facts, archives=_make_archives(run, wanted, facts))
+
+
+def _make_archives(run: Run, wanted: Wanted, facts: Facts) -> Mapping[str, frozenset[str]] | None:
+    """Make the archives that sources are compared with; None where nothing is to be proven.
+
+    An archive has the time of its commit in it. So what was built from an equal tree is compared
+    with the archive of the commit that was built.
+    """
+    if not wanted.verify_source:
+        return None
+    sha = wanted.commit.sha
+    held = {target.current.artifact for target in facts.targets if target.current}
+    states: tuple[SourceState | TargetState, ...] = (*facts.sources, *facts.targets)
+    others = {
+        build.commit
+        for state in states
+        for build in state.builds
+        if build.commit and (wanted.same_tree or build.artifact in held)
+    }
+    trees = run.clone.read_trees(frozenset({sha, *others}))
+    equal = {other for other in others if other in trees and trees[other] == trees.get(sha)}
+    return {each: run.clone.checksums(each) for each in {sha, *equal}}
 
 
 def _with_followed(source: SourceState, followed: Mapping[str, Build]) -> SourceState:
@@ -117,6 +141,7 @@ class _Reader:
     heroku: Heroku
     build_config: tuple[str, ...]
     salt: bytes
+    verify_source: bool
 
     def of_source(self, source: SourceApp) -> tuple[Callable[[], Any], ...]:
         heroku, app = self.heroku, source.app
@@ -151,6 +176,7 @@ class _Reader:
             lambda: _find(lambda: heroku.buildpacks.fetch(target)),
             lambda: _find(lambda: heroku.formation.fetch(target)),
             *([lambda: _find_config(heroku, target)] if self.build_config else []),
+            *([lambda: heroku.builds.fetch_newest(target)] if self.verify_source else []),
         )
 
     def target(self, target: str, answers: Iterator[Any]) -> TargetState:
@@ -158,18 +184,23 @@ class _Reader:
         coupling: Coupling | None = next(answers)
         buildpacks, formation = next(answers), next(answers)
         config = self._fingerprints(next(answers)) if self.build_config else {}
+        builds: tuple[Build, ...] = next(answers) if self.verify_source else ()
         fit = Fit(buildpacks=buildpacks, formation=formation, build_config=config)
         if coupling is not None:
             app_id = coupling.app_id
         else:
             app_id = releases[0].app_id if releases else self.heroku.apps.fetch(target).id
-        return TargetState(target, app_id, releases, coupling, fit)
+        return TargetState(target, app_id, releases, coupling, fit, builds)
 
     def _fingerprints(self, config: Mapping[str, str] | None) -> Mapping[str, str]:
         """Keep of the config vars what can be compared, and nothing else."""
         if config is None:
             return {}
         return {name: fingerprint(config.get(name), self.salt) for name in self.build_config}
+
+
+def _reader(run: Run, wanted: Wanted) -> _Reader:
+    return _Reader(run.heroku, wanted.build_config, os.urandom(16), wanted.verify_source)
 
 
 def _find_missing(commit: Commit, facts: Facts) -> list[tuple[str, ArtifactRef]]:

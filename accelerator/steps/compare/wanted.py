@@ -24,7 +24,8 @@ class Wanted:
     """What is to be decided: which commit, where it may lie, where it is to go.
 
     ``build_config`` names config vars that shape the build. ``same_tree`` lets artifacts of equal
-    trees count. ``on_miss`` and ``wait_seconds`` say what happens while nothing is prepared.
+    trees count. With ``verify_source`` only what was provably built from the commit's archive does.
+    ``on_miss`` and ``wait_seconds`` say what happens while nothing is prepared.
     ``looks_only`` is for a plan: no build is waited for.
     """
 
@@ -36,3 +37,4 @@ class Wanted:
     on_miss: OnMiss = OnMiss.BUILD
     wait_seconds: float = 600.0
     looks_only: bool = False
+    verify_source: bool = False

@@ -14,6 +14,7 @@ from accelerator.errors import (
     AcceleratorError,
     OutcomeUnknown,
     PromotionFailed,
+    SourceDiffers,
 )
 from accelerator.models import Route, StepName
 from accelerator.steps.compare.reading import find_artifact
@@ -66,7 +67,8 @@ def _build_on(run: Run, decision: Decision, target: TargetState) -> Landing:
     app, before = target.app, target.current
     try:
         commit = run.clone.resolve(decision.commit.sha)
-        built, released = build(run, app, commit)
+        proven = (decision.facts.archives or {}).get(commit.sha)
+        built, released = build(run, app, commit, proven)
         demand_success(released)
     except AcceleratorError as error:  # what other waves did is still told
         return Landing(app, Route.BUILD, before, error=error)
@@ -83,13 +85,16 @@ def _read_built(run: Run, app: str, ref: ArtifactRef) -> Artifact | ArtifactRef:
     return ref
 
 
-def build(run: Run, app: str, commit: Commit) -> tuple[Build, Release]:
+def build(
+    run: Run, app: str, commit: Commit, proven: frozenset[str] | None = None
+) -> tuple[Build, Release]:
     """Build `commit` on `app` the ordinary way and follow it until its release has ended.
 
-    The release's status is the caller's to judge: a failed release command on a prepare app does
-    not spoil the artifact. Raises `BuildFailed`, or `OutcomeUnknown` when no release shows up.
+    One that runs is joined; with `proven` only if its source has one of these checksums. The
+    release's status is the caller's to judge: a failed release command on a prepare app does not
+    spoil the artifact. Raises `BuildFailed`, or `OutcomeUnknown` when no release shows up.
     """
-    started = _find_running(run, app, commit) or start_build(run, app, commit)
+    started = _find_running(run, app, commit, proven) or start_build(run, app, commit)
     with run.events.step(StepName.BUILD, f"Build {commit.short} on {app}", app):
         finished = follow_build(run, started)
         released = find_release_of_build(run, finished)
@@ -102,27 +107,37 @@ def build(run: Run, app: str, commit: Commit) -> tuple[Build, Release]:
 
 
 def start_build(run: Run, app: str, commit: Commit) -> Build:
-    """Archive, upload and start a build of `commit` on `app`; the full sha is its version."""
+    """Archive, upload and start a build of `commit` on `app`; the full sha is its version.
+
+    The archive's checksum goes with it: the platform builds these bytes or none, and anybody can
+    tell later which source was built. Raises `SourceDiffers` when it says another one.
+    """
     with tempfile.TemporaryFile(prefix="accelerator-") as spool:
         with run.events.step(StepName.ARCHIVE, f"Archive {commit.short}", app) as step:
-            size = run.clone.archive(commit, cast("BinaryIO", spool))
-            step.detail = f"{size / 1e6:.1f} MB"
+            packed = run.clone.archive(commit, cast("BinaryIO", spool))
+            step.detail = f"{packed.size / 1e6:.1f} MB"
         with run.events.step(StepName.UPLOAD, "Upload the source", app):
             spool.seek(0)
             blob = run.heroku.sources.create(app)
-            run.heroku.sources.upload(blob, cast("BinaryIO", spool), size)
+            run.heroku.sources.upload(blob, cast("BinaryIO", spool), packed.size)
     run.refuse_if_stopping()
-    begun = run.heroku.moment()
+    begun, said = run.heroku.moment(), commit.subject or commit.short
     try:
-        return run.heroku.builds.create(app, blob, commit.sha, commit.subject or commit.short)
+        started = run.heroku.builds.create(app, blob, commit.sha, said, packed.checksum)
     except OutcomeUnknown:
-        found = find_build(run, app, commit.sha, begun)
+        found = find_build(run, app, commit.sha, packed.checksum, begun)
         if found is None:
             raise
         return found
+    if started.checksum not in {None, packed.checksum}:
+        raise SourceDiffers(app, started.id, packed.checksum, started.checksum or "")
+    return started
 
 
-def _find_running(run: Run, app: str, commit: Commit) -> Build | None:
+def _find_running(
+    run: Run, app: str, commit: Commit, proven: frozenset[str] | None
+) -> Build | None:
     """Find a build of the commit that an earlier run started here: it is joined, not repeated."""
     builds = run.heroku.builds.fetch_newest(app, 20)
-    return next((build for build in builds if build.is_running_of(commit.sha)), None)
+    running = (build for build in builds if build.is_running_of(commit.sha))
+    return next((each for each in running if proven is None or each.checksum in proven), None)

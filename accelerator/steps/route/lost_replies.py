@@ -55,13 +55,14 @@ def find_release(run: Run, trace: Trace) -> Release | None:
     return found
 
 
-def find_build(run: Run, app: str, sha: str, since: datetime) -> Build | None:
-    """Watch for the build of a write whose reply was lost."""
+def find_build(run: Run, app: str, sha: str, checksum: str, since: datetime) -> Build | None:
+    """Watch for the build of a write whose reply was lost; one of another source is not it."""
     begun = since - timedelta(seconds=5)  # clocks with whole seconds
 
     def look() -> Build | None:
         for build in run.heroku.builds.fetch_newest(app, 20):
-            if build.commit == sha and build.created_at >= begun:
+            is_ours = build.commit == sha and build.checksum in {None, checksum}
+            if is_ours and build.created_at >= begun:
                 return build
         return None
 
