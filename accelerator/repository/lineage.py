@@ -51,6 +51,14 @@ class Lineage:
         """Read the commit that a sha, branch, tag or expression names."""
         return self.repository().resolve(revision)
 
+    def find(self, sha: str) -> Commit | None:
+        """Read a commit by its full sha; None where this clone does not have it."""
+        with suppress(AcceleratorError):
+            found = self.resolve(sha)
+            if found.sha == sha:  # a branch may have the name of a sha
+                return found
+        return None
+
     def archive(self, commit: Commit, to: BinaryIO) -> int:
         """Write a compressed tar of what is built of the commit; return its size in bytes."""
         return self.repository().archive(commit, to, self.folder)

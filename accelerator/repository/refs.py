@@ -34,7 +34,6 @@ _READ_LIMIT = 64_000  # bytes of a commit, with its headers
 # than this at once (a commit is held whole), and streams files beyond a megabyte to disk.
 _ALLOCATION = {"GIT_ALLOC_LIMIT": "16m"}
 _STREAMED = ("-c", "core.bigFileThreshold=1m")
-_FETCHES = 2
 ANSWER_SECONDS = 30.0
 HURRY_SECONDS = 2.0
 _IDENTITY = {
@@ -125,7 +124,7 @@ class RefStore:
         answer = self._ask("-c", "protocol.version=0", "ls-remote", "--heads", "--quiet", self.url)
         if answer.status != 0:
             raise LockUnavailable(self._redact(answer.complaint))
-        # Parted at line ends alone: a ref's name may hold a blank, or what Unicode calls a line end.
+        # Parted at line ends alone: names may hold what Unicode calls one.
         lines = answer.out.decode("utf-8", "replace").split("\n")
         pairs = (line.split("\t", 1) for line in lines if "\t" in line)
         return {ref: sha for sha, ref in pairs if ref.startswith(prefix)}
@@ -137,18 +136,16 @@ class RefStore:
         not to be fetched although the remote lists it.
         """
         with self._fetching:
-            for _ in range(_FETCHES):
-                fetched = self._fetch(ref)
-                if fetched.status == 0:
-                    sha = self._git.ask("rev-parse", "FETCH_HEAD").text
-                    break
+            fetched = self._fetch(ref)
+            if fetched.status != 0:
+                if "couldn't find remote ref" in fetched.error:
+                    return None
                 standing = self.find(ref).get(ref)  # raises where the remote cannot be read at all
                 if standing is None:
                     return None
-                if fetched.status == OUT_OF_TIME:
+                if fetched.status == OUT_OF_TIME or self._fetch(ref).status != 0:
                     return standing, ""
-            else:
-                return standing, ""
+            sha = self._git.ask("rev-parse", "FETCH_HEAD").text
         return sha, self._read_text(sha)
 
     def _fetch(self, ref: str) -> Answer:

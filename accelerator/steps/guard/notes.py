@@ -33,11 +33,7 @@ SLACK_SECONDS = 3600.0  # a lock that ends so much later than any of ours is non
 
 NOTE_LETTERS = 20_000
 _REASON_LETTERS = 1000
-# What any text of a note is cut to. All of them escaped as JSON are shorter than a note may be.
-_LETTERS = {
-    **{"app": 100, "holder": 200, "route": 300, "link": 300},
-    **{"state": 30, "nonce": 100, "artifact": 100},
-}
+_NAME_LETTERS, _WORDS_LETTERS = 100, 300  # all texts, escaped as JSON, are shorter than a note
 _VERSIONS = range(1, 1_000_000_000)
 _PROMOTION = re.compile(r"[0-9A-Za-z-]{1,64}")
 _APP = re.compile(r"[0-9a-z-]{1,60}")
@@ -171,15 +167,15 @@ def _check(note: LockNote) -> LockNote:
 
 def _fit_to_show(note: LockNote) -> LockNote:
     """Return the note with its texts cut to one line each; `TypeError` for what is no text."""
-    texts = {name: getattr(note, name) for name in _LETTERS}
-    optional = {"link", "artifact"}
     return replace(
         note,
-        **{
-            name: _cut(text, _LETTERS[name])
-            for name, text in texts.items()
-            if text is not None or name not in optional
-        },
+        app=_cut(note.app, _NAME_LETTERS),
+        holder=_cut(note.holder, _WORDS_LETTERS),
+        route=_cut(note.route, _WORDS_LETTERS),
+        nonce=_cut(note.nonce, _NAME_LETTERS),
+        link=None if note.link is None else _cut(note.link, _WORDS_LETTERS),
+        artifact=None if note.artifact is None else _cut(note.artifact, _NAME_LETTERS),
+        state=_cut(note.state, _NAME_LETTERS),
     )
 
 
