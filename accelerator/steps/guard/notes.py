@@ -161,7 +161,6 @@ def _check(note: LockNote) -> LockNote:
         expires_at=_rewrite(note.expires_at),
         acquired_at=_rewrite(note.acquired_at) if note.acquired_at != "" else "",
         written_at=_rewrite(note.written_at) if note.written_at is not None else None,
-        extra=_pick_extra(note.extra),
     )
 
 
@@ -176,6 +175,7 @@ def _fit_to_show(note: LockNote) -> LockNote:
         link=None if note.link is None else _cut(note.link, _WORDS_LETTERS),
         artifact=None if note.artifact is None else _cut(note.artifact, _NAME_LETTERS),
         state=_cut(note.state, _NAME_LETTERS),
+        extra=_pick_extra(note.extra),
     )
 
 
