@@ -374,6 +374,16 @@ def test_what_stands_there_and_is_no_note_is_read_as_far_as_it_goes_and_can_be_r
     assert refs.find(REF) == {}
 
 
+def test_a_commit_that_would_take_much_memory_is_not_even_fetched(
+    refs: RefStore, bare: Path
+) -> None:
+    sha = make_commit(bare, b"x" * 40_000_000)
+    stand(bare, sha)
+
+    assert refs.read(REF) == (sha, "")
+    assert refs._git.ask("cat-file", "-e", sha).status != 0
+
+
 def test_a_tag_in_the_place_of_a_note_is_removed_like_one(refs: RefStore, bare: Path) -> None:
     commit = make_commit(bare, b"hands off")
     head = f"object {commit}\ntype commit\ntag x\ntagger a <a> 1 +0000\n\nhello\n"
