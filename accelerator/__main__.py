@@ -70,7 +70,8 @@ class Stops:
 
 def run(arguments: list[str], stops: Stops) -> int:
     """Run one command; return its exit code."""
-    invocation = Invocation(dict(os.environ), Path.cwd(), sys.stdout, sys.stderr, stops.ignore)
+    edge = (dict(os.environ), Path.cwd(), sys.stdout, sys.stderr)
+    invocation = Invocation(*edge, stops.ignore, stdin=sys.stdin)
     try:
         result = commands.main(
             arguments, prog_name="accelerator", obj=invocation, standalone_mode=False

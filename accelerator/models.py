@@ -55,6 +55,7 @@ class Commit:
     tree: str | None = None
     committed_at: datetime | None = None
     subject: str | None = None
+    author: str | None = None
 
     @property
     def short(self) -> str:

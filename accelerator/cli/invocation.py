@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 # Well below the shortest patience of a CI system with a silent job, which is ten minutes.
 HEARTBEAT_SECONDS = 60.0
+ANSWER_LETTERS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class Invocation:
 
     ``ignore_signals`` is called just before the result is written: nothing interrupts from then
     on, so that there is one result and it is whole. After ``heartbeat_seconds`` of silence a line
-    on stderr says what is waited for.
+    on stderr says what is waited for. ``stdin`` is None where there is none.
     """
 
     environment: Mapping[str, str]
@@ -28,3 +29,15 @@ class Invocation:
     stderr: TextIO
     ignore_signals: Callable[[], None] = lambda: None
     heartbeat_seconds: float = HEARTBEAT_SECONDS
+    stdin: TextIO | None = None
+
+    @property
+    def has_person(self) -> bool:
+        """True when somebody can be asked: both ends of a conversation are a terminal."""
+        return self.stdin is not None and self.stdin.isatty() and self.stderr.isatty()
+
+    def ask(self, question: str) -> str:
+        """Put a question to the person; return the line that was typed, empty at its end."""
+        self.stderr.write(question)
+        self.stderr.flush()
+        return self.stdin.readline(ANSWER_LETTERS) if self.stdin is not None else ""

@@ -13,6 +13,7 @@ from accelerator.output.marks import mark_document, render_mark
 from accelerator.settings.parsing import parse_duration
 from accelerator.steps.guard import marks as step
 from accelerator.steps.guard.marks import MarkOrder
+from accelerator.steps.guard.notes import BY_HAND_SECONDS
 from accelerator.steps.report import MarkReport
 
 if TYPE_CHECKING:
@@ -31,9 +32,12 @@ if TYPE_CHECKING:
 
 def _parse_seconds(_context: click.Context, _option: click.Parameter, typed: str) -> float:
     try:
-        return parse_duration(typed)
+        seconds = parse_duration(typed)
     except ValueError as problem:
         raise click.BadParameter(str(problem)) from None
+    if seconds > BY_HAND_SECONDS:
+        raise click.BadParameter("a year is the longest; a freeze has no end")
+    return seconds
 
 
 @click.command(epilog=epilog("lock"))

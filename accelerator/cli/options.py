@@ -184,6 +184,24 @@ class Allowed:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What is to be resumed, by the word of whoever resumes it."""
+
+    commit: str | None = option(
+        "--commit",
+        metavar="REV",
+        help="Go on only with this commit: a sha, branch or tag. Another one in the note is "
+        "refused.",
+    )
+    app: str | None = option(
+        "-c",
+        "--confirm",
+        metavar="APP",
+        help="Go on with the commit of the note, whichever it is: the app's name, once more.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Waves:
     """The order among several targets."""
 

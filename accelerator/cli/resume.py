@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
@@ -13,14 +15,18 @@ from accelerator.cli.options import (
     TIMEOUT,
     WHERE_LOCKS_ARE,
     Allowed,
+    Confirmation,
     Talk,
     setting,
     takes,
 )
 from accelerator.cli.session import Session
+from accelerator.environment import detect_ci, find_commit
+from accelerator.errors import UsageProblem
 from accelerator.output.deploy import deploy_document, render_deploy
 from accelerator.steps import resume as step
 from accelerator.steps.report import Report
+from accelerator.steps.resume import ResumeOrder
 
 if TYPE_CHECKING:
     from accelerator.cli.invocation import Invocation
@@ -31,6 +37,7 @@ if TYPE_CHECKING:
 @click.command(epilog=epilog("resume"))
 @click.argument("target")
 @takes(
+    Confirmation,
     *WHERE_LOCKS_ARE,
     *MISS_AND_VERIFICATION,
     SUBDIR,
@@ -41,12 +48,22 @@ if TYPE_CHECKING:
 )
 @click.pass_obj
 def resume(
-    invocation: Invocation, /, talk: Talk, given: Given, target: str, allowed: Allowed
+    invocation: Invocation,
+    /,
+    talk: Talk,
+    given: Given,
+    target: str,
+    confirmation: Confirmation,
+    allowed: Allowed,
 ) -> ExitCode:
     """Finish the deploy to TARGET that was interrupted, killed or ended with an unknown outcome.
 
     Reads the note the deploy left in the lock remote, looks at what the platform did, and goes on
     from there: what happened already is not done again.
+
+    The note is a claim: whoever may write to the lock remote can have made it up. Its commit is
+    shown, and deployed when --commit names it, when it is the commit of this CI job, or when a
+    person confirms it: in a terminal by typing the app's name, in scripts by --confirm.
     """
     session = Session("resume", invocation, talk, given)
     report = Report()
@@ -55,10 +72,41 @@ def resume(
         connection = session.connection
         rules = connection.make_rules(allow_older=allowed.older, allow_diverged=allowed.diverged)
         app = connection.find_app(target)
-        step.resume(connection.run, app, rules, report)
+        if confirmation.app not in {None, app}:
+            raise UsageProblem(
+                f"--confirm names {confirmation.app}, and what is deployed to is {app}",
+                f"--confirm {app}, if that is what you mean",
+            )
+        named = confirmation.commit
+        own = find_commit(invocation.environment)
+        order = ResumeOrder(
+            app,
+            rules,
+            _spell(target, given, allowed),
+            connection.find_commit(named).sha if named is not None else None,
+            own[1] if own else None,
+            is_confirmed=confirmation.app is not None,
+        )
+        # A CI job can have a terminal, too, but nobody sits at it.
+        may_ask = invocation.has_person and detect_ci(invocation.environment).name is None
+        step.resume(connection.run, order, report, invocation.ask if may_ask else None)
 
     return session.perform(
         work,
         lambda outcome: deploy_document(report, outcome, session.name),
         lambda outcome: render_deploy(report, outcome),
     )
+
+
+def _spell(target: str, given: Given, allowed: Allowed) -> str:
+    """Return the command as it may be typed again, with the flags that decide what it is about."""
+    parts = ["accelerator", "resume", target]
+    for app in given.get("from") or ():
+        parts += ["--from", app]
+    remote = given.get("lock_remote")
+    if remote and "://" in remote and urlsplit(remote).password is not None:
+        remote = None  # never shown
+    parts += ["--lock-remote", remote] if remote else []
+    parts += ["--allow-older"] if allowed.older else []
+    parts += ["--allow-diverged"] if allowed.diverged else []
+    return shlex.join(parts)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from accelerator.errors import NotFound, RepositoryProblem, ShallowClone
+from accelerator.foreign import one_line
 from accelerator.models import Ancestry, Commit, PushOutcome
 from accelerator.repository import archives
 from accelerator.repository.commands import Git, open_repo
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
     from accelerator.models import Secret
     from accelerator.repository.packing import Packing
 
+_MOMENT = re.compile(r"[0-9]{1,11}")  # a commit may claim any; so many seconds are 3000 years
 _FULL_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-_FORMAT = "--format=%H%n%T%n%ct%n%s"
+_FORMAT = "--format=%H%n%T%n%ct%n%an <%ae>%n%s"
 
 
 class Repository:
@@ -68,8 +70,9 @@ class Repository:
             raise self._not_found(revision, found.complaint)
         # rev-list, not log: the user's settings for `git log` have no say in it.
         read = self._git.ask("rev-list", "-1", "--encoding=UTF-8", _FORMAT, found.text, "--")
-        _, sha, tree, seconds, subject = read.out.decode("utf-8", "replace").split("\n")[:5]
-        return Commit(sha, tree, datetime.fromtimestamp(int(seconds), UTC), subject)
+        lines = read.out.decode("utf-8", "replace").split("\n")
+        _, sha, tree, seconds, author, subject = lines[:6]
+        return Commit(sha, tree, _moment(seconds), subject, one_line(author, 100))
 
     def ancestry(self, older: str, newer: str) -> Ancestry:
         """Return whether `older` is an ancestor of `newer`, or the same commit.
@@ -206,3 +209,8 @@ class Repository:
 def _seconds(commit: Commit) -> int:
     """Return the moment of a commit, which its files have in an archive."""
     return int(commit.committed_at.timestamp()) if commit.committed_at else 0
+
+
+def _moment(seconds: str) -> datetime | None:
+    known = _MOMENT.fullmatch(seconds)
+    return datetime.fromtimestamp(int(seconds), UTC) if known else None

@@ -71,6 +71,14 @@ class Lineage:
             self._checksums[sha] = self.repository().checksums(commit, self.folder)
         return self._checksums[sha]
 
+    def find(self, sha: str) -> Commit | None:
+        """Read a commit by its full sha; None where this clone does not have it."""
+        with suppress(AcceleratorError):
+            found = self.resolve(sha)
+            if found.sha == sha:  # a branch may have the name of a sha
+                return found
+        return None
+
     def read_trees(self, shas: frozenset[str]) -> dict[str, str]:
         """Read the trees of the commits that are in the clone."""
         return self.repository().read_trees(shas)

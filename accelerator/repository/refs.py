@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from accelerator.errors import LockUnavailable
 from accelerator.models import Swap
-from accelerator.repository.commands import Git, git_missing
+from accelerator.repository.commands import OUT_OF_TIME, Git, git_missing
 from accelerator.repository.pushing import Redactor, child_environment
 
 if TYPE_CHECKING:
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from accelerator.repository.commands import Answer
 
 _TEXT_LIMIT = 20_000
+_READ_LIMIT = 64_000  # bytes of a commit, with its headers
+# What strangers put there may be any size. Git gives up a fetch for which it would need more memory
+# than this at once (a commit is held whole), and streams files beyond a megabyte to disk.
+_ALLOCATION = {"GIT_ALLOC_LIMIT": "16m"}
+_STREAMED = ("-c", "core.bigFileThreshold=1m")
 ANSWER_SECONDS = 30.0
 HURRY_SECONDS = 2.0
 _IDENTITY = {
@@ -84,7 +89,8 @@ class RefStore:
         except GitCommandNotFound as missing:
             self._temporary.cleanup()
             raise git_missing() from missing
-        self._git = Git(self._repo, {**environment, **self._own, **_IDENTITY})
+        given = {**environment, **self._own, **_IDENTITY}
+        self._git, self._reader = Git(self._repo, given), Git(self._repo, {**given, **_ALLOCATION})
         self._fetching = Lock()  # FETCH_HEAD is one file
         self._seconds = ANSWER_SECONDS
 
@@ -118,20 +124,41 @@ class RefStore:
         answer = self._ask("-c", "protocol.version=0", "ls-remote", "--heads", "--quiet", self.url)
         if answer.status != 0:
             raise LockUnavailable(self._redact(answer.complaint))
-        pairs = (line.split("\t", 1) for line in answer.text.splitlines() if "\t" in line)
+        # Parted at line ends alone: names may hold what Unicode calls one.
+        lines = answer.out.decode("utf-8", "replace").split("\n")
+        pairs = (line.split("\t", 1) for line in lines if "\t" in line)
         return {ref: sha for sha, ref in pairs if ref.startswith(prefix)}
 
     def read(self, ref: str) -> tuple[str, str] | None:
-        """Read a note's sha and text, or None when there is none."""
+        """Read a note's sha and text, or None when there is none.
+
+        The text is empty where something stands there that is no note: no commit, too large, or
+        not to be fetched although the remote lists it.
+        """
         with self._fetching:
-            fetched = self._ask("fetch", "--quiet", "--no-tags", "--depth", "1", self.url, ref)
+            fetched = self._fetch(ref)
             if fetched.status != 0:
                 if "couldn't find remote ref" in fetched.error:
                     return None
-                raise LockUnavailable(self._redact(fetched.complaint))
+                standing = self.find(ref).get(ref)  # raises where the remote cannot be read at all
+                if standing is None:
+                    return None
+                if fetched.status == OUT_OF_TIME or self._fetch(ref).status != 0:
+                    return standing, ""
             sha = self._git.ask("rev-parse", "FETCH_HEAD").text
-        shown = self._git.ask("rev-list", "-1", "--format=%B", "--encoding=UTF-8", sha)
-        return sha, shown.out.decode("utf-8", "replace").partition("\n")[2].strip()
+        return sha, self._read_text(sha)
+
+    def _fetch(self, ref: str) -> Answer:
+        what = ("fetch", "--quiet", "--no-tags", "--depth", "1", self.url, ref)
+        return self._reader.ask(*_STREAMED, *what, seconds=self._seconds)
+
+    def _read_text(self, sha: str) -> str:
+        """Return the message of a commit; nothing for any other object, and for a large one."""
+        size = self._reader.ask("cat-file", "-s", sha).text
+        if not size.isdecimal() or int(size) > _READ_LIMIT:
+            return ""
+        shown = self._reader.ask("rev-list", "-1", "--format=%B", "--encoding=UTF-8", sha)
+        return shown.out.decode("utf-8", "replace").partition("\n")[2].strip()
 
     def write(self, text: str) -> str:
         """Make a note's commit in the throwaway repository; return its sha."""

@@ -27,7 +27,7 @@ from accelerator.steps.guard.findings import demand
 from accelerator.steps.guard.locks import TargetLocks
 from accelerator.steps.guard.marks import reject_after_rollback
 from accelerator.steps.guard.notes import LockNote
-from accelerator.steps.guard.predecessor import see_predecessors_out
+from accelerator.steps.guard.predecessor import say_what_is_doubted, see_predecessors_out
 from accelerator.steps.guard.source import check_source
 from accelerator.steps.plan import make_plan
 from accelerator.steps.route.take import take_routes
@@ -79,6 +79,7 @@ def _deploy_locked(
         left = see_predecessors_out(run, held)  # what a killed deploy began, to its end
         decision = decide_again(run, order.wanted, report.decided, decision, left)
         guard.check(decision)  # somebody may have been quicker
+        say_what_is_doubted(run, decision.facts, order.commit)
         _ship_waves(run, order, decision, held, report)
 
 

@@ -250,8 +250,9 @@ def test_an_unfinished_deploy_is_resumed_by_the_name_of_its_target(
     run("deploy", *pipeline.to_staging, "--json").check(9)
     repo.commit({"text": "something newer is checked out by now"})
 
-    resumed = run("resume", "staging", "--from", pipeline.prepare.name, "--json")
-    nothing = run("resume", pipeline.staging.name, "--from", pipeline.prepare.name, "--json")
+    where = ("--from", pipeline.prepare.name, "--json")
+    resumed = run("resume", "staging", *where, "--commit", commit[:12])
+    nothing = run("resume", pipeline.staging.name, *where)
 
     assert resumed.exit_code == 0, resumed.told
     assert resumed.document["commit"] == commit
@@ -267,7 +268,8 @@ def test_a_resumed_deploy_that_came_too_late_goes_back_only_where_that_is_allowe
     run("deploy", *pipeline.to_staging, "--json").check(9)
     newer = prepare(pipeline, repo, run, "newer")
     run("deploy", *pipeline.to_staging, "--lock", "off", "--json").check(0)
-    resume = ("resume", "staging", "--from", pipeline.prepare.name, "--json")
+    confirmed = ("--confirm", pipeline.staging.name, "--json")
+    resume = ("resume", "staging", "--from", pipeline.prepare.name, *confirmed)
 
     refused = run(*resume)
     stands = pipeline.staging.commit

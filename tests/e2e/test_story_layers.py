@@ -69,7 +69,7 @@ def test_steps_call_nothing_of_what_is_above_them(
         "deploy": ("deploy", *pipeline.route, "--smoke", "false"),
         "ship": ("ship", "--test", "true", *pipeline.route, *smoke),
         "prepare": ("prepare", "--app", pipeline.prepare.name),
-        "resume": ("resume", "staging", "--from", pipeline.prepare.name),
+        "resume": ("resume", "staging", "--from", pipeline.prepare.name, "--commit", "HEAD"),
     }[command]
     run.program = Path(sys.executable)
 

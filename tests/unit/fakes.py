@@ -577,6 +577,9 @@ class FakeClone:
             raise self.trouble
         return self.known or replace(COMMIT, sha=revision)
 
+    def find(self, sha: str) -> Commit | None:
+        return self.known if self.known is not None and self.known.sha == sha else None
+
     def read_trees(self, shas: frozenset[str]) -> dict[str, str]:
         return {sha: tree for sha, tree in self.trees.items() if sha in shas}
 

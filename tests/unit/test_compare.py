@@ -608,7 +608,7 @@ def after_a_cut(*left: CutShort, held: str = "good") -> tuple[Facts, TargetState
     [
         pytest.param((CutShort("shop", COMMIT.sha, 4),), "good", 4, id="it made what runs"),
         pytest.param(
-            (CutShort("shop", COMMIT.sha, 3),), "good", 3, id="there was another release since"
+            (CutShort("shop", COMMIT.sha, 3),), "good", None, id="other code was released since"
         ),
         pytest.param((), "good", None, id="none was cut short"),
         pytest.param((CutShort("shop", COMMIT.sha, 4),), "old", None, id="other code runs"),
@@ -629,6 +629,50 @@ def test_a_release_that_a_deploy_cut_short_had_made_is_adopted(
     found = known.find_adopted(state, COMMIT)
 
     assert (found and found.version) == expected
+
+
+def shop(version: int, held: str | None, status: str = "succeeded") -> Release:
+    return make_release("shop", version, held, status=status)
+
+
+NOW = make_release("shop", 9, "good", current=True)
+CONFIG = make_release("shop", 8, "good")  # a config var was set since: the same code, released anew
+
+
+@pytest.mark.parametrize(
+    ("earlier", "named", "expected", "is_doubted"),
+    [
+        pytest.param((shop(7, "old"),), 7, 7, False, id="it ran just before"),
+        pytest.param((CONFIG, shop(7, "old")), 7, 7, False, id="config was changed since"),
+        pytest.param((shop(7, "old"), shop(6, "old")), 6, 6, False, id="config was changed before"),
+        pytest.param((shop(8, "x", "failed"), shop(7, "old")), 7, 7, False, id="one failed since"),
+        pytest.param((shop(8, "x"), shop(7, "old")), 7, None, True, id="others released since"),
+        pytest.param((shop(8, "x", "expired"), shop(7, "old")), 7, None, True, id="expired since"),
+        pytest.param((shop(7, "old", "failed"), shop(6, "x")), 7, None, True, id="it had failed"),
+        pytest.param((shop(7, "old", "expired"),), 7, None, True, id="its code is gone"),
+        pytest.param((shop(7, None), shop(6, "old")), 7, None, True, id="it had no code"),
+        pytest.param((shop(7, "old"), shop(3, "bad")), 3, None, True, id="long ago"),
+        pytest.param((shop(7, "old"),), 10, None, True, id="it is still to come"),
+        pytest.param((shop(7, "old"),), 6, None, True, id="it is not listed"),
+        pytest.param((), 7, None, True, id="nothing is listed"),
+        pytest.param((shop(7, "old"),), 9, None, False, id="what runs: nothing was begun"),
+        pytest.param((CONFIG, shop(7, "old")), 8, None, False, id="the code that runs"),
+        pytest.param((shop(7, "old"),), None, None, False, id="none"),
+    ],
+)
+def test_a_release_that_a_note_names_counts_only_where_the_list_of_the_app_agrees(
+    earlier: tuple[Release, ...], named: int | None, expected: int | None, *, is_doubted: bool
+) -> None:
+    left = CutShort("shop", COMMIT.sha, named)
+    state = replace(target(), releases=(NOW, *earlier))
+    read = (artifact("good", COMMIT), artifact("old", OTHER))
+    known = replace(facts(prepare(), state, read=read), cut_short=(left,))
+
+    found = known.find_adopted(state, COMMIT)
+
+    assert (found and found.version) == expected
+    assert known.before(state, COMMIT) == (found or NOW)
+    assert (known.find_doubted(state, COMMIT) == left) is is_doubted
 
 
 FITS = replace(target(), fit=Fit(frozenset({"heroku-24"})))

@@ -505,6 +505,35 @@ def test_a_release_taken_over_that_fails_goes_back_to_what_that_deploy_had_recor
     assert again.entry("shop").rolled_back_to == 1
 
 
+@pytest.mark.parametrize("named", [1, 99], ids=["long ago", "still to come"])
+def test_a_release_that_did_not_run_before_is_not_gone_back_to_and_that_is_said(
+    named: int,
+) -> None:
+    again = one(crashing={"good"})
+    again.stage.heroku.hold("newer", THIRD)
+    again.app("shop").land("newer")
+    again.app("shop").land("good")
+    interrupted(again)
+    note = make_note(state="interrupted", previous_release=named)
+    again.refs.put(lock_ref("shop"), render_note(note))
+
+    error = again.fail(VerificationFailed)
+
+    assert (error.exit_code, again.writes(), again.held("shop")) == (7, [], "good")
+    [warning] = [text for text in again.stage.ear.warnings() if "is not used" in text]
+    assert f"v{named} of shop" in warning
+
+
+def test_a_note_that_ends_in_a_thousand_years_is_waited_for_no_longer_than_its_traces() -> None:
+    again = one()
+    far = make_note(state="interrupted", expires_at="2999-01-01T00:00:00+00:00")
+    again.refs.put(lock_ref("shop"), render_note(far))
+
+    again.deploy()
+
+    assert sum(again.stage.clock.naps) == 20.0
+
+
 def test_a_release_of_nobody_known_that_fails_is_left_alone() -> None:
     live = one(crashing={"good"})
     live.app("shop").land("good")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -189,13 +190,31 @@ def test_marks_refuse_and_tell_who_set_them_and_why(ref: str, refusal: Refusal |
         assert "accelerator " in found.hint
 
 
-@pytest.mark.parametrize("text", ["", "nonsense", "{", "a\n\n[1]", "a\n\n{}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "nonsense", "{", "a\n\n[1]", "a\n\n{}", 'a\n\n{"by": {}}'),
+        pytest.param("a\n\n" + "[" * 200_000, id="nested deep"),
+        pytest.param("x" * 5_000_000, id="five megabytes"),
+    ],
+)
 def test_a_mark_that_cannot_be_read_refuses_all_the_same(text: str) -> None:
     remote = marked(freeze_ref("shop"), text=text or " ")
 
     findings = find_marks(COMMIT, SHOP, remote.find(""), remote)
 
     assert [found.refusal for found in findings] == [Refusal.FROZEN]
+
+
+def test_who_and_why_are_shown_on_one_line_and_cut() -> None:
+    text = json.dumps({"by": "ann\n::set-output", "reason": "\x1b[2J" + "x" * 9_000, "at": "a\rb"})
+    remote = marked(freeze_ref("shop"), text=text)
+
+    [found] = find_marks(COMMIT, SHOP, remote.find(""), remote)
+
+    assert found.text.startswith("shop is frozen (\\x1b[2Jxxx")
+    assert found.text.endswith("…, by ann ::set-output at a b)")
+    assert len(found.text) < 1200
 
 
 def test_a_mark_refuses_also_when_the_remote_does_not_answer_any_more() -> None:

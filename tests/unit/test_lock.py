@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accelerator.errors import AcceleratorError, LockUnavailable, Refused
+from accelerator.models import Swap
 from accelerator.steps.guard import held as lock_step
 from accelerator.steps.guard.acquire import take
 from accelerator.steps.guard.held import HeldLock, look
@@ -196,7 +197,22 @@ def test_a_lock_that_may_still_be_held_is_never_taken_over(desk: Desk, seconds: 
     assert desk.stands() == note
 
 
-@pytest.mark.parametrize("text", ["", "hands off", "x\n\n{}"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="nothing"),
+        pytest.param("hands off", id="prose"),
+        pytest.param("x\n\n{}", id="an empty document"),
+        pytest.param("x\n\n" + "[" * 200_000, id="nested deep"),
+        pytest.param(render_note(make_note(app="shop-eu")), id="a note about another app"),
+        pytest.param(
+            render_note(make_note(expires_at="9999-12-31T23:59:59+00:00")), id="an end in 9999"
+        ),
+        pytest.param(
+            render_note(make_note(expires_at="0001-01-01T00:00:00+00:00")), id="an end in year 1"
+        ),
+    ],
+)
 def test_a_lock_that_cannot_be_read_refuses_and_stays(desk: Desk, text: str) -> None:
     desk.refs.put(REF, text)
     desk.clock.pass_seconds(10 * RUN_OUT)
@@ -207,6 +223,27 @@ def test_a_lock_that_cannot_be_read_refuses_and_stays(desk: Desk, text: str) -> 
     assert "cannot be read" in caught.value.message
     assert "accelerator unlock shop" in str(caught.value.hint)
     assert [text for _, text in [desk.refs.read(REF) or ("", "")]] == [text]
+
+
+def test_a_lock_that_ends_later_than_any_of_ours_is_held_and_told_as_such(desk: Desk) -> None:
+    desk.refs.put(REF, render_note(make_note(expires_at="2999-01-01T00:00:00+00:00")))
+
+    with pytest.raises(Refused) as caught:
+        desk.take("us", seconds=10)
+
+    assert "until 2999-01-01T00:00:00+00:00, longer than any of ours" in caught.value.message
+    assert "accelerator unlock shop" in str(caught.value.hint)
+    assert desk.said == [caught.value.message.removeprefix("shop has ")]
+
+
+def test_a_ref_in_the_place_of_the_lock_is_told_with_what_removes_it(desk: Desk) -> None:
+    desk.refs.swap = lambda *_: Swap.LOST  # type: ignore[method-assign]  # as git says of it
+
+    with pytest.raises(Refused) as caught:
+        desk.take("us", seconds=5)
+
+    assert "something is in the lock's place" in caught.value.message
+    assert "`accelerator unlock shop`" in str(caught.value.hint)
 
 
 def test_of_many_at_once_one_wins() -> None:

@@ -166,6 +166,58 @@ def test_a_lock_that_ran_out_is_replaced_by_hand(refs: MemoryRefs) -> None:
     assert (refs.read(LOCK) or ("", ""))[1].startswith("ann (")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="nothing"),
+        pytest.param("x\n\n" + "[" * 200_000, id="nested deep"),
+        pytest.param(
+            render_note(make_note(expires_at="9999-12-31T23:59:59+00:00")), id="an end in 9999"
+        ),
+        pytest.param(render_note(make_note(app="shop-eu")), id="a note about another app"),
+    ],
+)
+def test_what_cannot_be_read_is_unlocked_and_nobody_is_named(refs: MemoryRefs, text: str) -> None:
+    refs.put(LOCK, text)
+
+    report = marks.unlock(refs, order("unlock"))
+
+    assert (report.changed, report.by, refs.refs) == (True, "ann", {})
+
+
+def test_what_cannot_even_be_fetched_is_unlocked(refs: MemoryRefs) -> None:
+    def fail(_ref: str) -> None:
+        raise LockUnavailable("the pack is broken")
+
+    refs.put(LOCK, "anything")
+    refs.read = fail  # type: ignore[assignment,method-assign]
+
+    assert marks.unlock(refs, order("unlock")).changed
+    assert refs.refs == {}
+
+
+def test_what_stands_below_a_lock_and_keeps_it_from_being_made_goes_with_it(
+    refs: MemoryRefs,
+) -> None:
+    refs.put(f"{LOCK}/x", "anything")
+    refs.put(f"{LOCK}-eu", render_note(make_note(app="shop-eu")))
+
+    assert marks.unlock(refs, order("unlock")).changed
+    assert list(refs.refs) == [f"{LOCK}-eu"]
+
+
+@pytest.mark.parametrize(("kind", "ref"), [("freeze", FREEZE), ("reject", REJECT)])
+@pytest.mark.parametrize("text", ["", "x\n\n" + "[" * 200_000, 'x\n\n{"by": [1]}', "x" * 99_999])
+def test_a_mark_that_cannot_be_read_stands_all_the_same(
+    refs: MemoryRefs, kind: str, ref: str, text: str
+) -> None:
+    refs.put(ref, text)
+
+    again = put(refs, kind, order(kind))
+
+    assert (again.changed, again.by, again.reason) == (False, "unknown", "unknown")
+
+
 def test_unlocking_tells_who_held_it(refs: MemoryRefs) -> None:
     refs.put(LOCK, render_note(make_note(holder="gitlab job")))
 

@@ -7,14 +7,18 @@ from dataclasses import asdict, replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from accelerator.foreign import one_line
 from accelerator.steps.guard.notes import (
+    BY_HAND_SECONDS,
     LOCK_SECONDS,
+    NOTE_LETTERS,
     RENEW_SECONDS,
     RETRY_SECONDS,
     SKEW_SECONDS,
+    SLACK_SECONDS,
     LockNote,
     Mark,
     expiry,
@@ -43,14 +47,17 @@ def test_a_lock_is_read_back_as_it_was_written() -> None:
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 
 
+@settings(deadline=None)
 @given(words, words, words)
 def test_whatever_names_and_reasons_hold_the_note_stays_readable(
     holder: str, link: str, reason: str
 ) -> None:
-    note, mark = make_note(holder=holder, link=link), Mark(holder or "x", reason or "y", "now")
+    note, mark = make_note(holder=holder, link=link), Mark(holder, reason, "now")
 
-    assert parse_lock(render_note(note)) == note
-    assert parse_mark(render_note(mark)) == mark
+    shown = {"holder": one_line(holder), "link": one_line(link)}
+    by, why = (one_line(text) or "unknown" for text in (holder, reason))
+    assert parse_lock(render_note(note)) == replace(note, **shown)
+    assert parse_mark(render_note(mark)) == Mark(by, why, "now")
 
 
 def test_the_first_line_is_for_people() -> None:
@@ -66,6 +73,9 @@ def test_a_lock_by_hand_names_no_commit() -> None:
     said = make_note(commit="", route="migration").describe()
 
     assert said == "ann@laptop (migration since 2026-03-01T12:00:00+00:00)"
+
+
+LET_GO = "interrupted"
 
 
 def with_body(**changes: object) -> str:
@@ -89,6 +99,25 @@ def with_body(**changes: object) -> str:
         pytest.param(with_body(commit=None), id="no commit"),
         pytest.param(with_body(holder=7), id="a holder that is no name"),
         pytest.param(with_body(previous_release="v7"), id="a release that is no number"),
+        pytest.param(with_body(previous_release=True), id="a release that is true"),
+        pytest.param(with_body(previous_release=-1), id="a release below the first"),
+        pytest.param(with_body(previous_release=10**30), id="a release beyond counting"),
+        pytest.param(with_body(commit="feature"), id="a branch for a commit"),
+        pytest.param(with_body(commit="c0ffee00"), id="half a commit"),
+        pytest.param(with_body(commit="C0FFEE" + "0" * 34), id="a commit in capitals"),
+        pytest.param(with_body(commit="0" * 41), id="a commit of 41 digits"),
+        pytest.param(with_body(commit=COMMIT.sha + "\n"), id="a commit and a line end"),
+        pytest.param(with_body(commit=["--upload-pack=x"]), id="a commit that is a list"),
+        pytest.param(with_body(expires_at="9999-12-31T23:59:59+00:00"), id="an end in 9999"),
+        pytest.param(with_body(expires_at="0001-01-01T00:00:00+00:00"), id="an end in the year 1"),
+        pytest.param(with_body(written_at="0001-01-01T00:00:00+14:00"), id="written before time"),
+        pytest.param(with_body(holder=["a"]), id="a holder that is a list"),
+        pytest.param(with_body(link={"a": 1}), id="a link that is an object"),
+        pytest.param("ann\n\n" + "[" * 15_000, id="nested deep"),
+        pytest.param("ann\n\n" + '{"a":' * 2_500 + "1" + "}" * 2_500, id="objects nested deep"),
+        pytest.param('ann\n\n{"previous_release": ' + "1" * 5_000 + "}", id="5000 digits"),
+        pytest.param("x" * 5_000_000, id="five megabytes"),
+        pytest.param("x" * NOTE_LETTERS + with_body(), id="a note below too long a line"),
     ],
 )
 def test_what_is_not_whole_is_not_read_as_a_lock(text: str) -> None:
@@ -146,3 +175,114 @@ def test_the_refs_of_one_app_are_not_those_of_another() -> None:
     assert len(refs) == 5
     assert all(ref.startswith("refs/heads/accelerator/") for ref in refs)
     assert isinstance(make_note(), LockNote)
+
+
+names = st.sampled_from([*LockNote.__slots__, "by", "reason", "at", "other"])
+moments = st.sampled_from(
+    ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+14:00", "2026-03-01T12:00:00+00:00", ""]
+)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | moments,
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | names, inner),
+    max_leaves=8,
+)
+documents = st.dictionaries(names, values).map(lambda body: {**asdict(make_note()), **body})
+texts = (
+    st.text(st.characters())
+    | st.binary().map(lambda raw: raw.decode("utf-8", "replace"))
+    | documents.map(lambda body: "ann\n\n" + json.dumps(body))
+)
+
+
+@settings(deadline=None)
+@given(texts)
+def test_whatever_a_stranger_wrote_reading_it_never_raises_and_shows_one_line(text: str) -> None:
+    lock, mark = parse_lock(text), parse_mark(text)
+
+    shown = [mark.by, mark.reason, mark.at]
+    if lock is not None:
+        lock.is_free(BEGIN)
+        lock.is_overlong(BEGIN)
+        assert lock.last_seen_at < BEGIN + timedelta(days=366_000)
+        assert lock.commit == "" or len(lock.commit) in {40, 64}
+        assert lock.promotion is None or lock.promotion.isascii()
+        shown += [lock.describe(), lock.holder, lock.acquired_at, lock.link or ""]
+        assert parse_lock(render_note(lock)) == lock
+    assert all(line == one_line(line) and len(line) < 1100 for line in shown)
+
+
+def test_a_note_whose_texts_are_as_long_as_can_be_is_still_read_when_it_is_written_again() -> None:
+    endless = "\U0001f600" * 30_000
+    note = make_note(
+        holder=endless,
+        route=endless,
+        link=endless,
+        artifact=endless,
+        state=endless,
+        nonce=endless,
+        app=endless,
+        extra={"from": ["a" * 60] * 30, "promotion": "p" * 64, "more": endless},
+    )
+
+    again = parse_lock(render_note(note)[:NOTE_LETTERS])
+
+    assert again is not None
+    assert again.holder.endswith("…")
+    assert parse_lock(render_note(again)) == again
+    assert "more" not in again.extra
+    assert parse_mark(render_note(Mark(endless, endless, endless))).reason.endswith("…")
+
+
+@pytest.mark.parametrize(
+    ("extra", "expected"),
+    [
+        pytest.param({"promotion": "7b10612b-36a6-44b3-9078-504116e70f7b"}, True, id="an id"),
+        pytest.param({"promotion": "../apps/shop"}, False, id="a path"),
+        pytest.param({"promotion": "x" * 65}, False, id="too long"),
+        pytest.param({"promotion": 7}, False, id="a number"),
+        pytest.param({"promotion": ""}, False, id="nothing"),
+        pytest.param([], False, id="no object"),
+        pytest.param(None, False, id="none"),
+    ],
+)
+def test_a_promotion_is_taken_from_a_note_by_its_id_alone(extra: object, *, expected: bool) -> None:
+    note = parse_lock(with_body(extra=extra))
+
+    assert note is not None
+    assert (note.promotion is not None) is expected
+
+
+def test_a_moment_is_shown_as_we_write_it_whatever_parts_date_and_time() -> None:
+    note = parse_lock(with_body(acquired_at="2026-03-01\x1b12:00:00.5+00:00"))
+
+    assert note is not None
+    assert note.acquired_at == "2026-03-01T12:00:00+00:00"
+
+
+def test_a_commit_of_a_repository_with_longer_shas_is_one() -> None:
+    note = parse_lock(with_body(commit="a" * 64))
+
+    assert note is not None
+    assert note.commit == "a" * 64
+
+
+@pytest.mark.parametrize(
+    ("commit", "seconds", "expected"),
+    [
+        pytest.param(COMMIT.sha, LOCK_SECONDS, False, id="just renewed"),
+        pytest.param(COMMIT.sha, LOCK_SECONDS + SLACK_SECONDS, False, id="by another clock"),
+        pytest.param(COMMIT.sha, LOCK_SECONDS + SLACK_SECONDS + 1, True, id="no deploy's"),
+        pytest.param("", 8 * 3600, False, id="by hand, for a day's work"),
+        pytest.param("", BY_HAND_SECONDS, False, id="by hand, for a year"),
+        pytest.param("", BY_HAND_SECONDS + SLACK_SECONDS + 1, True, id="by hand, longer"),
+    ],
+)
+def test_a_lock_that_ends_later_than_any_of_ours_is_known_for_it(
+    commit: str, seconds: float, *, expected: bool
+) -> None:
+    end = (BEGIN + timedelta(seconds=seconds)).isoformat()
+    held, let_go = (make_note(commit=commit, expires_at=end, state=s) for s in ("held", LET_GO))
+
+    assert held.is_overlong(BEGIN) is expected
+    assert not held.is_free(BEGIN)
+    assert not let_go.is_overlong(BEGIN)

@@ -131,6 +131,14 @@ def test_a_lock_for_no_length_of_time_is_a_usage_error() -> None:
     assert "'--for': must be a duration" in result.output
 
 
+@pytest.mark.parametrize("typed", ["367d", "9" * 300 + "h"])
+def test_a_lock_by_hand_that_lasts_longer_than_a_year_is_refused(typed: str) -> None:
+    result = CliRunner().invoke(command_named("lock"), ["shop", "--for", typed])
+
+    assert result.exit_code == 2
+    assert "'--for': a year is the longest" in result.output
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_two_options_of_a_command_fill_the_same_value(name: str) -> None:
     filled = Counter(one.name for one in command_named(name).params)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -252,6 +253,20 @@ def test_a_promotion_that_stays_pending_leaves_the_outcome_unknown(pipeline: Sta
         wait_out(pipeline.run, note)
 
     assert 590 < sum(pipeline.clock.naps) <= 600
+
+
+@pytest.mark.parametrize(
+    ("app", "expected"), [("shop", []), ("blog", ["promotion promotion-1 is none to blog"])]
+)
+def test_a_promotion_to_another_app_than_the_notes_is_said_to_be_one(
+    pipeline: Stage, app: str, expected: list[str]
+) -> None:
+    pipeline.heroku.apps_by_name["blog"] = make_app("blog")
+    note = replace(begun(pipeline, looks=0), app=app)
+
+    wait_out(pipeline.run, note)
+
+    assert pipeline.ear.warnings()[1:] == expected
 
 
 def test_a_promotion_nobody_knows_any_more_is_not_waited_for(pipeline: Stage) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import socket
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,7 +18,7 @@ from accelerator.repository import RefStore
 from tests.unit.githost import ENCODED, KEY, GitHost, git_environment, hosting, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 pytestmark = pytest.mark.git
 
@@ -308,3 +310,116 @@ def test_nothing_is_left_on_the_disk(
         assert list(tmp_path.glob("accelerator-refs-*"))
 
     assert not list(tmp_path.glob("accelerator-refs-*"))
+
+
+def stand(bare: Path, sha: str, ref: str = REF) -> None:
+    """Put an object where git itself would put no such one, as whoever owns the remote can."""
+    place = bare / ref
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(f"{sha}\n", encoding="utf-8")
+
+
+def store_object(bare: Path, kind: str, body: bytes) -> str:
+    made = subprocess.run(
+        ["git", "hash-object", "-t", kind, "-w", "--stdin", "--literally"],
+        cwd=bare,
+        input=body,
+        check=True,
+        capture_output=True,
+    )
+    return made.stdout.decode().strip()
+
+
+def make_commit(bare: Path, message: bytes, headers: bytes = b"") -> str:
+    tree = store_object(bare, "tree", b"").encode()
+    people = b"author a <a> 1 +0000\ncommitter a <a> 1 +0000\n"
+    return store_object(
+        bare, "commit", b"tree " + tree + b"\n" + people + headers + b"\n" + message
+    )
+
+
+STRANGE: list[Any] = [
+    pytest.param(lambda bare: make_commit(bare, b"x" * 5_000_000), "", id="five megabytes"),
+    pytest.param(lambda bare: make_commit(bare, b""), "", id="empty"),
+    pytest.param(lambda bare: store_object(bare, "blob", b"ann"), "", id="a file"),
+    pytest.param(lambda bare: store_object(bare, "tree", b""), "", id="a tree"),
+    pytest.param(lambda _: "f" * 40, "", id="an object that is not there"),
+    pytest.param(
+        lambda bare: make_commit(bare, b"a\xff\x00b", b"encoding none-such\n"),
+        "a\ufffd",
+        id="bytes in an encoding that there is not",
+    ),
+    pytest.param(
+        lambda bare: make_commit(bare, "Gr\xfc\xdfe".encode("utf-16"), b"encoding UTF-16\n"),
+        "",
+        id="an encoding with zeros",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "text"), STRANGE)
+def test_what_stands_there_and_is_no_note_is_read_as_far_as_it_goes_and_can_be_removed(
+    refs: RefStore, bare: Path, make: Callable[[Path], str], text: str
+) -> None:
+    sha = make(bare)
+    stand(bare, sha)
+
+    seen = refs.read(REF)
+
+    assert seen is not None
+    assert seen[0] == sha
+    assert seen[1].startswith(text)
+    assert len(seen[1]) < 100
+    assert refs.swap(REF, sha, None) is Swap.DONE
+    assert refs.find(REF) == {}
+
+
+def test_a_commit_that_would_take_much_memory_is_not_even_fetched(
+    refs: RefStore, bare: Path
+) -> None:
+    sha = make_commit(bare, b"x" * 40_000_000)
+    stand(bare, sha)
+
+    assert refs.read(REF) == (sha, "")
+    assert refs._git.ask("cat-file", "-e", sha).status != 0
+
+
+def test_a_tag_in_the_place_of_a_note_is_removed_like_one(refs: RefStore, bare: Path) -> None:
+    commit = make_commit(bare, b"hands off")
+    head = f"object {commit}\ntype commit\ntag x\ntagger a <a> 1 +0000\n\nhello\n"
+    sha = store_object(bare, "tag", head.encode())
+    stand(bare, sha)
+
+    assert refs.read(REF) == (sha, "hands off")
+    assert refs.swap(REF, sha, None) is Swap.DONE
+
+
+def test_a_note_that_is_listed_and_cannot_be_fetched_is_one_without_text(
+    refs: RefStore, host: GitHost
+) -> None:
+    sha = put(refs, "held")
+    host.answers["git-upload-pack"] = 502
+
+    assert refs.read(REF) == (sha, "")
+
+
+@pytest.mark.parametrize("end", ["\u2028", "\u0085", "\u3000", "\u2028x"])
+def test_a_ref_is_not_taken_for_another_whose_name_it_continues(
+    refs: RefStore, bare: Path, end: str
+) -> None:
+    sha = put(refs, "anything")
+    assert refs.swap(REF, sha, None) is Swap.DONE
+    run(["git", "update-ref", f"{REF}{end}", sha], bare, dict(os.environ))
+
+    assert refs.find(REF) == {f"{REF}{end}": sha}
+    assert refs.read(REF) is None
+
+
+def test_thousands_of_refs_of_strangers_are_no_trouble(refs: RefStore, bare: Path) -> None:
+    sha = put(refs, "held")
+    others = [f"{REF[:-4]}x{number}/{'y' * 90}" for number in range(5_000)]
+    packed = "".join(f"{sha} {name}\n" for name in sorted(others))
+    (bare / "packed-refs").write_text(f"# pack-refs with: sorted\n{packed}", encoding="utf-8")
+
+    assert len(refs.find("refs/heads/accelerator/")) == 5_001
+    assert refs.read(REF) == (sha, "held")

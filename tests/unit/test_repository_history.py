@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import tarfile
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import pytest
 
 from accelerator.errors import RepositoryProblem
 from accelerator.models import Ancestry
-from accelerator.repository import Repository
+from accelerator.repository import Lineage, Repository
 from tests.unit.githost import git_environment, run
 
 if TYPE_CHECKING:
@@ -238,3 +239,40 @@ def test_a_full_disk_is_said_to_be_one(origin: Origin) -> None:
         repository.archive(repository.resolve(sha), Broken())  # type: ignore[arg-type]
 
     assert "TMPDIR" in str(caught.value.hint)
+
+
+def test_a_commit_is_found_by_its_full_sha_alone_with_who_made_it(origin: Origin) -> None:
+    sha, branch = origin.shas["two"], "a" * 64
+    origin.git("branch", branch)
+    clone = Lineage(origin.path, origin.environment)
+
+    found = clone.find(sha)
+
+    assert found is not None
+    assert (found.sha, found.subject) == (sha, "two")
+    assert found.author == origin.git("log", "-1", "--format=%an <%ae>", sha)
+    assert [clone.find(other) for other in (branch, sha[:12], "main", "f" * 40, "--all")] == [
+        None
+    ] * 5
+
+
+def test_where_there_is_no_clone_no_commit_is_found(origin: Origin, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+
+    assert Lineage(empty, origin.environment).find(origin.shas["one"]) is None
+
+
+@pytest.mark.parametrize("seconds", ["99999999999999", "18446744073709551615"])
+def test_a_commit_that_claims_an_absurd_moment_is_read_all_the_same(
+    origin: Origin, seconds: str
+) -> None:
+    raw = origin.git("cat-file", "commit", origin.shas["four"])
+    body = re.sub(r"(?m)^(committer .*>) \d+ ", rf"\1 {seconds} ", raw) + "\n"
+    (origin.path / "commit.txt").write_text(body)
+    sha = origin.git("hash-object", "-t", "commit", "-w", "--literally", "commit.txt")
+
+    with Repository.open(origin.path, origin.environment) as repository:
+        found = repository.resolve(sha)
+
+    assert (found.sha, found.subject, found.committed_at) == (sha, "four", None)

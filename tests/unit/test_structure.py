@@ -24,6 +24,7 @@ from accelerator.steps import report as reports
 from accelerator.steps.order import DeployOrder, Rules
 from accelerator.steps.prepare import PrepareOrder
 from accelerator.steps.report import PrepareReport, Report, ShipReport
+from accelerator.steps.resume import ResumeOrder
 from accelerator.steps.route.take import HANDLERS
 from accelerator.steps.ship import ShipOrder, ship
 from tests.unit.deployscene import scene
@@ -145,7 +146,7 @@ def strangers(kind: Any, names: dict[str, Any], seen: set[Any]) -> Iterator[Any]
         yield from strangers(each, names, seen)
 
 
-@pytest.mark.parametrize("order", [DeployOrder, Rules, PrepareOrder, ShipOrder])
+@pytest.mark.parametrize("order", [DeployOrder, Rules, PrepareOrder, ShipOrder, ResumeOrder])
 def test_an_order_is_data_through_and_through(order: type) -> None:
     seen: set[Any] = set()
 

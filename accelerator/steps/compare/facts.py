@@ -53,6 +53,20 @@ class TargetState:
         """Return the release in effect."""
         return next((release for release in self.releases if release.current), None)
 
+    def find_before_current(self) -> Release | None:
+        """Find the last release with other code that was in effect before what runs now."""
+        current = self.current
+        if current is None:
+            return None
+        ran = (
+            release
+            for release in self.releases
+            if release.version < current.version
+            and release.status in _IN_EFFECT
+            and release.artifact is not None
+        )
+        return next((release for release in ran if release.artifact != current.artifact), None)
+
     @property
     def stage(self) -> str | None:
         """Return its stage in the pipeline, or None when it is in none."""
@@ -61,9 +75,10 @@ class TargetState:
 
 @dataclass(frozen=True, slots=True)
 class CutShort:
-    """A deploy to a target that was killed or cut off, as its lock tells of it.
+    """A deploy to a target that was killed or cut off, as its lock tells of it: a claim.
 
-    ``previous_version`` is the release that was current when that deploy began.
+    ``previous_version`` is the release that was current when that deploy began. It counts only
+    where the target's own list of releases agrees (`Facts.find_adopted`).
     """
 
     app: str
@@ -99,17 +114,37 @@ class Facts:
     def find_adopted(self, target: TargetState, commit: Commit) -> Release | None:
         """Find the release before one of `commit` that a deploy cut short had made.
 
-        Such a release is taken for our own: the way back leads to what that deploy had recorded.
+        Such a release is taken for our own: the way back leads to what that deploy had recorded,
+        provided that the code of that release ran until the commit came.
         """
-        if not self.is_live(target, commit):
+        before = target.find_before_current()
+        found = (
+            release
+            for left in self._list_cut_short(target, commit)
+            for release in target.releases
+            if release.version == left.previous_version
+        )
+        return next((each for each in found if before and _bears_out(each, before)), None)
+
+    def find_doubted(self, target: TargetState, commit: Commit) -> CutShort | None:
+        """Find a deploy cut short whose word on the release before it is not borne out.
+
+        Where it names code that runs now there is nothing to go back to, and nothing to doubt.
+        """
+        if self.find_adopted(target, commit) is not None or target.current is None:
             return None
-        recorded = {
-            left.previous_version
-            for left in self.cut_short
-            if left.app == target.app and left.commit == commit.sha
-        }
-        found = (release for release in target.releases if release.version in recorded)
-        return next((release for release in found if release != target.current), None)
+        now = target.current.artifact
+        same = {release.version for release in target.releases if release.artifact == now}
+        named = self._list_cut_short(target, commit)
+        return next((each for each in named if each.previous_version not in {None, *same}), None)
+
+    def _list_cut_short(self, target: TargetState, commit: Commit) -> list[CutShort]:
+        """List the deploys cut short that may have made what runs on a target."""
+        if not self.is_live(target, commit):
+            return []
+        return [
+            left for left in self.cut_short if (left.app, left.commit) == (target.app, commit.sha)
+        ]
 
     def before(self, target: TargetState, commit: Commit) -> Release | None:
         """Return the release to which the way back of a deploy of `commit` leads."""
@@ -237,6 +272,12 @@ class Candidate:
         return f"{self.source.app} {held}"
 
 
+def _bears_out(named: Release, before: Release) -> bool:
+    """Return whether a release that a note names is, or has the code of, the one that ran last."""
+    is_usable = named.status == "succeeded" and named.artifact == before.artifact
+    return is_usable and named.version <= before.version
+
+
 def find_alias(description: str) -> str | None:
     """Read the commit a release was made for when its artifact was built from an equal tree."""
     found = _ALIAS.fullmatch(description)
@@ -250,4 +291,5 @@ def describe_release(commit: Commit, built_from: str | None) -> str:
     return f"Deploy {commit.sha} (same tree as {built_from})"
 
 
+_IN_EFFECT = {"succeeded", "expired"}  # at some time; an expired one has lost its artifact since
 _ALIAS = re.compile(r"Deploy (?P<sha>[0-9a-f]{40}) \(same tree as [0-9a-f]{40}\)")

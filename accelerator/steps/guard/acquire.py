@@ -50,7 +50,7 @@ def take(
             acquisition.make, lambda end: isinstance(end, HeldLock), deadline, lambda: slower
         )
     except StillPending as pending:
-        raise _refusal(note.app, pending.seen) from None
+        raise _refusal(note.app, pending.seen, now()) from None
     except KeyboardInterrupt:
         acquisition.give_up()
         raise
@@ -100,7 +100,7 @@ class Acquisition:
                 return standing
             end = self._try()
         except LockUnavailable:
-            if standing is None or self._is_free(standing):
+            if standing is None or standing.is_free(self.now()):
                 raise
             return standing
         self.standing = end if isinstance(end, Found) else None
@@ -113,10 +113,7 @@ class Acquisition:
             seen = self.remote.find(ref).get(ref)
         except LockUnavailable:  # it may have been renewed
             return False
-        return seen != standing.sha or self._is_free(standing)
-
-    def _is_free(self, standing: Found) -> bool:
-        return standing.note is not None and standing.note.is_free(self.now())
+        return seen != standing.sha or standing.is_free(self.now())
 
     def _try(self) -> HeldLock | Found | None:
         moment = self.now()
@@ -127,7 +124,7 @@ class Acquisition:
         if standing is not None and standing.sha in self.made:
             ours, before = self.made[standing.sha], self.over.get(standing.sha)
             return HeldLock(self.remote, standing.sha, ours, self.now, before)
-        if standing is not None and self._is_free(standing):
+        if standing is not None and standing.is_free(self.now()):
             self.over[sha] = standing
             if self._put(standing.sha, sha):
                 return HeldLock(self.remote, sha, fresh, self.now, standing)
@@ -159,23 +156,21 @@ class Acquisition:
         """Name the holder, once: a renewal is no news."""
         if standing is None:
             return
-        who = standing.note.describe() if standing.note else "a lock that cannot be read"
+        who = standing.describe(self.now())
         if who not in self.told:
             self.told.add(who)
             self.on_wait(who)
 
 
-def _refusal(app: str, seen: object) -> Refused:
+def _refusal(app: str, seen: object, now: datetime) -> Refused:
+    remove = f"if no deploy is running, remove it with `accelerator unlock {app}`"
     if not isinstance(seen, Found):
-        return Refused(Refusal.LOCKED, f"{app} is locked by others again and again", "try again")
-    if seen.note is None:
-        return Refused(
-            Refusal.LOCKED,
-            f"{app} has a lock that cannot be read",
-            f"if no deploy is running, remove it with `accelerator unlock {app}`",
-        )
+        said = f"{app} is locked by others again and again, or something is in the lock's place"
+        return Refused(Refusal.LOCKED, said, f"try again; {remove}")
+    if flaw := seen.find_flaw(now):
+        return Refused(Refusal.LOCKED, f"{app} has {flaw}", remove)
     return Refused(
         Refusal.LOCKED,
-        f"{app} is locked by {seen.note.describe()}",
+        f"{app} is locked by {seen.describe(now)}",
         f"wait for it (--lock-wait 10m), or see `accelerator resume {app}`",
     )

@@ -49,7 +49,7 @@ class LockRemote(Protocol):
         """List the refs that begin so, with their shas."""
 
     def read(self, ref: str) -> tuple[str, str] | None:
-        """Read a note."""
+        """Read a note's sha and text; the text is empty for what stands there and is no note."""
 
     def write(self, text: str) -> str:
         """Make a note; return its sha."""
@@ -66,10 +66,30 @@ class LockRemote(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A lock as it stands in the remote; `note` is None when it cannot be read as one."""
+    """A lock as it stands in the remote; `note` is None when it cannot be read as one.
+
+    Such a lock counts as held, until somebody removes it.
+    """
 
     sha: str
     note: LockNote | None
+
+    def is_free(self, now: datetime) -> bool:
+        """Return whether somebody else may take it."""
+        return self.note is not None and self.note.is_free(now)
+
+    def find_flaw(self, now: datetime) -> str | None:
+        """Return what keeps it from being a lock of this tool's; None where nothing does."""
+        if self.note is None:
+            return "a lock that cannot be read"
+        if self.note.is_overlong(now):
+            end = self.note.expires_at
+            return f"a lock until {end}, longer than any of ours, by {self.note.describe()}"
+        return None
+
+    def describe(self, now: datetime) -> str:
+        """Return it in words."""
+        return self.find_flaw(now) or (self.note.describe() if self.note else "")
 
 
 class HeldLock:
@@ -190,9 +210,12 @@ class HeldLock:
 
 
 def look(remote: LockRemote, app: str) -> Found | None:
-    """Read a target's lock, if there is one."""
+    """Read a target's lock, if there is one; a note about another app is none that can be read."""
     seen = remote.read(lock_ref(app))
-    return Found(seen[0], parse_lock(seen[1])) if seen else None
+    if seen is None:
+        return None
+    note = parse_lock(seen[1])
+    return Found(seen[0], note if note is not None and note.app == app else None)
 
 
 def _swap_surely(remote: LockRemote, ref: str, old: str | None, new: str | None) -> bool:

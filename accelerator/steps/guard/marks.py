@@ -7,7 +7,7 @@ commit that had to be taken back is rejected for that target.
 from __future__ import annotations
 
 import secrets
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -60,11 +60,10 @@ class Marked:
 def lock(remote: LockRemote, order: MarkOrder, now: datetime, seconds: float) -> Marked:
     """Take a target's lock by hand, for `seconds`; raises `Refused` when somebody holds it."""
     standing = look(remote, order.target)
-    if standing is not None and (standing.note is None or not standing.note.is_free(now)):
-        said = standing.note.describe() if standing.note else "a lock that cannot be read"
+    if standing is not None and not standing.is_free(now):
         raise Refused(
             Refusal.LOCKED,
-            f"{order.target} is locked by {said}",
+            f"{order.target} is locked by {standing.describe(now)}",
             f"`accelerator unlock {order.target}` removes it, whoever holds it",
         )
     note = LockNote(
@@ -82,8 +81,10 @@ def lock(remote: LockRemote, order: MarkOrder, now: datetime, seconds: float) ->
 
 def unlock(remote: LockRemote, order: MarkOrder) -> Marked:
     """Remove a target's lock, whoever holds it and whatever it looks like."""
-    standing = look(remote, order.target)
-    note = standing.note if standing else None
+    note = None
+    with suppress(LockUnavailable):  # who held it is only told; what cannot be read goes as well
+        standing = look(remote, order.target)
+        note = standing.note if standing else None
     is_gone = _remove(remote, lock_ref(order.target))
     if note is None:
         return Marked("unlocked", is_gone, order.by)
@@ -166,14 +167,16 @@ def _mark(remote: LockRemote, ref: str, order: MarkOrder, now: datetime, state: 
 
 
 def _remove(remote: LockRemote, ref: str) -> bool:
-    """Remove a ref, if there is one; return whether there was."""
-    standing = remote.find(ref).get(ref)
-    if standing is None:
-        return False
-    end = remote.swap(ref, standing, None)
-    if end is Swap.LOST or (end is Swap.UNKNOWN and ref in remote.find(ref)):
-        raise LockUnavailable("somebody changed it at the same moment; look again")
-    return True
+    """Remove a ref, if there is one; return whether there was.
+
+    So are refs below it, which are none of ours and keep git from making the ref itself.
+    """
+    found = {one: sha for one, sha in remote.find(ref).items() if f"{one}/".startswith(f"{ref}/")}
+    for one, sha in found.items():
+        end = remote.swap(one, sha, None)
+        if end is Swap.LOST or (end is Swap.UNKNOWN and one in remote.find(one)):
+            raise LockUnavailable("somebody changed it at the same moment; look again")
+    return bool(found)
 
 
 def _put(remote: LockRemote, ref: str, old: str | None, text: str) -> None:

@@ -1,18 +1,25 @@
 """What is written down about a target in the lock remote: locks, freezes, rejections; pure.
 
 Each is the text of a ref (see `repository.refs`): a line for people, then one JSON document.
+
+Whoever may write to the lock remote may write anything there. So what is read is a claim: it is
+read within limits, made fit to show, and checked against the platform where something rests on it.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from accelerator.foreign import one_line, parse_json, parse_moment
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+FULL_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 PREFIX = "refs/heads/accelerator/"
 
 # A lock is kept by renewing it, so a dead holder blocks nobody for long. Longer than any clock is
@@ -21,6 +28,15 @@ LOCK_SECONDS = 180.0
 RENEW_SECONDS = 110.0
 RETRY_SECONDS = 15.0
 SKEW_SECONDS = 5.0
+BY_HAND_SECONDS = 366 * 24 * 3600.0  # the longest lock that `accelerator lock` takes
+SLACK_SECONDS = 3600.0  # a lock that ends so much later than any of ours is none of ours
+
+NOTE_LETTERS = 20_000
+_REASON_LETTERS = 1000
+_NAME_LETTERS, _WORDS_LETTERS = 100, 300  # all texts, escaped as JSON, are shorter than a note
+_VERSIONS = range(1, 1_000_000_000)
+_PROMOTION = re.compile(r"[0-9A-Za-z-]{1,64}")
+_APP = re.compile(r"[0-9a-z-]{1,60}")
 
 
 def lock_ref(app: str) -> str:
@@ -82,11 +98,17 @@ class LockNote:
         """Return the moment its holder was certainly there for the last time."""
         return datetime.fromisoformat(self.expires_at) - timedelta(seconds=LOCK_SECONDS)
 
+    def is_overlong(self, now: datetime) -> bool:
+        """Return whether it ends later than any lock that this tool takes or renews."""
+        longest = (LOCK_SECONDS if self.commit else BY_HAND_SECONDS) + SLACK_SECONDS
+        left = datetime.fromisoformat(self.expires_at) - now
+        return self.state != "interrupted" and left.total_seconds() > longest
+
     @property
     def promotion(self) -> str | None:
         """Return the id of the promotion that was begun, if it had been written down."""
-        found = self.extra.get("promotion") if isinstance(self.extra, dict) else None
-        return found if isinstance(found, str) else None
+        found: str | None = self.extra.get("promotion")
+        return found
 
     def renewed(self, now: datetime, nonce: str) -> LockNote:
         """Return the same note with a later end."""
@@ -105,51 +127,103 @@ def expiry(now: datetime) -> str:
 
 
 def render_note(note: LockNote | Mark) -> str:
-    """Write a note down."""
-    head = note.describe() if isinstance(note, LockNote) else f"{note.by}: {note.reason}"
-    return " ".join(head.split()) + "\n\n" + json.dumps(asdict(note), indent=1, sort_keys=True)
+    """Write a note down; what was read elsewhere (a site's answer, a reason) is cut to fit."""
+    if isinstance(note, LockNote):
+        note = _fit_to_show(note)
+        head = note.describe()
+    else:
+        note = _make_mark(asdict(note))
+        head = f"{note.by}: {note.reason}"
+    return one_line(head) + "\n\n" + json.dumps(asdict(note), indent=1, sort_keys=True)
 
 
 def parse_lock(text: str) -> LockNote | None:
-    """Read a lock; None when it is not one of ours or not whole."""
+    """Read a lock; None when it is not one of ours or not whole, and for anything but a full sha.
+
+    What is shown of it is one line, and short. Never raises.
+    """
     known = {name: each for name, each in _parse(text).items() if name in LockNote.__slots__}
     try:
-        note = LockNote(**known)
-    except TypeError:
+        return _check(LockNote(**known))
+    except (TypeError, ValueError):
         return None
-    return note if _is_whole(note) else None
 
 
-def _is_whole(note: LockNote) -> bool:
-    texts = (note.app, note.holder, note.commit, note.route, note.state, note.acquired_at)
-    moments = filter(None, (note.expires_at, note.acquired_at, note.written_at))
+def _check(note: LockNote) -> LockNote:
+    """Return the note with its fields as we write them; `ValueError` where one never is like it."""
     version = note.previous_release
-    return (
-        all(isinstance(text, str) for text in texts)
-        and bool(note.expires_at)
-        and all(_is_moment(moment) for moment in moments)
-        and (version is None or isinstance(version, int))
+    if version is not None and (type(version) is not int or version not in _VERSIONS):
+        raise ValueError("no version of a release")
+    if note.commit != "" and not FULL_SHA.fullmatch(note.commit):
+        raise ValueError("no full sha")
+    return replace(
+        _fit_to_show(note),
+        expires_at=_rewrite(note.expires_at),
+        acquired_at=_rewrite(note.acquired_at) if note.acquired_at != "" else "",
+        written_at=_rewrite(note.written_at) if note.written_at is not None else None,
     )
 
 
-def _is_moment(text: object) -> bool:
-    """Return whether a moment can be compared: ISO 8601 with its zone."""
-    try:
-        return datetime.fromisoformat(str(text)).tzinfo is not None
-    except ValueError:
-        return False
+def _fit_to_show(note: LockNote) -> LockNote:
+    """Return the note with its texts cut to one line each; `TypeError` for what is no text."""
+    return replace(
+        note,
+        app=_cut(note.app, _NAME_LETTERS),
+        holder=_cut(note.holder, _WORDS_LETTERS),
+        route=_cut(note.route, _WORDS_LETTERS),
+        nonce=_cut(note.nonce, _NAME_LETTERS),
+        link=None if note.link is None else _cut(note.link, _WORDS_LETTERS),
+        artifact=None if note.artifact is None else _cut(note.artifact, _NAME_LETTERS),
+        state=_cut(note.state, _NAME_LETTERS),
+        extra=_pick_extra(note.extra),
+    )
+
+
+def _cut(text: object, letters: int) -> str:
+    if not isinstance(text, str):
+        raise TypeError("no text")
+    return one_line(text, letters)
+
+
+def _rewrite(moment: object) -> str:
+    """Return a moment as we write it: ISO 8601 allows any letter between date and time."""
+    return parse_moment(moment).isoformat(timespec="seconds")
+
+
+def _pick_extra(extra: object) -> dict[str, Any]:
+    """Return what we know of a note's extra, where it is what we write."""
+    given = extra if isinstance(extra, dict) else {}
+    promotion, apps = given.get("promotion"), given.get("from")
+    picked: dict[str, Any] = {}
+    if isinstance(promotion, str) and _PROMOTION.fullmatch(promotion):
+        picked["promotion"] = promotion
+    if isinstance(apps, list):
+        named = [app for app in apps if isinstance(app, str) and _APP.fullmatch(app)]
+        picked["from"] = named[:20]
+    return picked
 
 
 def parse_mark(text: str) -> Mark:
     """Read a freeze or rejection; whatever stands there counts, as it is there to stop us."""
-    body = _parse(text)
-    given = {name: str(body.get(name) or "unknown") for name in ("by", "reason", "at")}
-    return Mark(**given)
+    return _make_mark(_parse(text))
+
+
+def _make_mark(body: Mapping[str, object]) -> Mark:
+    texts = {name: body.get(name) for name in ("by", "reason", "at")}
+    limits = {"by": 200, "reason": _REASON_LETTERS, "at": 40}
+    shown = {
+        name: one_line(text, limits[name]) if isinstance(text, str) else ""
+        for name, text in texts.items()
+    }
+    return Mark(**{name: text or "unknown" for name, text in shown.items()})
 
 
 def _parse(text: str) -> dict[str, Any]:
-    try:
-        body = json.loads(text.strip().rpartition("\n\n")[2])  # the line above may say anything
+    """Return the document below the line for people; an empty one for all that is none."""
+    if len(text) > NOTE_LETTERS:
+        return {}
+    try:  # the line above may say anything
+        body = parse_json(text.strip().rpartition("\n\n")[2], NOTE_LETTERS)
     except ValueError:
         return {}
     return body if isinstance(body, dict) else {}

@@ -4,6 +4,9 @@ A deploy that was killed or cut off leaves its lock with a note. Its promotion m
 its build may still run, and a write of its last moment may not show yet. Heroku lists no promotions
 and has no idempotency keys, so all of that is waited out: only then the platform's lists tell the
 truth, and nothing is asked for twice.
+
+The note is a claim: whoever may write to the lock remote can have made it up. So it never chooses
+what is shipped or gone back to; at most it makes us wait, for as long as our own limits allow.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ from accelerator.steps.follow.builds_and_releases import find_release_of_build, 
 from accelerator.waiting import StillPending, wait_for
 
 if TYPE_CHECKING:
+    from accelerator.models import Commit
+    from accelerator.steps.compare.facts import Facts
     from accelerator.steps.guard.locks import HeldLocks
     from accelerator.steps.guard.notes import LockNote
     from accelerator.steps.run import Run
@@ -49,8 +54,21 @@ def wait_out(run: Run, note: LockNote) -> None:
     run.events.note(f"the deploy before this one was cut short: {note.describe()}", "warning")
     _follow_promotion(run, note)
     left = run.waits.traces - (run.heroku.moment() - note.last_seen_at).total_seconds()
-    if left > 0:
-        run.deadline.clock.sleep(min(left, run.deadline.remaining))
+    if left > 0:  # no longer than its traces may take, whatever end the note names
+        run.deadline.clock.sleep(min(left, run.waits.traces, run.deadline.remaining))
+
+
+def say_what_is_doubted(run: Run, facts: Facts, commit: Commit) -> None:
+    """Say where a note names another release before it than the target's own list shows."""
+    for target in facts.targets:
+        left = facts.find_doubted(target, commit)
+        if left is not None:
+            run.events.note(
+                f"v{left.previous_version} of {target.app}, which the note of a deploy cut short "
+                "names as the release before it, is not used: the releases of the app do not show "
+                "that its code ran until this commit came",
+                "warning",
+            )
 
 
 def let_builds_end(run: Run, app: str) -> None:
@@ -91,3 +109,5 @@ def _follow_promotion(run: Run, note: LockNote) -> None:
                 "run the same command again later: it is not asked for twice",
             ) from None
         step.detail = ", ".join(sorted({end.status for end in ends}))
+        if run.heroku.apps.fetch(note.app).id not in {end.app_id for end in ends}:
+            run.events.note(f"promotion {promotion} is none to {note.app}", "warning")
