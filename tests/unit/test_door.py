@@ -7,6 +7,8 @@ import io
 import json
 import random
 import re
+import subprocess
+import sys
 from itertools import islice
 from pathlib import Path
 
@@ -267,6 +269,35 @@ def test_no_runner_finds_a_command_in_what_comes_through_the_door() -> None:
     assert list(commands(text)) == []
     assert CONTROL.search(text) is None
     assert max(len(line) for line in text.split("\n")) <= LINE_LETTERS
+
+
+BUGS = f"""
+import threading
+import accelerator.__main__ as edge
+
+def fail(*_):
+    raise RuntimeError("no\\n{SET}\\r##[error]\\x1b[2J")
+
+def run(*_):
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+    fail()
+
+edge.run = run
+edge.main()
+"""
+
+
+def test_the_traceback_of_a_bug_gives_no_commands() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BUGS], capture_output=True, text=True, check=False, cwd=CLIENT.parent
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.count("RuntimeError: no\n:\\:set-output") == 2
+    assert list(commands(done.stderr)) == []
+    assert CONTROL.search(done.stderr) is None
 
 
 def writers(path: Path) -> list[str]:
