@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import gc
-import json
+import io
 import os
 import signal
 import sys
+import threading
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -17,6 +18,7 @@ from accelerator.cli import asks_for_json, split_command
 from accelerator.cli import main as commands
 from accelerator.cli.invocation import Invocation
 from accelerator.errors import AcceleratorError, ExitCode, Interrupted, Terminated, UsageProblem
+from accelerator.output.door import Door, tolerate
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -27,6 +29,9 @@ GARBAGE_AFTER = 50_000  # objects: starting makes many that stay, and no garbage
 def main() -> NoReturn:
     """Run the command line and exit; the only place that does."""
     gc.set_threshold(GARBAGE_AFTER)
+    for stream in (sys.stdout, sys.stderr):
+        tolerate(stream)
+    threading.excepthook = lambda failed: _show_bug(failed.exc_value)
     stops = Stops()
     stops.watch()
     try:
@@ -39,8 +44,8 @@ def main() -> NoReturn:
     except BrokenPipeError:  # the reader of our output has gone, which is its right
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = ExitCode.DONE
-    except Exception:
-        traceback.print_exc()
+    except Exception as bug:
+        _show_bug(bug)
         code = ExitCode.BUG
     stops.ignore()
     sys.exit(code)
@@ -79,12 +84,14 @@ def run(arguments: list[str], stops: Stops) -> int:
     except click.Abort as abort:  # a signal before the command had begun or after it had ended
         return _refuse(arguments, Interrupted(isinstance(abort.__cause__, Terminated)))
     except click.ClickException as error:
-        error.show(sys.stderr)
+        shown = io.StringIO()
+        error.show(shown)
+        Door(sys.stderr).text(shown.getvalue())
         name, _ = split_command(arguments)
         hint = f"`accelerator {name} --help` shows the options" if name else None
         return _refuse(arguments, UsageProblem(error.format_message(), hint))
     except AcceleratorError as error:
-        click.echo(f"error: {error.message}", err=True)
+        Door(sys.stderr).error(error.message, error.hint)
         return _refuse(arguments, error)
     return int(result or 0)
 
@@ -98,8 +105,13 @@ def _refuse(arguments: list[str], error: AcceleratorError) -> int:
         name, _ = split_command(arguments)
         told = render_error(error) or {}
         document = failed_document(name or "accelerator", error.exit_code, told)
-        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        Door(sys.stdout).document(document)
     return error.exit_code
+
+
+def _show_bug(bug: BaseException | None) -> None:
+    """Write a traceback: its last line may quote what a stranger wrote."""
+    Door(sys.stderr).text("".join(traceback.format_exception(bug)))
 
 
 if __name__ == "__main__":

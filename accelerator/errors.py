@@ -69,9 +69,8 @@ class ConfigurationInvalid(UsageProblem):
     code = "configuration"
 
     def __init__(self, problems: tuple[str, ...]) -> None:
-        listed = problems[0] if len(problems) == 1 else "\n  - " + "\n  - ".join(problems)
         super().__init__(
-            f"the configuration has {len(problems)} problem(s): {listed}",
+            f"the configuration has {len(problems)} problem(s): {'; '.join(problems)}",
             "`accelerator config` shows every setting and where its value came from",
         )
         self.problems = problems

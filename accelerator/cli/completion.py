@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
+from accelerator.output.door import Door
+
 SHELLS = ("bash", "zsh", "fish")
 
 
@@ -23,4 +25,5 @@ def completion(context: click.Context, shell: str) -> None:
     if kind is None:
         raise click.ClickException(f"no completion for {shell}")
     root = context.find_root().command
-    click.echo(kind(root, {}, "accelerator", "_ACCELERATOR_COMPLETE").source())
+    script = kind(root, {}, "accelerator", "_ACCELERATOR_COMPLETE").source()
+    Door(context.obj.stdout).script(script)

@@ -141,7 +141,8 @@ def _repository(session: Session, own: Own, folder: Path) -> DemoRepository:
 
 def _keep(session: Session, local: LocalPlatform, report: DemoReport) -> None:
     sites = ", ".join(report.sites.values())
-    session.events.note(f"\nThe sites stay up until Ctrl-C: {sites}")
+    session.events.note("")
+    session.events.note(f"The sites stay up until Ctrl-C: {sites}")
     session.events.note(f"export HEROKU_HOST={local.url}")
     try:
         local.process.wait()

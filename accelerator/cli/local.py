@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import os
 import signal
 import socket
@@ -16,9 +15,11 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from accelerator.cli.invocation import Invocation
     from accelerator.localheroku.server import LocalHeroku
 
 from accelerator.localheroku.persistence.problems import DataUnusable
+from accelerator.output.door import Door
 from accelerator.output.local import local_document
 
 DEFAULT_PORT = 5080
@@ -55,7 +56,11 @@ GARBAGE = (700, 10, 10)  # Python's own: our other commands end before it is wor
     help="Keep everything in this directory, across restarts; by default nothing is kept.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line instead of exports.")
+@click.pass_obj
 def local(
+    invocation: Invocation,
+    /,
+    *,
     port: int,
     api_key: str | None,
     with_tls: bool,
@@ -74,7 +79,7 @@ def local(
     with _stop_signals() as stopped:
         platform = _start(ports, api_key, data)
         try:
-            click.echo(_json(platform) if as_json else _exports(platform, data))
+            _tell(Door(invocation.stdout), platform, data, as_json=as_json)
             stopped.recv(1)
         finally:
             platform.stop()
@@ -118,27 +123,27 @@ def _start(ports: tuple[int, int | None], api_key: str | None, data: Path | None
         raise click.ClickException(message) from None
 
 
-def _json(platform: LocalHeroku) -> str:
+def _tell(door: Door, platform: LocalHeroku, data: Path | None, *, as_json: bool) -> None:
+    if not as_json:
+        door.lines(_exports(platform, data))
+        return
     authority = None if platform.ca_file is None else str(platform.ca_file)
-    return json.dumps(
-        local_document(platform.url, platform.api_key, os.getpid(), platform.tls_url, authority)
-    )
+    told = local_document(platform.url, platform.api_key, os.getpid(), platform.tls_url, authority)
+    door.document(told, indent=None)
 
 
-def _exports(platform: LocalHeroku, data: Path | None) -> str:
+def _exports(platform: LocalHeroku, data: Path | None) -> tuple[str, ...]:
     url = platform.tls_url or platform.url
     host = url.partition("://")[2]
-    return "\n".join(
-        (
-            f"export HEROKU_HOST={url}",
-            f"export HEROKU_API_KEY={platform.api_key}",
-            f"export HEROKU_PARTICLEBOARD_URL={platform.url}",
-            f"export HEROKU_BUILDPACK_REGISTRY_URL={platform.url}",
-            f"export HEROKU_GIT_HOST={host}",
-            "export DISABLE_TELEMETRY=true HEROKU_DISABLE_AUTOUPDATE=1",
-            *(_plain_git(url, host) if platform.tls_url is None else _trust(platform)),
-            f"# Ctrl-C stops everything{f', {data} keeps it' if data else ' and removes it'}.",
-        )
+    return (
+        f"export HEROKU_HOST={url}",
+        f"export HEROKU_API_KEY={platform.api_key}",
+        f"export HEROKU_PARTICLEBOARD_URL={platform.url}",
+        f"export HEROKU_BUILDPACK_REGISTRY_URL={platform.url}",
+        f"export HEROKU_GIT_HOST={host}",
+        "export DISABLE_TELEMETRY=true HEROKU_DISABLE_AUTOUPDATE=1",
+        *(_plain_git(url, host) if platform.tls_url is None else _trust(platform)),
+        f"# Ctrl-C stops everything{f', {data} keeps it' if data else ' and removes it'}.",
     )
 
 

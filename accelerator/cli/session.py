@@ -6,7 +6,6 @@ exit code goes back to ``__main__``.
 
 from __future__ import annotations
 
-import json
 import traceback
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +16,7 @@ from accelerator.cli.blanks import failed_document
 from accelerator.errors import AcceleratorError, ExitCode, Interrupted, Terminated
 from accelerator.events import Recorder
 from accelerator.output.console import Console, wants_color
+from accelerator.output.door import Door
 from accelerator.output.heartbeat import Heartbeat
 from accelerator.output.outcome import Outcome, StepLog
 from accelerator.settings import load_settings, read_file
@@ -76,7 +76,7 @@ class Session:
         self,
         work: Callable[[], object],
         document: Callable[[Outcome], dict[str, Any]],
-        summary: Callable[[Outcome], str],
+        summary: Callable[[Outcome], list[str]],
     ) -> ExitCode:
         """Do the work and write its one result, whatever the end; return the exit code."""
         error: AcceleratorError | None = None
@@ -104,18 +104,17 @@ class Session:
         self,
         outcome: Outcome,
         document: Callable[[Outcome], dict[str, Any]],
-        summary: Callable[[Outcome], str],
+        summary: Callable[[Outcome], list[str]],
     ) -> None:
-        stdout, error = self.invocation.stdout, outcome.error
+        result, error = Door(self.invocation.stdout), outcome.error
         if self.talk.json:
-            stdout.write(json.dumps(document(outcome), indent=2) + "\n")
+            result.document(document(outcome))
         elif outcome.steps or error is None:
-            stdout.write(summary(outcome) + "\n")
-        stdout.flush()
+            result.lines(summary(outcome))
         if error is not None:
             if self.talk.debug:
                 trace = "".join(traceback.format_exception(error))
-                self.invocation.stderr.write(trace)
+                Door(self.invocation.stderr).text(trace)
             self.console.error(error.message, error.hint)
         self.console.close()
 
@@ -128,6 +127,5 @@ class Session:
                 "message": f"{type(bug).__name__}: this is a bug in accelerator",
                 "hint": "please report it with the traceback on stderr",
             }
-            text = json.dumps(failed_document(self.name, ExitCode.BUG, said), indent=2)
-            self.invocation.stdout.write(text + "\n")
-            self.invocation.stdout.flush()
+            document = failed_document(self.name, ExitCode.BUG, said)
+            Door(self.invocation.stdout).document(document)

@@ -55,15 +55,14 @@ def demo_document(report: DemoReport, outcome: Outcome) -> Document:
     }
 
 
-def render_demo(report: DemoReport) -> str:
+def render_demo(report: DemoReport) -> list[str]:
     """Render what a viewer should take away."""
     lines = [*_commit_lines(report), ""]
     if report.second:
-        lines += ["Where the second commit's time went:", _timings(report.second), ""]
+        lines += ["Where the second commit's time went:", *_timings(report.second), ""]
     if report.prepared and report.built:
         lines += _comparison(report.prepared, report.built, report.build_seconds)
-    lines += [f"{app}: {url}" for app, url in report.sites.items()]
-    return "\n".join(lines)
+    return lines + [f"{app}: {url}" for app, url in report.sites.items()]
 
 
 def blank() -> Document:
@@ -99,7 +98,7 @@ def _slugs(document: Document) -> list[str]:
     return [f"slug {ident}: {', '.join(apps)}" for ident, apps in holders.items()]
 
 
-def _timings(document: Document) -> str:
+def _timings(document: Document) -> list[str]:
     return render_timings(
         tuple(
             StepFinished(

@@ -54,16 +54,19 @@ def tell(scene: Scene, report: DemoReport, change: Callable[[], None]) -> None:
     """Tell the story; `change` makes the second commit's change in the working tree."""
     note = scene.run.events.note
     provision(scene)
-    note("\nFirst commit: nothing is prepared")
+    note("")
+    note("First commit: nothing is prepared")
     report.commits["first"] = scene.repository.commit("First commit of the demo")
     report.first = deploy_unprepared(scene)
-    note("\nSecond commit: prepared beside its tests")
+    note("")
+    note("Second commit: prepared beside its tests")
     change()
     second = report.commits["second"] = scene.repository.commit("Second commit of the demo")
     report.second, report.prepared = ship(scene)
     # Only now: an app has no formation before its first release with code.
     scene.run.heroku.formation.scale(scene.app("prepare"), "web", 0)
-    note("\nThe same commit once more, built at every stage")
+    note("")
+    note("The same commit once more, built at every stage")
     report.built = deploy_the_old_way(scene, second)
     for role in ("staging", "production"):
         app = scene.app(role)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 from accelerator.errors import AcceleratorError
 from accelerator.heroku.answers import SIGNED, Call, NoAnswer
 from accelerator.heroku.exchange import Patience
+from accelerator.lines import split_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,14 +42,7 @@ class Streams:
         Logs are for eyes: what keeps one from being read ends the lines and raises nothing. What
         became of a build or release is asked of the API.
         """
-        decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        rest = ""
-        for data in _Log(self._exchange, self._storage, url, deadline).blocks():
-            *lines, rest = (rest + decoder.decode(data)).split("\n")
-            yield from (line.removesuffix("\r") for line in lines)
-        rest += decoder.decode(b"", final=True)
-        if rest:
-            yield rest
+        yield from split_lines(_Log(self._exchange, self._storage, url, deadline).blocks())
 
 
 class _Quiet(Exception):  # no failure: the log has had nothing to say for a while

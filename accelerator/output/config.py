@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from accelerator.foreign import visible
 from accelerator.output.outcome import Outcome
 from accelerator.output.parts import Document, head, render_error
 
@@ -20,14 +21,17 @@ def config_document(rows: tuple[Row, ...], outcome: Outcome) -> Document:
     }
 
 
-def render_config(rows: tuple[Row, ...], api_url: str) -> str:
+def render_config(rows: tuple[Row, ...], api_url: str) -> list[str]:
     """Render the settings as a table: name, value, source."""
-    table = [("setting", "value", "from"), *((row.name, row.value, row.source) for row in rows)]
+    table = [
+        ("setting", "value", "from"),
+        *((row.name, visible(row.value), row.source) for row in rows),
+    ]
     widths = [max(len(line[column]) for line in table) for column in range(2)]
     lines = [
         f"{name:<{widths[0]}}  {value:<{widths[1]}}  {source}" for name, value, source in table
     ]
-    return "\n".join([*lines, "", f"The platform is {api_url}."])
+    return [*lines, "", f"The platform is {api_url}."]
 
 
 def blank() -> Document:

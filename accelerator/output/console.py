@@ -1,11 +1,12 @@
-"""The talk on stderr: steps as they begin and end, logs with their source, warnings."""
+"""The talk on stderr: steps as they begin and end, logs with their source, warnings.
+
+Every event is one line. What it says may come from strangers: a note, a proxy, a commit.
+"""
 
 from __future__ import annotations
 
 from threading import Lock
 from typing import TYPE_CHECKING, TextIO
-
-from click import style
 
 from accelerator.events import (
     Event,
@@ -16,6 +17,8 @@ from accelerator.events import (
     StepFinished,
     StepStarted,
 )
+from accelerator.foreign import one_line
+from accelerator.output.door import Door, Painted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,7 +36,7 @@ class Console:
     """
 
     def __init__(self, stream: TextIO, clock: Clock, *, color: bool, verbosity: int = 0) -> None:
-        self._stream, self._color, self._verbosity = stream, color, verbosity
+        self._door, self._verbosity = Door(stream, color=color), verbosity
         self._lock, self._clock = Lock(), clock
         self._silent_since, self._is_closed = clock.now(), False
         # Steps under way for an app, and whether one for another app ran beside it.
@@ -54,9 +57,9 @@ class Console:
 
     def error(self, message: str, hint: str | None) -> None:
         """Write a failure: what happened, then what to do."""
-        self._line(self._paint("error: ", fg="red", bold=True) + message)
-        if hint:
-            self._line(self._paint("hint:  ", bold=True) + hint)
+        with self._lock:
+            if not self._is_closed:
+                self._door.error(message, hint)
 
     def close(self) -> None:
         """Write nothing from now on, and let a line under way come to its end.
@@ -77,7 +80,7 @@ class Console:
             if left > 0:
                 return left
             if text is not None and self._verbosity >= 0:
-                self._write(f"    {text}")
+                self._write(f"    {one_line(text)}")
             return seconds
 
     def _begin(self, event: StepStarted) -> None:
@@ -103,53 +106,51 @@ class Console:
     def _started(self, event: StepStarted) -> None:
         self._begin(event)
         if self._verbosity >= 0:
-            self._line(self._paint("==> ", fg="blue", bold=True) + event.title)
+            self._line(Painted("==> ", fg="blue", bold=True), one_line(event.title))
 
     def _finished(self, event: StepFinished) -> None:
         name = self._name(event)
         if self._verbosity < 0 and event.outcome == "ok":
             return
         word, colour = MARKS.get(event.outcome, (event.outcome, None))
-        detail = f" · {event.detail}" if event.detail else ""
+        detail = f" · {one_line(event.detail)}" if event.detail else ""
         took = f" · {render_seconds(event.seconds)}"
-        self._line(f"    {name} {self._paint(word, fg=colour)}{detail}{took}")
+        self._line(f"    {name} ", Painted(word, fg=colour), f"{detail}{took}")
 
     def _log(self, event: LogLine) -> None:
         if self._verbosity >= 0:
-            self._line(self._paint(f"    {event.source} | ", dim=True) + event.text)
+            self._line(Painted(f"    {event.source} | ", dim=True), event.text)
 
     def _note(self, event: Note) -> None:
         wanted = {"detail": 1, "info": 0, "warning": -1}
         if self._verbosity >= wanted.get(event.level, 0):
-            mark = self._paint("warning: ", fg="yellow") if event.level == "warning" else ""
-            self._line(f"    {mark}{event.text}")
+            text = one_line(event.text)
+            mark = (Painted("warning: ", fg="yellow"),) if event.level == "warning" else ()
+            self._line("    " if text else "", *mark, text)
 
     def _requested(self, event: Requested) -> None:
         if self._verbosity >= 2:
             status = event.status or "no answer"
             ident = f" {event.request_id}" if event.request_id else ""
             took = render_seconds(event.seconds)
-            self._line(
-                self._paint(f"    {event.method} {event.path} {status} {took}{ident}", dim=True)
-            )
+            said = f"{event.method} {event.path} {status} {took}{ident}"
+            self._line(Painted(f"    {one_line(said)}", dim=True))
 
     def _retried(self, event: Retried) -> None:
         # A log that has not begun yet is asked for again all the time: nothing to worry about.
         if self._verbosity >= (1 if event.what == f"GET {SIGNED}" else 0):
-            self._line(f"    {event.why}; trying again in {render_seconds(event.pause_seconds)}")
+            self._line(
+                f"    {one_line(event.why)}; trying again in {render_seconds(event.pause_seconds)}"
+            )
 
-    def _paint(self, text: str, **how: object) -> str:
-        return style(text, **how) if self._color else text  # type: ignore[arg-type]  # passed on
-
-    def _line(self, text: str) -> None:
+    def _line(self, *parts: str | Painted) -> None:
         with self._lock:
-            self._write(text)
+            self._write(*parts)
 
-    def _write(self, text: str) -> None:
+    def _write(self, *parts: str | Painted) -> None:
         if self._is_closed:
             return
-        self._stream.write(text + "\n")
-        self._stream.flush()
+        self._door.line(*parts)
         self._silent_since = self._clock.now()
 
 

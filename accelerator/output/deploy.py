@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from accelerator.foreign import one_line
 from accelerator.models import TargetStatus
 from accelerator.output.outcome import Outcome
 from accelerator.output.parts import (
@@ -31,10 +32,10 @@ def deploy_document(report: Report, outcome: Outcome, command: str = "deploy") -
     }
 
 
-def render_deploy(report: Report, outcome: Outcome) -> str:
+def render_deploy(report: Report, outcome: Outcome) -> list[str]:
     """Render the result of a deploy: a line per target, then the timing table."""
     if report.plan is not None and outcome.error is None:
-        return "\n".join([*_planned(report, report.plan), *usage_lines(outcome)])
+        return [*_planned(report, report.plan), *usage_lines(outcome)]
     return with_timings(target_lines(report), outcome)
 
 
@@ -58,7 +59,7 @@ def deployed_keys(report: Report) -> Document:
 def target_lines(report: Report) -> list[str]:
     """Return a line per target."""
     commit = report.commit.short if report.commit else "?"
-    return [f"{entry.app}: {_target_text(entry, commit)}" for entry in report.targets]
+    return [one_line(f"{entry.app}: {_target_text(entry, commit)}") for entry in report.targets]
 
 
 def _source(source: SourceReport | None) -> Document | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from accelerator.foreign import one_line
 from accelerator.output.outcome import Outcome
 from accelerator.output.parts import Document, head, render_error
 from accelerator.steps.report import MarkReport
@@ -22,12 +23,12 @@ def mark_document(report: MarkReport, outcome: Outcome) -> Document:
     }
 
 
-def render_mark(report: MarkReport) -> str:
+def render_mark(report: MarkReport) -> list[str]:
     """Render what stands for a target now."""
     what = f"{report.commit[:8]} is {report.state} for" if report.commit else ""
     said = f"{what} {report.target}" if what else f"{report.target} is {report.state}"
     why = f" ({report.reason})" if report.reason else ""
-    return f"{said}{why}{'' if report.changed else ', as before'}."
+    return [one_line(f"{said}{why}{'' if report.changed else ', as before'}.")]
 
 
 def blank() -> Document:

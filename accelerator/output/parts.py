@@ -81,9 +81,9 @@ def render_artifact(artifact: Artifact | ArtifactRef | None) -> Document | None:
     return {"kind": artifact.kind, "id": artifact.id, "checksum": checksum}
 
 
-def with_timings(lines: list[str], outcome: Outcome) -> str:
-    """Return the text of a result: its lines, the timing table, the use of the API."""
-    return "\n".join([*lines, "", render_timings(outcome.steps), *usage_lines(outcome)])
+def with_timings(lines: list[str], outcome: Outcome) -> list[str]:
+    """Return the lines of a result: its own, the timing table, the use of the API."""
+    return [*lines, "", *render_timings(outcome.steps), *usage_lines(outcome)]
 
 
 def usage_lines(outcome: Outcome) -> list[str]:

@@ -27,7 +27,7 @@ def prepare_document(report: PrepareReport, outcome: Outcome) -> Document:
     }
 
 
-def render_prepare(report: PrepareReport, outcome: Outcome) -> str:
+def render_prepare(report: PrepareReport, outcome: Outcome) -> list[str]:
     """Render the result of a preparation."""
     commit = report.commit.short if report.commit else "nothing"
     if outcome.error is not None:

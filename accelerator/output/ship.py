@@ -20,7 +20,7 @@ def ship_document(report: ShipReport, outcome: Outcome) -> Document:
     }
 
 
-def render_ship(report: ShipReport, outcome: Outcome) -> str:
+def render_ship(report: ShipReport, outcome: Outcome) -> list[str]:
     """Render the result of a ship, stage by stage."""
     lines = [f"Tests {report.tests.replace('_', ' ')}."]
     for stage, staged in report.stages:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from accelerator.foreign import one_line
 from accelerator.output.console import render_seconds
 
 if TYPE_CHECKING:
@@ -15,10 +16,10 @@ BAR_WIDTH = 28
 LABEL_WIDTH = 48
 
 
-def render_timings(steps: tuple[StepFinished, ...]) -> str:
+def render_timings(steps: tuple[StepFinished, ...]) -> list[str]:
     """Render the steps as a table with bars on one time axis: overlap shows as overlap."""
     if not steps:
-        return "No step was begun."
+        return ["No step was begun."]
     ordered = sorted(steps, key=lambda step: step.started_at)
     begin = ordered[0].started_at
     starts = [(step.started_at - begin).total_seconds() for step in ordered]
@@ -29,7 +30,7 @@ def render_timings(steps: tuple[StepFinished, ...]) -> str:
         f"{label:<{width}}  {render_seconds(step.seconds):>10}  {_bar(start, step.seconds, total)}"
         for label, start, step in zip(labels, starts, ordered, strict=True)
     ]
-    return "\n".join([*lines, f"{'in all':<{width}}  {render_seconds(total):>10}"])
+    return [*lines, f"{'in all':<{width}}  {render_seconds(total):>10}"]
 
 
 def _labels(steps: Sequence[StepFinished]) -> list[str]:
@@ -42,7 +43,8 @@ def _labels(steps: Sequence[StepFinished]) -> list[str]:
 
 def _label(step: StepFinished, *, names_app: bool) -> str:
     app = step.app if names_app else None
-    return " ".join(word for word in (step.name, app, step.detail) if word)[:LABEL_WIDTH]
+    said = " ".join(word for word in (step.name, app, step.detail) if word)
+    return one_line(said)[:LABEL_WIDTH]
 
 
 def _bar(start: float, seconds: float, total: float) -> str:

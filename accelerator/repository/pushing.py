@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections import deque
 from dataclasses import dataclass
 from threading import Event, Timer
 from typing import IO, TYPE_CHECKING, cast
@@ -18,12 +19,14 @@ from accelerator.errors import (
     ShallowClone,
     Unreachable,
 )
+from accelerator.lines import read_lines
 from accelerator.models import PushOutcome
 from accelerator.repository.commands import end
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Mapping
+    from io import BufferedReader
 
     from accelerator.errors import AcceleratorError
     from accelerator.models import Secret
@@ -75,7 +78,7 @@ def run_push(
     with git.running(*arguments, environment=own) as process:
         watch = _watch(process, push.timeout_seconds, late)
         try:
-            complaints = _follow(cast("IO[bytes]", process.stderr), redact, on_line)
+            complaints = _follow(cast("BufferedReader", process.stderr), redact, on_line)
             report = redact(cast("IO[bytes]", process.stdout).read().decode("utf-8", "replace"))
             status = process.wait()
         finally:
@@ -141,20 +144,22 @@ def child_environment(environment: Mapping[str, str], url: str, key: Secret) -> 
     return own | no_questions | no_traces
 
 
+_COMPLAINTS = 1000  # lines: the reason for a failure is in the last ones
+
+
 def _follow(
-    stream: IO[bytes], redact: Callable[[str], str], on_line: Callable[[str], None]
+    stream: BufferedReader, redact: Callable[[str], str], on_line: Callable[[str], None]
 ) -> list[str]:
     """Hand on the ``remote:`` lines at once; collect git's own words."""
-    complaints = []
-    for raw in stream:
-        for part in raw.decode("utf-8", "replace").rstrip("\n").split("\r"):
-            # Git pads these lines with blanks when nobody looks at a terminal.
-            line = redact(part.rstrip())
-            if line.startswith("remote:"):
-                on_line(line.removeprefix("remote:").removeprefix(" "))
-            elif line:
-                complaints.append(line)
-    return complaints
+    complaints: deque[str] = deque(maxlen=_COMPLAINTS)
+    for text in read_lines(stream):
+        # Git pads these lines with blanks when nobody looks at a terminal.
+        line = redact(text.rstrip())
+        if line.startswith("remote:"):
+            on_line(line.removeprefix("remote:").removeprefix(" "))
+        elif line:
+            complaints.append(line)
+    return list(complaints)
 
 
 _REFUSAL = re.compile(r"^!\t[^\t]*\t\[(?:remote )?rejected\] \((?P<reason>.*)\)$", re.MULTILINE)

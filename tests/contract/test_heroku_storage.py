@@ -12,6 +12,7 @@ from accelerator.errors import (
     RequestInvalid,
     Unreachable,
 )
+from accelerator.lines import LINE_BYTES
 from accelerator.models import SourceBlob
 from tests.contract.heroku_bench import (
     BUSY,
@@ -157,6 +158,15 @@ def test_a_log_comes_line_by_line_and_without_the_key(bench: Bench) -> None:
     assert follow(bench) == LINES
     assert "Authorization" not in bench.elsewhere.seen[0].headers
     assert "Range" not in bench.elsewhere.seen[0].headers
+
+
+def test_a_progress_bar_in_a_log_comes_in_lines_and_never_as_one(bench: Bench) -> None:
+    bench.elsewhere.answers(Answer(b"50%\r100%\rdone\n" + b"x" * 100_000))
+
+    *lines, long = follow(bench)
+
+    assert lines == ["50%", "100%", "done"]
+    assert long.startswith("x" * LINE_BYTES + " … ")
 
 
 def test_a_log_is_waited_for_until_it_starts(bench: Bench) -> None:

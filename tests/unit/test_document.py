@@ -259,7 +259,7 @@ def test_a_bug_leaves_every_key_of_the_command(tmp_path: Path) -> None:
     session = Session("reject", invocation, Talk(json=True))
 
     with pytest.raises(ZeroDivisionError):
-        session.perform(lambda: 1 / 0, lambda _: {}, lambda _: "")
+        session.perform(lambda: 1 / 0, lambda _: {}, lambda _: [])
 
     document = json.loads(stdout.getvalue())
     assert list(document) == list(mark_document(MarkReport("shop", "reject"), DONE))

@@ -66,7 +66,7 @@ NUMBERS = {
 # message must name.
 WITH_FACTS = [
     (ConfigurationInvalid(("lock is odd",)), 2, "configuration", ["1 problem", "lock is odd"]),
-    (ConfigurationInvalid(("one", "two")), 2, "configuration", ["2 problem", "- one", "- two"]),
+    (ConfigurationInvalid(("one", "two")), 2, "configuration", ["2 problem", "one; two"]),
     (KeyMissing("HEROKU_API_KEY", "api.heroku.com"), 2, "no_key", ["HEROKU_API_KEY"]),
     (HostNotRecognised("HEROKU_HOST", "evil.example"), 2, "host", ["HEROKU_HOST=evil.example"]),
     (ShallowClone(), 2, "shallow_clone", ["shallow clone"]),

@@ -15,6 +15,7 @@ from accelerator.errors import (
     ShallowClone,
     Unreachable,
 )
+from accelerator.foreign import LINE_LETTERS
 from accelerator.models import PushOutcome, Secret
 from accelerator.repository import Repository
 from tests.unit.githost import ENCODED, KEY, GitHost, git_environment, hosting, run
@@ -137,6 +138,15 @@ def test_lines_that_look_like_progress_or_are_no_text_arrive_too(host: GitHost, 
     work.push(work.commit("one"), f"{host.url}/shop.git")
 
     assert work.lines == ["Compressing objects:  50% (1/2)", "\ufffdt\ufffd"]
+
+
+def test_a_line_of_the_server_without_end_is_cut(host: GitHost, work: Work) -> None:
+    host.create("shop", "head -c 200000 /dev/zero | tr '\\0' x; printf '\\r1%%\\r2%%\\n'")
+
+    work.push(work.commit("one"), f"{host.url}/shop.git")
+
+    assert all(len(line) < LINE_LETTERS for line in work.lines)
+    assert work.lines[-2:] == ["1%", "2%"]
 
 
 def test_a_failed_build_is_declined_and_leaves_the_branch(host: GitHost, work: Work) -> None:

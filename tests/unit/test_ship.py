@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 import pytest
 
 from accelerator.errors import BuildFailed, Interrupted, TestsFailed, VerificationFailed
+from accelerator.lines import LINE_BYTES
 from accelerator.models import PushOutcome, Reason, Route, Strategy
 from accelerator.steps import ship as ship_step
 from accelerator.steps.compare.wanted import SourceApp
@@ -116,6 +117,19 @@ def test_the_output_of_the_tests_is_told(scene: Scene) -> None:
     scene.ship("printf 'one\\r\\ntwo'; echo three >&2")
 
     assert scene.stage.ear.lines() == ["tests: one", "tests: twothree"]
+
+
+def test_a_progress_bar_of_the_tests_is_told_while_it_runs(scene: Scene) -> None:
+    scene.ship("printf '50%%\\r100%%\\rdone\\n'")
+
+    assert scene.stage.ear.lines() == ["tests: 50%", "tests: 100%", "tests: done"]
+
+
+def test_a_line_of_the_tests_without_end_is_cut(scene: Scene) -> None:
+    scene.ship("head -c 1000000 /dev/zero | tr '\\0' x")
+
+    [line] = scene.stage.ear.lines()
+    assert line == f"tests: {'x' * LINE_BYTES} … {1_000_000 - LINE_BYTES} more bytes"
 
 
 def test_a_miss_is_built_on_the_first_stage_only(scene: Scene) -> None:

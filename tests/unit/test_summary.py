@@ -31,9 +31,9 @@ def step(name: str, begin: float, seconds: float, detail: str = "") -> StepFinis
     return StepFinished(name, "ok", BEGIN + timedelta(seconds=begin), seconds, detail)
 
 
-def bars(text: str) -> dict[str, str]:
+def bars(lines: list[str]) -> dict[str, str]:
     """Give the bar of each step by its name; dots are time before it began."""
-    rows = [line.split() for line in text.splitlines()[:-1]]
+    rows = [line.split() for line in lines[:-1]]
     return {row[0]: row[-1] for row in rows}
 
 
@@ -46,21 +46,21 @@ def test_steps_beside_each_other_are_drawn_beside_each_other() -> None:
 
 
 def test_the_time_in_all_is_what_passed_and_not_the_sum() -> None:
-    text = render_timings((step("build", 0, 20), step("test", 5, 20)))
+    lines = render_timings((step("build", 0, 20), step("test", 5, 20)))
 
-    assert text.splitlines()[-1].split() == ["in", "all", "25.0", "s"]
+    assert lines[-1].split() == ["in", "all", "25.0", "s"]
 
 
 def test_steps_are_listed_in_the_order_they_began() -> None:
-    text = render_timings((step("inner", 1, 1), step("outer", 0, 3)))
+    lines = render_timings((step("inner", 1, 1), step("outer", 0, 3)))
 
-    assert list(bars(text)) == ["outer", "inner"]
+    assert list(bars(lines)) == ["outer", "inner"]
 
 
 def test_columns_stand_below_each_other() -> None:
     steps = (step("compare", 0, 0.05, "promote: prepared"), step("build", 0.05, 200))
 
-    lines = render_timings(steps).splitlines()
+    lines = render_timings(steps)
 
     assert lines == [
         "compare promote: prepared       50 ms  #",
@@ -70,13 +70,13 @@ def test_columns_stand_below_each_other() -> None:
 
 
 def test_a_long_detail_is_cut_in_the_table() -> None:
-    line = render_timings((step("verify", 0, 1, "x" * 100),)).splitlines()[0]
+    line = render_timings((step("verify", 0, 1, "x" * 100),))[0]
 
     assert line.startswith("verify " + "x" * 41 + "  ")
 
 
 def test_a_run_without_steps_says_so() -> None:
-    assert render_timings(()) == "No step was begun."
+    assert render_timings(()) == ["No step was begun."]
 
 
 moments = st.floats(0, 5000, allow_nan=False)
@@ -142,9 +142,9 @@ def entry(**changes: object) -> TargetReport:
 def test_each_target_is_one_line(told: TargetReport, expected: str) -> None:
     report = Report(COMMIT, Route.PROMOTE, Reason.PREPARED, targets=[told])
 
-    text = render_deploy(report, Outcome((step("verify", 0, 1),)))
+    lines = render_deploy(report, Outcome((step("verify", 0, 1),)))
 
-    assert text.splitlines()[0] == f"shop: {expected}"
+    assert lines[0] == f"shop: {expected}"
 
 
 def test_a_step_names_its_app_where_several_had_one() -> None:
@@ -154,7 +154,7 @@ def test_a_step_names_its_app_where_several_had_one() -> None:
         replace(step("promote", 0, 1), app="shop"),
     )
 
-    rows = render_timings(steps).splitlines()
+    rows = render_timings(steps)
 
     assert [row.split("  ")[0] for row in rows[:3]] == [
         "verify shop v21",
@@ -164,22 +164,22 @@ def test_a_step_names_its_app_where_several_had_one() -> None:
 
 
 def test_the_use_of_the_api_ends_the_summary() -> None:
-    text = render_deploy(Report(), Outcome(usage=Usage(9, 5, 0, 4491)))
+    lines = render_deploy(Report(), Outcome(usage=Usage(9, 5, 0, 4491)))
 
-    assert text.splitlines()[-1] == "API: 9 requests, 5 of them one after the other"
+    assert lines[-1] == "API: 9 requests, 5 of them one after the other"
 
 
 def test_a_report_without_a_commit_can_be_told() -> None:
     report = Report(targets=[entry()])
 
-    assert render_deploy(report, Outcome()).startswith("shop: ? is live as v34")
+    assert render_deploy(report, Outcome())[0].startswith("shop: ? is live as v34")
 
 
 def test_a_ship_is_told_stage_by_stage() -> None:
     staged = Report(COMMIT, Route.PROMOTE, Reason.PREPARED, targets=[entry()])
     report = ShipReport(COMMIT, "passed", None, [("staging", staged), ("production", staged)])
 
-    lines = render_ship(report, Outcome()).splitlines()
+    lines = render_ship(report, Outcome())
 
     assert lines[:5] == [
         "Tests passed.",
@@ -191,7 +191,7 @@ def test_a_ship_is_told_stage_by_stage() -> None:
 
 
 def test_tests_that_were_not_run_are_told_in_words() -> None:
-    assert render_ship(ShipReport(COMMIT), Outcome()).splitlines()[0] == "Tests not run."
+    assert render_ship(ShipReport(COMMIT), Outcome())[0] == "Tests not run."
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_tests_that_were_not_run_are_told_in_words() -> None:
     ],
 )
 def test_a_preparation_is_one_line(report: PrepareReport, expected: str) -> None:
-    assert render_prepare(report, Outcome()).splitlines()[0] == expected
+    assert render_prepare(report, Outcome())[0] == expected
 
 
 @pytest.mark.parametrize(
@@ -233,15 +233,15 @@ def test_a_preparation_is_one_line(report: PrepareReport, expected: str) -> None
 def test_a_preparation_that_failed_does_not_say_it_is_prepared(app: str, expected: str) -> None:
     failed = Outcome(error=BuildFailed("shop-prepare", "b1"))
 
-    text = render_prepare(PrepareReport(app, COMMIT), failed)
+    lines = render_prepare(PrepareReport(app, COMMIT), failed)
 
-    assert text.startswith(f"{SHORT} is not prepared on {expected}")
+    assert lines[0].startswith(f"{SHORT} is not prepared on {expected}")
 
 
 def test_settings_are_a_table_with_their_sources() -> None:
     rows = (Row("lock", "auto", "default", ""), Row("on_miss", "fail", "the flag", ""))
 
-    lines = render_config(rows, "https://api.heroku.com").splitlines()
+    lines = render_config(rows, "https://api.heroku.com")
 
     assert lines == [
         "setting  value  from",
@@ -259,7 +259,7 @@ def test_a_plan_is_told_by_its_checks_and_calls() -> None:
     report.targets.append(TargetReport("shop", Route.RELEASE))
     report.plan = Plan(checks, calls)
 
-    assert render_deploy(report, Outcome()).splitlines() == [
+    assert render_deploy(report, Outcome()) == [
         f"Plan for {SHORT}: release (on_other_app). Nothing was written.",
         "",
         "shop: release; it runs nothing",
@@ -268,4 +268,5 @@ def test_a_plan_is_told_by_its_checks_and_calls() -> None:
         "",
         "These writes would follow:",
         "  POST /apps/shop/releases: release slug 72bf0535 of shop-prepare",
+        "",
     ]

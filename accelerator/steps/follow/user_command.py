@@ -7,12 +7,14 @@ import os
 import signal
 import subprocess
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from accelerator.events import LogLine
+from accelerator.lines import read_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from io import BufferedReader
     from pathlib import Path
 
     from accelerator.events import Recorder
@@ -87,7 +89,7 @@ class ChildCommand:
             os.killpg(self._process.pid, number)
 
     def _read(self, events: Recorder, source: str) -> None:
-        assert self._process.stdout is not None  # noqa: S101  # stdout=PIPE above
-        with self._process.stdout as output:
-            for line in output:
-                events.emit(LogLine(source, line.decode(errors="replace").rstrip("\r\n")))
+        # stdout=PIPE above, and buffered by default
+        with cast("BufferedReader", self._process.stdout) as output:
+            for line in read_lines(output):
+                events.emit(LogLine(source, line))

@@ -1,0 +1,140 @@
+r"""The one way to what people read: foreign text is made harmless here, and nobody else writes.
+
+Where output is no terminal it goes to the reader of a CI system, which takes some lines for
+commands: they set variables of later steps, mask words, end the log. What a build, a commit or a
+note says must never be one. So `break_commands` puts a backslash into each of them:
+
+- GitHub's runner takes ``::name`` at the start of a line, blanks before it aside, and ``##[name]``
+  anywhere in a line (actions/runner, ActionCommand.cs).
+- Azure's agent takes ``##vso[name]`` anywhere (azure-pipelines-agent, Command.cs), and TeamCity
+  ``##teamcity[name]``.
+- GitLab takes ``section_start:`` and ``section_end:``, Travis ``travis_fold:`` and
+  ``travis_time:``.
+- Buildkite takes lines that begin with ``---``, ``+++``, ``~~~`` or ``^^^`` as headings.
+
+A command of our own, such as a fold, will need a method of its own here: `line` breaks it too.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from click import style
+
+from accelerator.foreign import LINE_LETTERS, one_line, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, TextIO
+
+# Colours, weights and underlines (ECMA-48, SGR). Not what hides text or blinks.
+_CODE = (
+    "(?:0?[0-4]|0?[79]|2[1-9]|[34][0-79]|9[0-7]|10[0-7]|[34]8;5;[0-9]{1,3}"
+    "|[34]8;2;[0-9]{1,3};[0-9]{1,3};[0-9]{1,3})"
+)
+_COLOUR = re.compile(f"(\x1b\\[(?:{_CODE}(?:;{_CODE}){{0,7}})?m)")
+_RESET = "\x1b[0m"
+
+# Each matches the place for the backslash. The blanks are those that .NET trims, and a few more.
+_COMMANDS = re.compile(
+    r"(?<=#)(?=#[a-z]*\[)"
+    r"|(?:(?<=section_start)|(?<=section_end)|(?<=travis_fold)|(?<=travis_time))(?=:)",
+    re.IGNORECASE,
+)
+_AT_START = re.compile(r"^([\s\u180e\u200b\ufeff]*:)(?=:)|^(?=(?:---|\+\+\+|~~~|\^\^\^)(?:\s|$))")
+
+
+def break_commands(line: str) -> str:
+    r"""Return a line that no CI system takes for a command: ``:\:error``, ``#\#[error]``."""
+    return _COMMANDS.sub(r"\\", _AT_START.sub(r"\1\\", line))
+
+
+@dataclass(frozen=True, slots=True)
+class Painted:
+    """Words of ours that are painted where there are colours."""
+
+    text: str
+    fg: str | None = None
+    bold: bool = False
+    dim: bool = False
+
+
+class Door:
+    """A stream that people read, and the only writer to it.
+
+    ``color`` is for terminals: there, commands are not broken, as nobody takes them for any.
+    """
+
+    def __init__(self, stream: TextIO, *, color: bool = False) -> None:
+        self._stream, self._color = stream, color
+        self._breaks = not (color or stream.isatty())
+
+    def line(self, *parts: str | Painted) -> None:
+        """Write one line, whatever its parts hold: no more than `LINE_LETTERS`, and harmless."""
+        shown = self._coloured(parts) if self._color else self._plain(parts)
+        self._stream.write(shown + "\n")
+        self._stream.flush()
+
+    def lines(self, texts: Iterable[str]) -> None:
+        """Write several lines."""
+        for text in texts:
+            self.line(text)
+
+    def text(self, text: str) -> None:
+        """Write a text of several lines, such as a traceback."""
+        self.lines(text.removesuffix("\n").split("\n"))
+
+    def error(self, message: str, hint: str | None) -> None:
+        """Write a failure: what happened, then what to do."""
+        self.line(Painted("error: ", fg="red", bold=True), one_line(message))
+        if hint:
+            self.line(Painted("hint:  ", bold=True), one_line(hint))
+
+    def document(self, document: Any, indent: int | None = 2) -> None:
+        """Write JSON, for programs. It is ASCII, and a reader of CI commands finds none in it."""
+        # Two of these signs stand in strings only, and a string may have one of them written so.
+        text = json.dumps(document, indent=indent).replace("##", r"#\u0023")
+        self.script(text)
+
+    def script(self, text: str) -> None:
+        """Write what is not for people to read, as it is. It must hold no foreign text."""
+        self._stream.write(text + "\n")
+        self._stream.flush()
+
+    def _plain(self, parts: Iterable[str | Painted]) -> str:
+        shown = visible(_COLOUR.sub("", "".join(map(_raw, parts))))
+        return _cut(break_commands(shown) if self._breaks else shown, LINE_LETTERS)
+
+    def _coloured(self, parts: Iterable[str | Painted]) -> str:
+        shown, left = "", LINE_LETTERS
+        for part in parts:
+            pieces = _COLOUR.split(_raw(part))  # texts, and the colours between them
+            is_ours = isinstance(part, Painted)
+            painted = ""
+            for text, colour in zip(pieces[::2], [*pieces[1::2], ""], strict=True):
+                letters = _cut(visible(text), left)
+                painted += letters + ("" if is_ours else colour)
+                left -= len(letters)
+            if isinstance(part, Painted):
+                painted = style(painted, fg=part.fg, bold=part.bold or None, dim=part.dim or None)
+            shown += painted + (_RESET if len(pieces) > 1 and not is_ours else "")
+        return shown
+
+
+def tolerate(stream: Any) -> None:
+    """Have a stream write letters that its encoding lacks as escapes, and never raise for them."""
+    if hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="backslashreplace")
+
+
+def _raw(part: str | Painted) -> str:
+    """Return the text of a part, without what would be cut off anyway."""
+    text = part.text if isinstance(part, Painted) else part
+    return text if len(text) <= 4 * LINE_LETTERS else text[: 4 * LINE_LETTERS] + "…"
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: max(most - 1, 0)] + "…"[: max(most, 0)]
