@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
+from accelerator.output.door import Door
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
@@ -38,6 +40,5 @@ class Invocation:
 
     def ask(self, question: str) -> str:
         """Put a question to the person; return the line that was typed, empty at its end."""
-        self.stderr.write(question)
-        self.stderr.flush()
+        Door(self.stderr).question(question)
         return self.stdin.readline(ANSWER_LETTERS) if self.stdin is not None else ""

@@ -93,6 +93,11 @@ class Door:
         if hint:
             self.line(Painted("hint:  ", bold=True), one_line(hint))
 
+    def question(self, text: str) -> None:
+        """Write a question; its answer is typed on the same line."""
+        self._stream.write(self._plain([one_line(text)]) + " ")
+        self._stream.flush()
+
     def document(self, document: Any, indent: int | None = 2) -> None:
         """Write JSON, for programs. It is ASCII, and a reader of CI commands finds none in it."""
         # Two of these signs stand in strings only, and a string may have one of them written so.
