@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from accelerator.credentials import find_key
+from accelerator.credentials import find_key, without_key
 from accelerator.environment import detect_ci, find_commit
 from accelerator.errors import UsageProblem
 from accelerator.heroku import Heroku
@@ -97,10 +97,8 @@ class Connection:
 
     @cached_property
     def environment_without_key(self) -> dict[str, str]:
-        """Return the environment without any API key: by its name, and by its value anywhere."""
-        key = self.key.reveal()
-        names = {"HEROKU_API_KEY", self.settings.key_env}
-        return {k: v for k, v in self.environment.items() if k not in names and key not in v}
+        """Return the environment without any API key, for children that have no need of one."""
+        return without_key(self.environment, self.key, self.settings.key_env)
 
     @cached_property
     def lock_host(self) -> LockHost:

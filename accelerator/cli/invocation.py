@@ -19,7 +19,8 @@ class Invocation:
 
     ``ignore_signals`` is called just before the result is written: nothing interrupts from then
     on, so that there is one result and it is whole. After ``heartbeat_seconds`` of silence a line
-    on stderr says what is waited for.
+    on stderr says what is waited for. ``forget`` takes a variable that was read here out of the
+    environment that children inherit.
     """
 
     environment: Mapping[str, str]
@@ -28,3 +29,4 @@ class Invocation:
     stderr: TextIO
     ignore_signals: Callable[[], None] = lambda: None
     heartbeat_seconds: float = HEARTBEAT_SECONDS
+    forget: Callable[[str], None] = lambda _: None
