@@ -6,7 +6,10 @@ story for the key, plain and encoded, and for signed addresses.
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -156,6 +159,48 @@ def test_smoke_checks_never_carry_the_key_wherever_they_lead(
     result.check(0)
     assert [heard.path for heard in elsewhere.heard] == ["/landed", "/direct"]
     assert_clean((heard.text for heard in elsewhere.heard), run.secrets | {"Authorization"})
+
+
+def without_privileges() -> tuple[str, ...]:
+    """Return how to start a program that may not read everything, as root may."""
+    if os.geteuid() != 0:
+        return ()
+    if subprocess.run(["unshare", "--user", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("root may read every process, and user namespaces are not permitted here")
+    return ("unshare", "--user")
+
+
+LOOK = """\
+tr '\\0' '\\n' < /proc/$PPID/cmdline | head -n 2
+for file in environ maps mem; do cat /proc/$PPID/$file > /dev/null && echo "reads $file"; done
+cat /proc/self/environ > looked-into
+env | grep -c HRKU
+echo the end"""
+
+
+def test_tests_and_smoke_commands_cannot_read_the_key_out_of_the_process_that_started_them(
+    pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    repo.commit()
+    program = str(run.program)
+    first, *arguments = (*without_privileges(), program)
+    run.program = Path(first)
+    what = ("--from", pipeline.prepare.name, "--to", "staging")
+
+    result = run(
+        *arguments, "ship", *what, "--test", f"{LOOK}", "--smoke", f"$ {LOOK}", "--json",
+        env={"STAGING_COPY": run.environment["HEROKU_API_KEY"]},
+    )  # fmt: skip
+
+    assert result.exit_code == 0, result.told
+    for source in ("tests", f"smoke {pipeline.staging.name}"):
+        lines = [line for line in result.stderr.splitlines() if f"{source} | " in line]
+        said = [line.partition(" | ")[2] for line in lines]
+        assert said[-1] == "the end"
+        assert program in said
+        assert not [line for line in said if line.startswith("reads")]
+        assert "0" in said
+    assert b"PATH=" in (repo.directory / "looked-into").read_bytes()
 
 
 def test_an_api_that_redirects_gets_no_follower(
