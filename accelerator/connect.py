@@ -19,7 +19,7 @@ from accelerator.credentials import find_key, without_key
 from accelerator.environment import detect_ci, find_commit
 from accelerator.errors import UsageProblem
 from accelerator.heroku import Heroku
-from accelerator.models import Commit
+from accelerator.models import Commit, Secret
 from accelerator.repository import HerokuGit, Lineage, LockHost
 from accelerator.settings import STAGES, endpoint
 from accelerator.steps.compare.stages import resolve_targets
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from accelerator.events import Recorder
     from accelerator.heroku import Usage
-    from accelerator.models import Endpoint, Secret
+    from accelerator.models import Endpoint
     from accelerator.settings import Settings
     from accelerator.steps.verify.smoke import SmokeCheck
 
@@ -56,7 +56,10 @@ class Connection:
         events: Recorder,
     ) -> None:
         self.settings, self.environment, self.events = settings, environment, events
-        self.clone = Lineage(directory, environment, settings.prepare.subdir)
+        # Git gets the key where it needs one, for that one host.
+        given = Secret(environment.get(settings.key_env, "").strip())
+        self._for_git = without_key(environment, given, settings.key_env)
+        self.clone = Lineage(directory, self._for_git, settings.prepare.subdir)
         self._heroku: Heroku | None = None
 
     @cached_property
@@ -100,6 +103,11 @@ class Connection:
         """Return the environment without any API key, for children that have no need of one."""
         return without_key(self.environment, self.key, self.settings.key_env)
 
+    @property
+    def key_variables(self) -> set[str]:
+        """Return the variables that children should not inherit: those with a key in them."""
+        return self.environment.keys() - self._for_git.keys()
+
     @cached_property
     def lock_host(self) -> LockHost:
         """Return where locks, freezes and rejections are kept; the prepare app's git by default."""
@@ -107,7 +115,7 @@ class Connection:
         if remote is None:
             remote = f"{host}/{self.prepare_apps[0]}.git"
         is_ours = urlsplit(remote).netloc == urlsplit(host).netloc
-        return LockHost(remote, self.key if is_ours else None, self.environment)
+        return LockHost(remote, self.key if is_ours else None, self._for_git)
 
     @property
     def prepare_apps(self) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from accelerator.events import Recorder
 from accelerator.output.console import Console, wants_color
 from accelerator.output.heartbeat import Heartbeat
 from accelerator.output.outcome import Outcome, StepLog
-from accelerator.settings import DEFAULT_VARIABLE, FILE_NAME, load_settings, read_file
+from accelerator.settings import FILE_NAME, load_settings, read_file
 from accelerator.waiting import SystemClock
 
 if TYPE_CHECKING:
@@ -61,8 +61,6 @@ class Session:
             path.name if path else FILE_NAME,
             is_named=bool(named),
         )
-        for name in (DEFAULT_VARIABLE, settings.key_env):
-            edge.forget(name)
         for warning in settings.warnings:
             self.events.note(warning, "warning")
         return settings
@@ -73,10 +71,10 @@ class Session:
         if self._connection is None:
             from accelerator.connect import Connection  # noqa: PLC0415
 
-            edge = self.invocation
-            self._connection = Connection(
-                self.settings, edge.environment, edge.directory, self.events
-            )
+            edge, settings = self.invocation, self.settings
+            self._connection = Connection(settings, edge.environment, edge.directory, self.events)
+            for variable in self._connection.key_variables:
+                edge.forget(variable)
         return self._connection
 
     def perform(

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from accelerator.settings.declared import DEFAULT_VARIABLE, SETTINGS, STAGES, Setting, parameter
+from accelerator.settings.declared import SETTINGS, STAGES, Setting, parameter
 from accelerator.settings.file import find_file, read_file
 from accelerator.settings.hosts import endpoint
 from accelerator.settings.loading import FILE_NAME, Given, load_settings
 from accelerator.settings.values import Deadlines, Prepare, Row, Settings, Stage, duration
 
 __all__ = [
-    "DEFAULT_VARIABLE",
     "FILE_NAME",
     "SETTINGS",
     "STAGES",

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
 STAGES = ("review", "development", "staging", "production")
 
-DEFAULT_VARIABLE = "HEROKU_API_KEY"
-
 # Read by the local platform, which shares no code with this package.
 OTHER_VARIABLES = frozenset(("ACCELERATOR_LOCAL_API_KEY", "ACCELERATOR_LOCAL_RECORD"))
 
@@ -86,7 +84,7 @@ _GLOBAL = (
         "key_env",
         "the environment variable that holds the API key",
         parsing.parse_variable_name,
-        DEFAULT_VARIABLE,
+        "HEROKU_API_KEY",
     ),
     Setting(
         "prepare.apps",
