@@ -134,12 +134,12 @@ smoke = ["/health {commit}"]
 smoke = ["/health {commit}", "/login 200 Sign in", { run = "./smoke.sh", times = 3 }]
 ```
 
-A smoke check is a path on the app or a full URL, then maybe a status, then maybe a text that must be
-in the body, or `header NAME: TEXT`. A command is a table with `run`, and maybe `times`; in a flag, a
-variable or a text it stands after a dollar sign and a blank: `$ ./smoke.sh`. `3x` before either asks
-for three successes in a row: `3x /health`, `3x $ ./smoke.sh`. Anything else is an error. A command
-gets `APP_URL`, `COMMIT` and `RELEASE` in its environment, and no API key. User info and query of a
-URL are sent, and shown nowhere.
+A smoke check is a path on the app or a full URL, then maybe a status, then maybe a text that must
+be in the body, or `header NAME: TEXT`. A command is a table with `run`, and maybe `times`; in a
+flag, a variable or a text it stands after a dollar sign and a blank: `$ ./smoke.sh`. `3x` before
+either asks for three successes in a row: `3x /health`, `3x $ ./smoke.sh`. Anything else is an
+error. A command gets `APP_URL`, `COMMIT` and `RELEASE` in its environment, and no API key. User
+info and query of a URL are sent, and shown nowhere.
 
 A flag `--smoke` is for every stage of the run and hides the ones in the file.
 """
