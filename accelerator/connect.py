@@ -106,7 +106,9 @@ class Connection:
     @property
     def key_variables(self) -> set[str]:
         """Return the variables that children should not inherit: those with a key in them."""
-        return self.environment.keys() - self._for_git.keys()
+        given = Secret(self.environment.get(self.settings.key_env, "").strip())
+        kept = without_key(self.environment, given, self.settings.key_env)
+        return self.environment.keys() - kept.keys()
 
     @cached_property
     def lock_host(self) -> LockHost:
