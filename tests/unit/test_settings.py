@@ -387,7 +387,12 @@ def test_a_file_that_was_named_or_is_not_under_review_may_say_everything(
 
 
 def test_all_that_a_file_under_review_may_not_say_is_told_at_once() -> None:
-    file = {"key_env": "A", "lock_remote": "https://x", **COMMANDS, "stages": {"review": COMMANDS}}
+    file = {
+        "key_env": "A",
+        "lock_remote": "https://x/y.git",
+        **COMMANDS,
+        "stages": {"review": COMMANDS},
+    }
 
     assert len(problems_of(environment=PULL_REQUEST, file=file)) == 4
 
