@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from accelerator.credentials import find_key
+from accelerator.credentials import find_key, without_key
 from accelerator.environment import detect_ci, find_commit
 from accelerator.errors import UsageProblem
 from accelerator.heroku import Heroku
-from accelerator.models import Commit
+from accelerator.models import Commit, Secret
 from accelerator.repository import HerokuGit, Lineage, LockHost
 from accelerator.settings import STAGES, endpoint
 from accelerator.steps.compare.stages import resolve_targets
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from accelerator.events import Recorder
     from accelerator.heroku import Usage
-    from accelerator.models import Endpoint, Secret
+    from accelerator.models import Endpoint
     from accelerator.settings import Settings
     from accelerator.steps.verify.smoke import SmokeCheck
 
@@ -56,8 +56,11 @@ class Connection:
         events: Recorder,
     ) -> None:
         self.settings, self.environment, self.events = settings, environment, events
+        # Git gets the key where it needs one, for that one host.
+        given = Secret(environment.get(settings.key_env, "").strip())
+        self._for_git = without_key(environment, given, settings.key_env)
         subdir, is_exact = settings.prepare.subdir, settings.verify_source
-        self.clone = Lineage(directory, environment, subdir, is_exact=is_exact)
+        self.clone = Lineage(directory, self._for_git, subdir, is_exact=is_exact)
         self._heroku: Heroku | None = None
 
     @cached_property
@@ -98,10 +101,15 @@ class Connection:
 
     @cached_property
     def environment_without_key(self) -> dict[str, str]:
-        """Return the environment without any API key: by its name, and by its value anywhere."""
-        key = self.key.reveal()
-        names = {"HEROKU_API_KEY", self.settings.key_env}
-        return {k: v for k, v in self.environment.items() if k not in names and key not in v}
+        """Return the environment without any API key, for children that have no need of one."""
+        return without_key(self.environment, self.key, self.settings.key_env)
+
+    @property
+    def key_variables(self) -> set[str]:
+        """Return the variables that children should not inherit: those with a key in them."""
+        given = Secret(self.environment.get(self.settings.key_env, "").strip())
+        kept = without_key(self.environment, given, self.settings.key_env)
+        return self.environment.keys() - kept.keys()
 
     @cached_property
     def lock_host(self) -> LockHost:
@@ -110,7 +118,7 @@ class Connection:
         if remote is None:
             remote = f"{host}/{self.prepare_apps[0]}.git"
         is_ours = urlsplit(remote).netloc == urlsplit(host).netloc
-        return LockHost(remote, self.key if is_ours else None, self.environment)
+        return LockHost(remote, self.key if is_ours else None, self._for_git)
 
     @property
     def prepare_apps(self) -> tuple[str, ...]:

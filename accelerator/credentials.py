@@ -6,14 +6,17 @@ The source is named, the value never: not even a broken value is repeated in a m
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
+from base64 import b64encode
 from contextlib import suppress
 from netrc import NetrcParseError, netrc
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from accelerator.errors import KeyMissing, UsageProblem
+from accelerator.foreign import hide_credentials
 from accelerator.models import Secret
 
 if TYPE_CHECKING:
@@ -23,6 +26,12 @@ if TYPE_CHECKING:
     from accelerator.models import Endpoint
 
 HELPER_SECONDS = 10.0
+TELLING_LETTERS = 8  # fewer are in too many texts by chance
+
+# Variables that hold a key of Heroku's by their very names: of another stage, say.
+_KEYS = re.compile(r"HEROKU_(?:.*_)?(?:KEY|TOKEN|PASSWORD|SECRET)")
+_LOCK_REMOTE = "ACCELERATOR_LOCK_REMOTE"
+_GIT_VALUE = "GIT_CONFIG_VALUE_"
 
 # Git must not ask anybody: not on the terminal, not in a window. An empty GIT_ASKPASS also keeps
 # git from falling back to core.askPass and SSH_ASKPASS.
@@ -48,13 +57,58 @@ def find_key(
         (f"~/.netrc (machine {api_host})", lambda: _from_netrc(home, api_host)),
         (
             f"git's credential helper for {git_host}",
-            lambda: _from_git(environment, endpoint.git_url),
+            lambda: _from_git(_without_names(environment, key_env), endpoint.git_url),
         ),
     )
     for source, look in places:
         if value := look():
             return _checked(value, source), source
     raise KeyMissing(key_env, api_host)
+
+
+def without_key(environment: Mapping[str, str], key: Secret, key_env: str) -> dict[str, str]:
+    """Return the environment without the key: by its name, and by its value however it is written.
+
+    Other keys of Heroku's go too, by their names, and a lock remote that has a password in it. One
+    of git's numbered settings is emptied instead: git refuses to run when one is missing.
+    """
+    left = _without_names(environment, key_env)
+    remote = left.get(_LOCK_REMOTE, "")
+    if hide_credentials(remote) != remote:
+        del left[_LOCK_REMOTE]
+    words = spellings(key)
+    for name in [name for name, value in left.items() if any(word in value for word in words)]:
+        if name.startswith(_GIT_VALUE):
+            left[name] = ""
+        else:
+            del left[name]
+    return left
+
+
+def spellings(key: Secret) -> tuple[str, ...]:
+    """Return what a text holds that holds the key: plain, as in URLs, as in HTTP's Basic scheme.
+
+    In Base64 the key looks in three ways, by what stands before it; at both ends of each a letter
+    or two depend on the neighbours and are left out.
+    """
+    plain = key.reveal()
+    if not plain:
+        return ()
+    encoded = []
+    for before in range(3):
+        text = b64encode(b"\0" * before + plain.encode())
+        first, whole = -(-before * 8 // 6), (before + len(plain)) * 8 // 6
+        encoded.append(text[first:whole].decode())
+    told = (word for word in encoded if len(word) >= TELLING_LETTERS)
+    return tuple(dict.fromkeys((plain, quote(plain, safe=""), *told)))
+
+
+def _without_names(environment: Mapping[str, str], key_env: str) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in environment.items()
+        if name != key_env and not _KEYS.fullmatch(name)
+    }
 
 
 def _checked(value: str, source: str) -> Secret:

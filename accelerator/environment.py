@@ -24,6 +24,7 @@ class CI:
     """The CI system of this run; every field is ``None`` on somebody's own machine.
 
     `commit` is what `commit_variable` holds: the revision the job is about, by the system's word.
+    `is_pull_request` is True when the job is about a change that is still under review.
     """
 
     name: str | None = None
@@ -31,6 +32,7 @@ class CI:
     ref: str | None = None
     commit_variable: str | None = None
     commit: str | None = None
+    is_pull_request: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,39 @@ _SYSTEMS = (
     ),
 )
 
+_REVIEW_EVENTS = (
+    "pull_request",
+    "pull_request_target",
+    "pull_request_review",
+    "pull_request_review_comment",
+    "issue_comment",
+)
+
+# What says that a job is about a pull request: a variable and its values, none for any that does
+# not say no. Each page is named in docs/how-to/protect-the-configuration.md. All are looked at,
+# whichever system this is: a mark too many is answered with --config, one too few by nobody.
+_PULL_REQUEST_MARKS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("GITHUB_EVENT_NAME", _REVIEW_EVENTS),
+    ("CI_PIPELINE_SOURCE", ("merge_request_event", "external_pull_request_event")),
+    ("CI_MERGE_REQUEST_IID", ()),
+    ("CI_EXTERNAL_PULL_REQUEST_IID", ()),
+    ("CIRCLE_PULL_REQUEST", ()),
+    ("CIRCLE_PR_NUMBER", ()),
+    ("BUILDKITE_PULL_REQUEST", ()),
+    ("BITBUCKET_PR_ID", ()),
+    ("TRAVIS_PULL_REQUEST", ()),
+    ("SEMAPHORE_GIT_REF_TYPE", ("pull-request",)),
+    ("SEMAPHORE_GIT_PR_NUMBER", ()),
+    ("SYSTEM_PULLREQUEST_PULLREQUESTID", ()),
+    ("BUILD_REASON", ("PullRequest",)),
+    ("DRONE_PULL_REQUEST", ()),
+    ("DRONE_BUILD_EVENT", ("pull_request",)),
+    ("CHANGE_ID", ()),
+    ("ghprbPullId", ()),
+    ("APPVEYOR_PULL_REQUEST_NUMBER", ()),
+    ("CI_COMMIT_PULL_REQUEST", ()),
+)
+_SAYS_NO = ("", "false", "0")
 _VARIABLE = re.compile(r"\{([A-Z0-9_]+)\}")
 
 
@@ -133,13 +168,14 @@ def detect_ci(env: Mapping[str, str]) -> CI:
     variable, commit = find_commit(env) or (None, None)
     system = _find_system(env)
     if system is None:
-        return CI(commit_variable=variable, commit=commit)
+        return CI(commit_variable=variable, commit=commit, is_pull_request=_is_pull_request(env))
     return CI(
         name=system.name,
         job_url=_first(system.job_urls, env),
         ref=_first(system.refs, env),
         commit_variable=variable,
         commit=commit,
+        is_pull_request=_is_pull_request(env),
     )
 
 
@@ -161,7 +197,15 @@ def _is_here(system: _System, env: Mapping[str, str]) -> bool:
     value = env.get(system.marker, "").strip()
     if system.marker_value:
         return value == system.marker_value
-    return value.lower() not in ("", "false", "0")
+    return value.lower() not in _SAYS_NO
+
+
+def _is_pull_request(env: Mapping[str, str]) -> bool:
+    for variable, meant in _PULL_REQUEST_MARKS:
+        value = env.get(variable, "").strip()
+        if value in meant or (not meant and value.lower() not in _SAYS_NO):
+            return True
+    return False
 
 
 def _first(templates: tuple[str, ...], env: Mapping[str, str]) -> str | None:

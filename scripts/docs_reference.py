@@ -73,6 +73,9 @@ may belong to another program: a warning names it, and it is not read.
 A duration is `90` (seconds), `30s`, `10m`, `1h30m` or `1d`. A list in a variable or a flag is
 separated at its line ends, or else at its commas; a flag may also be repeated. In the file a list
 is a TOML array, and a single text is one item.
+
+The file comes with the code under review. What it may not say in a pull-request job, and how to
+protect it, is in [protect the configuration](../how-to/protect-the-configuration.md).
 """
 
 SETTINGS_TAIL = """\
@@ -128,8 +131,15 @@ smoke_deadline = "2m"
 smoke = ["/health {commit}"]
 
 [stages.production]
-smoke = ["/health {commit}", "/login 200 Sign in"]
+smoke = ["/health {commit}", "/login 200 Sign in", { run = "./smoke.sh", times = 3 }]
 ```
+
+A smoke check is a path on the app or a full URL, then maybe a status, then maybe a text that must
+be in the body, or `header NAME: TEXT`. A command is a table with `run`, and maybe `times`; in a
+flag, a variable or a text it stands after a dollar sign and a blank: `$ ./smoke.sh`. `3x` before
+either asks for three successes in a row: `3x /health`, `3x $ ./smoke.sh`. Anything else is an
+error. A command gets `APP_URL`, `COMMIT` and `RELEASE` in its environment, and no API key. User
+info and query of a URL are sent, and shown nowhere.
 
 A flag `--smoke` is for every stage of the run and hides the ones in the file.
 """

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.recorded import (
-    pytest_configure,
-    pytest_runtestloop,
-    pytest_terminal_summary,
-    pytest_unconfigure,
-)
+from tests import keywatch, recorded
 
-__all__ = [
-    "pytest_configure",
-    "pytest_runtestloop",
-    "pytest_terminal_summary",
-    "pytest_unconfigure",
-]
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Add the hooks that look at all tests together."""
+    for module in (recorded, keywatch):
+        config.pluginmanager.register(module)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

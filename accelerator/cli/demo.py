@@ -17,10 +17,13 @@ from accelerator.connect import Connection
 from accelerator.demo import platform, story
 from accelerator.demo.report import DemoReport, demo_document, render_demo
 from accelerator.demo.repository import DemoRepository, change_sample, clone, make_sample
+from accelerator.demo.surroundings import make_surroundings
 from accelerator.errors import UsageProblem
 from accelerator.settings import load_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from accelerator.cli.invocation import Invocation
     from accelerator.demo.platform import LocalPlatform
     from accelerator.errors import ExitCode
@@ -37,9 +40,11 @@ class Own:
     repo: str | None = option(
         "--repo", metavar="DIR", help="Ship your own repository; it needs a Procfile."
     )
-    test: str | None = option("--test", metavar="CMD", help="The tests of your repository.")
+    test: str | None = option(
+        "--test", metavar="CMD", help="The tests of your repository; they get no key."
+    )
     smoke: tuple[str, ...] = option(
-        "--smoke", metavar="URL", multiple=True, default=(), help="Smoke checks.  [default: /]"
+        "--smoke", metavar="CHECK", multiple=True, default=(), help="Smoke checks.  [default: /]"
     )
     env: tuple[str, ...] = option(
         "--env",
@@ -77,14 +82,15 @@ def demo(
     """
     session = Session("demo", invocation, talk)
     report = DemoReport()
+    surroundings = make_surroundings(invocation.environment)
 
     def work() -> None:
         with (
             ExitStack() as stack,
             tempfile.TemporaryDirectory(prefix="accelerator-demo-") as folder,
-            platform.running(invocation.environment) as local,
+            platform.running(surroundings) as local,
         ):
-            repository = _repository(session, own, Path(folder) / "repository")
+            repository = _repository(invocation.directory, own, Path(folder), surroundings)
             connection = stack.enter_context(closing(_connect(session, repository, local)))
             scene = _scene(own, Path(folder), repository, connection, local)
             report.build_seconds = build_seconds
@@ -104,7 +110,7 @@ def demo(
 
 def _connect(session: Session, repository: DemoRepository, local: LocalPlatform) -> Connection:
     """Connect to the demo's own platform and to nothing else, whatever is configured here."""
-    environment = local.environment(session.invocation.environment)
+    environment = local.environment(repository.environment)
     settings = load_settings({"timeout": LIMIT}, environment, None)
     return Connection(settings, environment, repository.directory, session.events)
 
@@ -132,11 +138,13 @@ def _scene(
     )
 
 
-def _repository(session: Session, own: Own, folder: Path) -> DemoRepository:
-    edge = session.invocation
+def _repository(
+    directory: Path, own: Own, folder: Path, environment: Mapping[str, str]
+) -> DemoRepository:
+    to = folder / "repository"
     if own.repo is None:
-        return make_sample(folder, edge.environment)
-    return clone(edge.directory / own.repo, folder, edge.environment)
+        return make_sample(to, environment)
+    return clone(directory / own.repo, to, environment)
 
 
 def _keep(session: Session, local: LocalPlatform, report: DemoReport) -> None:

@@ -22,7 +22,8 @@ class Invocation:
 
     ``ignore_signals`` is called just before the result is written: nothing interrupts from then
     on, so that there is one result and it is whole. After ``heartbeat_seconds`` of silence a line
-    on stderr says what is waited for. ``stdin`` is None where there is none.
+    on stderr says what is waited for. ``stdin`` is None where there is none. ``forget`` takes a
+    variable that was read here out of the environment that children inherit.
     """
 
     environment: Mapping[str, str]
@@ -32,6 +33,7 @@ class Invocation:
     ignore_signals: Callable[[], None] = lambda: None
     heartbeat_seconds: float = HEARTBEAT_SECONDS
     stdin: TextIO | None = None
+    forget: Callable[[str], None] = lambda _: None
 
     @property
     def has_person(self) -> bool:

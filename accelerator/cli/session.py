@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import traceback
 from functools import cached_property
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from accelerator.output.console import Console, wants_color
 from accelerator.output.door import Door
 from accelerator.output.heartbeat import Heartbeat
 from accelerator.output.outcome import Outcome, StepLog
-from accelerator.settings import load_settings, read_file
+from accelerator.settings import FILE_NAME, load_settings, read_file
 from accelerator.waiting import SystemClock
 
 if TYPE_CHECKING:
@@ -52,10 +51,16 @@ class Session:
     def settings(self) -> Settings:
         """Merge flags, environment and file."""
         named = self.talk.config
-        found = read_file(Path(named) if named else None, self.invocation.directory)
+        edge = self.invocation
+        found = read_file(edge.directory / named if named else None, edge.directory)
         content, path = found if found else (None, None)
-        file_name = path.name if path else "accelerator.toml"
-        settings = load_settings(self.given, self.invocation.environment, content, file_name)
+        settings = load_settings(
+            self.given,
+            edge.environment,
+            content,
+            path.name if path else FILE_NAME,
+            is_named=bool(named),
+        )
         for warning in settings.warnings:
             self.events.note(warning, "warning")
         return settings
@@ -66,10 +71,10 @@ class Session:
         if self._connection is None:
             from accelerator.connect import Connection  # noqa: PLC0415
 
-            edge = self.invocation
-            self._connection = Connection(
-                self.settings, edge.environment, edge.directory, self.events
-            )
+            edge, settings = self.invocation, self.settings
+            self._connection = Connection(settings, edge.environment, edge.directory, self.events)
+            for variable in self._connection.key_variables:
+                edge.forget(variable)
         return self._connection
 
     def perform(

@@ -187,7 +187,7 @@ def _test(scene: Scene) -> None:
         scene.tests,
         shell=True,
         cwd=scene.repository.directory,
-        env=dict(scene.environment),
+        env=dict(scene.environment),  # without a key, as those of `ship`
         capture_output=True,
         check=False,
     )
@@ -210,6 +210,6 @@ def _push(scene: Scene, app: str, sha: str) -> None:
     )
     checks = tuple(parse_check(check) for check in scene.smoke)
     web_url = scene.run.heroku.apps.fetch(app).web_url
-    flaw = check_smoke(scene.run, checks, Site(app, web_url, None, 0)).flaw
+    flaw = check_smoke(scene.run, checks, Site(app, web_url, None, 0, scene.environment)).flaw
     if flaw is not None:
         raise DemoFailed(f"{app}: {flaw}")

@@ -23,6 +23,7 @@ class Setting:
 
     `flags` are the spellings on the command line, if it has any there; `option_help` and `metavar`
     are what `--help` says of them. `unless_set` says what holds when there is no default.
+    `parse_items` is for a list whose items may be more than texts in the file.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Setting:
     unless_set: str = ""
     option_help: str = ""
     metavar: str | None = None
+    parse_items: Callable[[Any], Any] | None = None
 
     @property
     def variable(self) -> str:
@@ -58,7 +60,9 @@ class Setting:
     @property
     def parse_in_file(self) -> Callable[[Any], Any]:
         """Return the parser for the file, where lists are lists and commas are just commas."""
-        return parsing.parse_items if self.is_list else self.parse
+        if self.is_list:
+            return self.parse_items or parsing.parse_items
+        return self.parse
 
 
 def parameter(flag: str) -> str:
@@ -135,14 +139,15 @@ _GLOBAL = (
     ),
     Setting(
         "smoke",
-        "checks after a release: paths on the app, or full URLs",
+        "checks after a release: paths on the app, full URLs, or commands",
         parsing.parse_strings,
         (),
         ("--smoke",),
+        parse_items=parsing.parse_checks,
         option_help="Must answer after the release: '/health', '/up 204', '/health {commit}' "
         "(path or URL, status, text in the body; 'header NAME: TEXT' looks there), or a "
-        "command. May be repeated.",
-        metavar="URL",
+        "command after a dollar sign: '$ ./smoke.sh'. May be repeated.",
+        metavar="CHECK",
     ),
     Setting(
         "rollback",
@@ -237,6 +242,7 @@ def _stage_settings(stage: str) -> tuple[Setting, ...]:
             f"the smoke checks of {stage}",
             parsing.parse_strings,
             unless_set="the ones for all stages",
+            parse_items=parsing.parse_checks,
         ),
     )
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from accelerator.errors import HostNotRecognised, UsageProblem
+from accelerator.foreign import hide_credentials, visible
 from accelerator.models import Endpoint
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ _DOMAINS = ("heroku.com", "herokai.com", "herokuspace.com", "herokudev.com")
 _AUTHORITY = re.compile(
     r"(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>\d{1,5}))?", re.ASCII
 )
-_USERINFO = re.compile(r"(?:(?<=://)|^)[^/@]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,5 +97,7 @@ def _is_loopback(name: str) -> bool:
 
 def _shown(value: str) -> str:
     """Make a refused value fit for a message: no credentials, no control characters."""
-    printable = "".join(letter if letter.isprintable() else "?" for letter in value)
-    return _USERINFO.sub("***@", printable)
+    address = visible("".join("?" if letter.isspace() else letter for letter in value))
+    if "//" in address:
+        return hide_credentials(address, hide_query=True)
+    return hide_credentials(f"//{address}", hide_query=True).removeprefix("//")

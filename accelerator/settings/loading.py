@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from accelerator.environment import detect_ci
 from accelerator.errors import ConfigurationInvalid
 from accelerator.settings.declared import OTHER_VARIABLES, SETTINGS, STAGES, Setting, parameter
 from accelerator.settings.parsing import nearest
+from accelerator.settings.review import find_refused
 from accelerator.settings.values import Deadlines, Prepare, Settings, Stage
 
 if TYPE_CHECKING:
@@ -31,11 +33,14 @@ def load_settings(
     environment: Mapping[str, str],
     file: Mapping[str, Any] | None,
     file_name: str = FILE_NAME,
+    *,
+    is_named: bool = False,
 ) -> Settings:
     """Merge all sources into one `Settings`; all problems are raised together.
 
     The keys of `flags` are parameter names (``on_miss`` for ``--on-miss``), and ``None`` or an
-    empty list means that the flag was not given.
+    empty list means that the flag was not given. `is_named` says that ``--config`` named the file:
+    only then all of it is taken in a job about a pull request.
     """
     entries = dict(_flatten(file or {}))
     sources = _Sources(flags, environment, entries, file_name)
@@ -50,6 +55,8 @@ def load_settings(
             problems.append(f"{origins[setting.name]} {error}")
     unknown = _unknown_variables(environment, values.get("key_env"))
     problems += [said for said, is_slip in unknown if is_slip]
+    if not is_named and detect_ci(environment).is_pull_request:
+        problems += find_refused(values, origins, file_name)
     if problems:
         raise ConfigurationInvalid(tuple(problems))
     warnings = tuple(said for said, _ in unknown)

@@ -21,6 +21,7 @@ _NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _KEY = re.compile(r"(?i)HRKU[-_].*|[0-9a-f]{32,}")
+_COMMAND = re.compile(r"(?:[1-9]\d?x\s+)?\$")
 _YES = ("true", "yes", "on", "1")
 _NO = ("false", "no", "off", "0")
 
@@ -85,6 +86,33 @@ def parse_strings(value: Any) -> tuple[str, ...]:
 def parse_items(value: Any) -> tuple[str, ...]:
     """Read a list from the file, where a single text is one item whatever it contains."""
     return parse_strings([value] if isinstance(value, str) else value)
+
+
+def parse_checks(value: Any) -> tuple[str, ...]:
+    """Read smoke checks from the file: texts, and tables that run a command.
+
+    A table becomes the text that flags and variables have for it: ``3x $ ./smoke.sh``.
+    """
+    items = value if isinstance(value, list | tuple) else [value]
+    if not all(
+        isinstance(item, dict) or (isinstance(item, str) and item.strip()) for item in items
+    ):
+        raise ValueError("must be a list of texts, or of tables with a command to run")
+    return tuple(_command(item) if isinstance(item, dict) else item.strip() for item in items)
+
+
+def is_command(check: str) -> bool:
+    """Return whether a smoke check is a command: ``$ ./smoke.sh``, ``3x $ ./smoke.sh``."""
+    return _COMMAND.match(check.strip()) is not None
+
+
+def _command(table: dict[str, Any]) -> str:
+    run, times = table.get("run"), table.get("times", 1)
+    if set(table) - {"run", "times"} or not isinstance(run, str) or not run.strip():
+        raise ValueError('has a table that is not like { run = "./smoke.sh", times = 3 }')
+    if isinstance(times, bool) or not isinstance(times, int) or times not in range(1, 100):
+        raise ValueError("has a table whose times is no whole number from 1 to 99")
+    return f"{times}x $ {run.strip()}" if times > 1 else f"$ {run.strip()}"
 
 
 def parse_variable_name(value: Any) -> str:

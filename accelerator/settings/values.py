@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from accelerator.foreign import hide_credentials
 from accelerator.settings.declared import SETTINGS
 
 if TYPE_CHECKING:
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from accelerator.models import LockMode, OnMiss, OnSuperseded, Strategy
     from accelerator.settings.declared import Setting
-
-_USERINFO = re.compile(r"://[^/@\s]+@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +99,8 @@ class Settings:
         value: Any = self
         for part in setting.name.split("."):
             value = value[part] if isinstance(value, dict) else getattr(value, part)
-        return _USERINFO.sub("://***@", _text(value)) or setting.unless_set or "-"
+        shown = hide_credentials(_text(value), hide_query=True)
+        return shown or setting.unless_set or "-"
 
 
 def _text(value: Any) -> str:

@@ -16,6 +16,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from accelerator.errors import AcceleratorError, TestsFailed
+from accelerator.foreign import hide_credentials
 from accelerator.models import StepName
 from accelerator.steps.compare.wanted import SourceApp
 from accelerator.steps.deploy import deploy
@@ -109,10 +110,11 @@ def _beside(call: Callable[..., Value], *arguments: Any) -> Future[Value]:
 
 
 def _test(run: Run, tests: ChildCommand) -> None:
-    with run.events.step(StepName.TEST, f"Test: {tests.command}"):
+    shown = hide_credentials(tests.command)
+    with run.events.step(StepName.TEST, f"Test: {shown}"):
         status = tests.wait() or 0
         if status != 0:
-            raise TestsFailed(tests.command, status)
+            raise TestsFailed(shown, status)
 
 
 def _join(testing: Future[None] | None, preparing: Future[None] | None) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.commands import Command, base_environment
 from tests.e2e.sample import Repository
-from tests.e2e.world import Pipeline, Platform, create_pipeline, running_platform
+from tests.e2e.world import SIGNED_PATH, Pipeline, Platform, create_pipeline, running_platform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,10 +67,13 @@ def repo(environment: dict[str, str], tmp_path: Path) -> Repository:
 
 @pytest.fixture
 def run(
-    program: Path, heroku: Platform, repo: Repository, environment: dict[str, str]
+    program: Path, heroku: Platform, repo: Repository, environment: dict[str, str], tmp_path: Path
 ) -> Iterator[Command]:
-    """The command in the repository; none of its outputs may show the key."""
+    """The command in the repository; none of its outputs, and no file it leaves, has the key."""
     command = Command(program, repo.directory, environment)
     command.keep_secret(heroku.key)
     yield command
     command.close()
+    left = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != ".netrc"]
+    words = [word.encode() for word in command.secrets - {SIGNED_PATH}]
+    assert [str(path) for path in left if any(word in path.read_bytes() for word in words)] == []

@@ -144,7 +144,7 @@ def test_a_cancelled_job_ends_its_smoke_commands_and_takes_their_end_for_no_verd
 ) -> None:
     prepare(pipeline, repo, run)
     pids = tmp_path / "pids"
-    smoke = ("--smoke", f"echo $$ >> {pids}; {end}")
+    smoke = ("--smoke", f"$ echo $$ >> {pids}; {end}")
     patient = {"ACCELERATOR_DEADLINES_SMOKE_DEADLINE": "90s"}
 
     started = run.start("deploy", *pipeline.route, *smoke, "--json", env=patient)

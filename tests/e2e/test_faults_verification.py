@@ -174,7 +174,7 @@ def test_a_smoke_command_knows_what_it_looks_at(
         "deploy",
         *pipeline.to_staging,
         "--smoke",
-        'echo "$RELEASE of $COMMIT at $APP_URL"; test -z "$HEROKU_API_KEY"',
+        '$ echo "$RELEASE of $COMMIT at $APP_URL"; test -z "$HEROKU_API_KEY"',
         "--json",
     )
 
@@ -186,7 +186,7 @@ def test_a_smoke_command_knows_what_it_looks_at(
 def test_a_smoke_command_that_cannot_be_run_says_nothing_of_the_app(
     pipeline: Pipeline, run: Command, broken: str
 ) -> None:
-    result = run("deploy", *pipeline.to_staging, "--smoke", "./nowhere.sh", "--json")
+    result = run("deploy", *pipeline.to_staging, "--smoke", "$ ./nowhere.sh", "--json")
 
     document = result.check(14)
     assert document["error"]["code"] == "inconclusive"

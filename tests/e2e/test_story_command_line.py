@@ -128,6 +128,25 @@ def test_a_variable_of_a_stage_there_is_not_is_refused_with_the_one_that_was_mea
     assert "ACCELERATOR_STAGES_PRODUCTION_SMOKE" in result.document["error"]["message"]
 
 
+def test_a_file_under_review_names_no_command_unless_the_job_names_the_file(
+    bare: Command,
+) -> None:
+    folder = bare.directory / "web"
+    folder.mkdir()
+    (bare.directory / "accelerator.toml").write_text('smoke = [{ run = "./smoke.sh" }]\n')
+    env = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request"}
+
+    found = bare("config", "--json", env=env)
+    named = bare("config", "--json", "--config", "../accelerator.toml", env=env, cwd=folder)
+
+    assert found.exit_code == 2
+    assert found.document["error"]["code"] == "configuration"
+    assert "--config accelerator.toml" in found.document["error"]["message"]
+    assert named.exit_code == 0
+    rows = {row["name"]: row["value"] for row in named.document["settings"]}
+    assert rows["smoke"] == "$ ./smoke.sh"
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_prints_a_script_for_the_shell(shell: str, bare: Command) -> None:
     result = bare("completion", shell)

@@ -10,7 +10,12 @@ from tests.e2e.commands import Command
 from tests.e2e.documents import check_document
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.e2e.sample import Repository
+
+
+CALLERS = "HRKU-of-the-caller-and-nobody-elses"
 
 
 @pytest.fixture
@@ -45,14 +50,27 @@ def test_the_demo_tells_the_whole_story_of_the_sample(told: Command) -> None:
     assert result.document["second"]["tests"] == "passed"
 
 
-def test_the_demo_ships_ones_own_repository(told: Command, repo: Repository) -> None:
+def test_the_demo_ships_ones_own_repository_and_hands_nobody_the_callers_key(
+    told: Command, repo: Repository, tmp_path: Path
+) -> None:
     head = repo.commit()
-    how = ("--repo", str(repo.directory), "--build-seconds", "0", "--test", "true", "--json")
+    seen = tmp_path / "seen"
+    look = f"env >> {seen}; echo >> {seen}"
+    told.keep_secret(CALLERS)
+    theirs = {"HEROKU_API_KEY": CALLERS, "HEROKU_HOST": "https://api.heroku.com", "COPY": CALLERS}
+    set_up = {"ACCELERATOR_KEY_ENV": "OWN_KEY", "OWN_KEY": CALLERS, "ACCELERATOR_LOCK": "nonsense"}
+    how = ("--repo", str(repo.directory), "--build-seconds", "0", "--test", look, "--json")
+    smoke = ("--smoke", "/health {commit}", "--smoke", f"$ {look}")
 
-    result = told("demo", *how, "--smoke", "/health {commit}")
+    result = told("demo", *how, *smoke, env={**theirs, **set_up})
 
     assert result.exit_code == 0, result.told
     check_story(result.document)
+    environments = seen.read_text().split("\n\n")[:-1]
+    assert len(environments) == 8  # of the tests, twice; of the checks of six releases
+    for environment in environments:
+        assert "PATH=" in environment
+        assert not any(word in environment for word in (CALLERS, "API_KEY", "ACCELERATOR_"))
     assert repo.git("rev-parse", "HEAD") == head
     assert repo.git("status", "--porcelain") == ""
 

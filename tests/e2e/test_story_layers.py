@@ -64,9 +64,9 @@ def test_steps_call_nothing_of_what_is_above_them(
         prepare(pipeline, repo, run, "fails")
     script = tmp_path / "traced.py"
     script.write_text(TRACED, "utf-8")
-    smoke = ("--smoke", "/health", "--smoke", "true")
+    smoke = ("--smoke", "/health", "--smoke", "$ true")
     arguments = {
-        "deploy": ("deploy", *pipeline.route, "--smoke", "false"),
+        "deploy": ("deploy", *pipeline.route, "--smoke", "$ false"),
         "ship": ("ship", "--test", "true", *pipeline.route, *smoke),
         "prepare": ("prepare", "--app", pipeline.prepare.name),
         "resume": ("resume", "staging", "--from", pipeline.prepare.name, "--commit", "HEAD"),

@@ -6,14 +6,19 @@ story for the key, plain and encoded, and for signed addresses.
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.e2e.processes import ProcessWatch
+from tests.e2e.sample import BROKEN
 from tests.e2e.servers import Forwarder, Heard, Listener, Reply
-from tests.e2e.world import SIGNED_PATH, Journal, Pipeline, Platform
+from tests.e2e.world import SIGNED_PATH, App, Journal, Pipeline, Platform
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -156,6 +161,91 @@ def test_smoke_checks_never_carry_the_key_wherever_they_lead(
     result.check(0)
     assert [heard.path for heard in elsewhere.heard] == ["/landed", "/direct"]
     assert_clean((heard.text for heard in elsewhere.heard), run.secrets | {"Authorization"})
+
+
+def read_notes(app: App, repo: Repository, key: str, to: Path) -> str:
+    """Return all that git keeps of an app beside its code: locks, freezes, rejections."""
+    host = app.platform.url.removeprefix("http://")
+    repo.git("clone", "--quiet", "--mirror", f"http://x:{key}@{host}/{app.name}.git", str(to))
+    read = ("--git-dir", str(to), "log", "--all", "--format=%D %an %ae %B")
+    found = repo.git(*read)
+    shutil.rmtree(to)  # the address in its configuration has the key
+    return found
+
+
+@pytest.mark.slow
+def test_neither_the_key_nor_a_password_of_a_check_is_in_a_note_a_log_or_a_file(
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command, tmp_path: Path
+) -> None:
+    """Good code, then broken code that is gone back from and rejected, and every mark there is."""
+    repo.commit()
+    run.keep_secret("hush-hush")
+    where = ("--from", pipeline.prepare.name)
+    stage = pipeline.staging.name
+    host = pipeline.staging.info["web_url"].removeprefix("http://").rstrip("/")
+    check = ("--smoke", f"http://ada:hush-hush@{host}/health?token=hush-hush 200")
+    how = ("--strategy", "git", "--test", "env", "--smoke", "$ env", *check, "-vv", "--json")
+
+    shipped = run("ship", *where, "--to", "staging", *how)
+    held = [run(mark, stage, *where, "--json") for mark in ("lock", "unlock")]
+    held.append(run("freeze", stage, *where, "--reason", "holidays", "--json"))
+    repo.commit(BROKEN)
+    frozen = run("deploy", *pipeline.to_staging, *check, "--json")
+    held.append(run("unfreeze", stage, *where, "--json"))
+    gone_back = run("deploy", *pipeline.to_staging, *check, "-vv", "--debug", "--json")
+    refused = run("deploy", *pipeline.to_staging, *check, "--json")
+
+    assert [mark.exit_code for mark in held] == [0, 0, 0, 0]
+    shipped.check(0)
+    frozen.check(3)
+    shown = f"http://***@{host}/health?***"
+    assert shown in gone_back.check(6)["error"]["message"]
+    assert shown in refused.check(3)["error"]["message"]
+    notes = read_notes(pipeline.prepare, repo, heroku.key, tmp_path / "notes")
+    assert shown in notes
+    assert_clean([notes], run.secrets)
+
+
+def without_privileges() -> tuple[str, ...]:
+    """Return how to start a program that may not read everything, as root may."""
+    if os.geteuid() != 0:
+        return ()
+    if subprocess.run(["unshare", "--user", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("root may read every process, and user namespaces are not permitted here")
+    return ("unshare", "--user")
+
+
+LOOK = """\
+tr '\\0' '\\n' < /proc/$PPID/cmdline | head -n 2
+for file in environ maps mem; do cat /proc/$PPID/$file > /dev/null && echo "reads $file"; done
+cat /proc/self/environ > looked-into
+env | grep -c HRKU
+echo the end"""
+
+
+def test_tests_and_smoke_commands_cannot_read_the_key_out_of_the_process_that_started_them(
+    pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    repo.commit()
+    program = str(run.program)
+    first, *arguments = (*without_privileges(), program)
+    run.program = Path(first)
+    what = ("--from", pipeline.prepare.name, "--to", "staging")
+
+    result = run(
+        *arguments, "ship", *what, "--test", f"{LOOK}", "--smoke", f"$ {LOOK}", "--json",
+        env={"STAGING_COPY": run.environment["HEROKU_API_KEY"]},
+    )  # fmt: skip
+
+    assert result.exit_code == 0, result.told
+    for source in ("tests", f"smoke {pipeline.staging.name}"):
+        lines = [line for line in result.stderr.splitlines() if f"{source} | " in line]
+        said = [line.partition(" | ")[2] for line in lines]
+        assert said[-1] == "the end"
+        assert program in said
+        assert not [line for line in said if line.startswith("reads")]
+        assert "0" in said
+    assert b"PATH=" in (repo.directory / "looked-into").read_bytes()
 
 
 def test_an_api_that_redirects_gets_no_follower(

@@ -135,7 +135,7 @@ def test_the_targets_of_a_wave_are_released_and_verified_side_by_side(
     run("prepare", "--app", pipeline.prepare.name, "--json").check(0)
     heroku.delay(0.2)
 
-    result = run("deploy", *pipeline.route, "--smoke", 'sleep 0.3; echo "$APP_URL"', "--json")
+    result = run("deploy", *pipeline.route, "--smoke", '$ sleep 0.3; echo "$APP_URL"', "--json")
 
     told = result.check(0)
     assert (told["route"], told["reason"]) == ("release", "prepare_release_failed")

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import base64
 import os
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from accelerator import credentials
-from accelerator.credentials import find_key
+from accelerator.credentials import find_key, spellings, without_key
 from accelerator.errors import ExitCode, KeyMissing, UsageProblem
-from accelerator.models import Endpoint
+from accelerator.models import Endpoint, Secret
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -190,3 +194,82 @@ def test_an_unreadable_netrc_file_is_a_problem(
 
     with pytest.raises(UsageProblem, match=expected):
         find_key("HEROKU_API_KEY", environment, HEROKU, home)
+
+
+# Children that need no key
+
+
+def test_the_helper_is_asked_without_the_key_of_another_variable(
+    home: Path, environment: dict[str, str]
+) -> None:
+    configure_helper(home, 'echo username=x; echo "password=${HEROKU_API_KEY:-own}"')
+
+    key, _ = find_key("SHOP_KEY", {**environment, "HEROKU_API_KEY": KEY}, HEROKU, home)
+
+    assert key.reveal() == "own"
+
+
+def basic(user: str) -> str:
+    return base64.b64encode(f"{user}:{KEY}".encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        pytest.param("HEROKU_API_KEY", "another", id="the usual name"),
+        pytest.param("SHOP_KEY", "whatever", id="the configured name"),
+        pytest.param("HEROKU_STAGING_API_KEY", "another", id="the key of another stage"),
+        pytest.param("HEROKU_OAUTH_TOKEN", "another", id="a token of Heroku's"),
+        pytest.param("HEROKU_KEY", "another", id="a short name"),
+        pytest.param("COPY", KEY, id="the value under another name"),
+        pytest.param("REMOTE", f"https://x:{KEY}@git.heroku.com/shop.git", id="in an address"),
+        pytest.param("HEADER", f"Authorization: Basic {basic('')}", id="as git sends it"),
+        pytest.param("HEADER", f"Authorization: Basic {basic('ada')}", id="with a user"),
+        pytest.param("HEADER", f"Authorization: Basic {basic('me@x')}", id="with another"),
+        pytest.param("ACCELERATOR_LOCK_REMOTE", "https://a:b@x/y.git", id="a lock remote's own"),
+    ],
+)
+def test_what_holds_a_key_is_not_handed_to_tests_and_smoke_commands(
+    variable: str, value: str
+) -> None:
+    given = {variable: value, "PATH": "/bin", "ACCELERATOR_TIMEOUT": "5m"}
+
+    left = without_key(given, Secret(KEY), "SHOP_KEY")
+
+    assert left == {"PATH": "/bin", "ACCELERATOR_TIMEOUT": "5m"}
+
+
+def test_what_holds_no_key_is_handed_on() -> None:
+    given = {
+        "HEROKU_HOST": "heroku.com",
+        "HEROKU_APP": "shop",
+        "KEYBOARD": "qwerty",
+        "ACCELERATOR_LOCK_REMOTE": "https://git.example/shop.git",
+    }
+
+    assert without_key(given, Secret(KEY), "SHOP_KEY") == given
+
+
+def test_a_numbered_setting_of_gits_is_emptied_so_that_git_still_runs() -> None:
+    given = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "http.extraHeader"}
+    value = {"GIT_CONFIG_VALUE_0": f"Authorization: Basic {basic('')}"}
+
+    left = without_key({**given, **value}, Secret(KEY), "SHOP_KEY")
+
+    assert left == {**given, "GIT_CONFIG_VALUE_0": ""}
+
+
+KEYS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=12, max_size=60)
+
+
+@given(KEYS, st.binary(max_size=20), st.binary(max_size=20))
+def test_a_key_is_found_in_any_text_in_base64(key: str, before: bytes, after: bytes) -> None:
+    text = base64.b64encode(before + key.encode() + after).decode()
+
+    assert any(word in text for word in spellings(Secret(key)))
+    assert any(word in quote(key, safe="") for word in spellings(Secret(key)))
+
+
+@given(st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=11))
+def test_a_short_key_is_not_found_everywhere(key: str) -> None:
+    assert all(word for word in spellings(Secret(key)))

@@ -145,6 +145,56 @@ def test_a_ci_system_is_recognised_with_its_job_branch_and_commit(
 
 
 @pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("GITHUB_EVENT_NAME", "pull_request"),
+        ("GITHUB_EVENT_NAME", "pull_request_target"),
+        ("GITHUB_EVENT_NAME", "issue_comment"),
+        ("CI_PIPELINE_SOURCE", "merge_request_event"),
+        ("CI_PIPELINE_SOURCE", "external_pull_request_event"),
+        ("CI_MERGE_REQUEST_IID", "12"),
+        ("CIRCLE_PULL_REQUEST", "https://github.com/shop/web/pull/12"),
+        ("CIRCLE_PR_NUMBER", "12"),
+        ("BUILDKITE_PULL_REQUEST", "12"),
+        ("BITBUCKET_PR_ID", "12"),
+        ("TRAVIS_PULL_REQUEST", "12"),
+        ("SEMAPHORE_GIT_REF_TYPE", "pull-request"),
+        ("SYSTEM_PULLREQUEST_PULLREQUESTID", "12"),
+        ("BUILD_REASON", "PullRequest"),
+        ("DRONE_PULL_REQUEST", "12"),
+        ("DRONE_BUILD_EVENT", "pull_request"),
+        ("CHANGE_ID", "12"),
+        ("ghprbPullId", "12"),
+        ("APPVEYOR_PULL_REQUEST_NUMBER", "12"),
+        ("CI_COMMIT_PULL_REQUEST", "12"),
+    ],
+)
+def test_a_job_about_a_pull_request_is_known_by_its_systems_own_word(
+    variable: str, value: str
+) -> None:
+    assert detect_ci({variable: value}).is_pull_request
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("GITHUB_EVENT_NAME", "push"),
+        ("GITHUB_EVENT_NAME", "workflow_run"),
+        ("GITHUB_HEAD_REF", ""),
+        ("CI_PIPELINE_SOURCE", "push"),
+        ("CI_MERGE_REQUEST_IID", " "),
+        ("BUILDKITE_PULL_REQUEST", "false"),
+        ("TRAVIS_PULL_REQUEST", "false"),
+        ("SEMAPHORE_GIT_REF_TYPE", "branch"),
+        ("BUILD_REASON", "IndividualCI"),
+        ("DRONE_BUILD_EVENT", "push"),
+    ],
+)
+def test_a_job_about_a_branch_is_about_no_pull_request(variable: str, value: str) -> None:
+    assert not detect_ci({variable: value}).is_pull_request
+
+
+@pytest.mark.parametrize(
     "env",
     [
         pytest.param({}, id="nothing set"),

@@ -305,6 +305,15 @@ LISTS = [
     pytest.param({}, {}, {"smoke": ["curl a,b"]}, ("curl a,b",), id="a list in the file"),
     pytest.param({}, {}, {"smoke": "curl a,b"}, ("curl a,b",), id="one text in the file"),
     pytest.param({"smoke": ("/a", "/b,c")}, {}, None, ("/a", "/b,c"), id="repeated flags"),
+    pytest.param({}, {}, {"smoke": [{"run": "./a, b"}]}, ("$ ./a, b",), id="a command"),
+    pytest.param({}, {}, {"smoke": {"run": " a "}}, ("$ a",), id="a command that is all"),
+    pytest.param(
+        {},
+        {},
+        {"smoke": ["/up", {"run": "a", "times": 3}]},
+        ("/up", "3x $ a"),
+        id="a command three times, beside a path",
+    ),
 ]
 
 
@@ -316,6 +325,100 @@ def test_lists_are_read_from_everywhere(
     expected: tuple[str, ...],
 ) -> None:
     assert load(flags, environment, file).smoke == expected
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {},
+        {"run": ""},
+        {"run": 3},
+        {"run": "a", "times": 0},
+        {"run": "a", "times": 100},
+        {"run": "a", "times": True},
+        {"run": "a", "times": "3"},
+        {"run": "a", "url": "/up"},
+        3,
+        " ",
+    ],
+    ids=str,
+)
+def test_a_check_in_the_file_that_is_neither_text_nor_command_is_a_problem(item: Any) -> None:
+    (problem,) = problems_of(file={"stages": {"staging": {"smoke": ["/up", item]}}})
+
+    assert problem.startswith("accelerator.toml: stages.staging.smoke ")
+
+
+# A pull request
+
+
+PULL_REQUEST = {"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": "merge_request_event"}
+COMMANDS: dict[str, Any] = {"smoke": ["/up", {"run": "./smoke.sh"}]}
+
+REACHING = [
+    pytest.param({"key_env": "AWS_SECRET"}, "key_env", id="which secret is sent"),
+    pytest.param({"lock_remote": "https://x/y.git"}, "lock_remote", id="where git goes"),
+    pytest.param({"prepare": {"apps": ["foo"]}}, "prepare.apps", id="which app builds"),
+    pytest.param(COMMANDS, "smoke", id="a command"),
+    pytest.param({"smoke": "3x $ ./smoke.sh"}, "smoke", id="a command as a text"),
+    pytest.param({"stages": {"review": COMMANDS}}, "stages.review.smoke", id="of one stage"),
+]
+
+
+@pytest.mark.parametrize(("file", "name"), REACHING)
+def test_a_file_under_review_may_not_reach_for_more_than_its_author_has(
+    file: dict[str, Any], name: str
+) -> None:
+    (problem,) = problems_of(environment=PULL_REQUEST, file=file)
+
+    assert problem.startswith(f"accelerator.toml: {name} is not taken")
+    assert "--config accelerator.toml" in problem
+    assert "ACCELERATOR_" + name.replace(".", "_").upper() in problem
+
+
+@pytest.mark.parametrize(("file", "name"), REACHING)
+def test_a_file_that_was_named_or_is_not_under_review_may_say_everything(
+    file: dict[str, Any], name: str
+) -> None:
+    named = load_settings({}, PULL_REQUEST, file, is_named=True)
+    merged = load_settings({}, {"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": "push"}, file)
+
+    assert named.sources[name] == merged.sources[name] == f"accelerator.toml: {name}"
+
+
+def test_all_that_a_file_under_review_may_not_say_is_told_at_once() -> None:
+    file = {
+        "key_env": "A",
+        "lock_remote": "https://x/y.git",
+        **COMMANDS,
+        "stages": {"review": COMMANDS},
+    }
+
+    assert len(problems_of(environment=PULL_REQUEST, file=file)) == 4
+
+
+def test_what_the_job_itself_says_is_taken_instead_of_what_the_file_says() -> None:
+    flags = {"app": ("foo",), "lock_remote": "https://z/y.git", "smoke": ("$ ./own.sh",)}
+    environment = {**PULL_REQUEST, "ACCELERATOR_KEY_ENV": "OWN_KEY"}
+    file = {
+        "key_env": "AWS_SECRET",
+        "lock_remote": "https://x/y.git",
+        "prepare": {"apps": ["bar"]},
+        "stages": {"review": COMMANDS},
+        **COMMANDS,
+    }
+
+    settings = load(flags, environment, file)
+
+    assert (settings.key_env, settings.lock_remote) == ("OWN_KEY", "https://z/y.git")
+    assert settings.prepare.apps == ("foo",)
+    assert settings.smoke_of("review") == ("$ ./own.sh",)
+
+
+def test_a_file_under_review_may_ask_its_own_sites_and_set_its_own_limits() -> None:
+    file = {"smoke": ["/up", "https://shop.example/"], "timeout": "5m", "rollback": False}
+
+    assert load({}, PULL_REQUEST, file).smoke == ("/up", "https://shop.example/")
 
 
 @pytest.mark.parametrize("word", ["false", "No", "OFF", "0"])
@@ -395,7 +498,7 @@ PROBLEMS = [
     ),
     pytest.param(
         {"file": {"smoke": {"a": 1}}},
-        "accelerator.toml: smoke must be a list of texts",
+        'accelerator.toml: smoke has a table that is not like { run = "./smoke.sh", times = 3 }',
         id="a table instead of a list",
     ),
     pytest.param(
@@ -491,7 +594,12 @@ def test_rows_show_every_setting_with_value_source_and_help() -> None:
     settings = load(
         flags={"timeout": "1h30m"},
         file={
-            "smoke": ["https://user:pw@shop.example/health"],
+            "smoke": [
+                "3x https://user:p@w@shop.example/health?token=pw 200",
+                "/up?token=pw",
+                {"run": "curl https://user:pw@x/?token=pw", "times": 2},
+            ],
+            "lock_remote": "https://user:p@w@git.example/locks.git",
             "stages": {"review": {"smoke": []}},
         },
     )
@@ -500,7 +608,10 @@ def test_rows_show_every_setting_with_value_source_and_help() -> None:
 
     assert rows["timeout"].value == "1h30m"
     assert rows["timeout"].source == "flag --timeout"
-    assert rows["smoke"].value == "https://***@shop.example/health"
+    assert rows["smoke"].value == (
+        "3x https://***@shop.example/health?*** 200, /up?***, 2x $ curl https://***@x/?***"
+    )
+    assert rows["lock_remote"].value == "https://***@git.example/locks.git"
     assert rows["rollback"].value == "true"
     assert rows["prepare.apps"].value == "-"
     assert rows["stages.review.smoke"].source == "accelerator.toml: stages.review.smoke"
@@ -660,6 +771,10 @@ def test_the_endpoint_follows_the_variables_of_the_heroku_cli(
         "http://localhost@evil.com",
         "http://127.0.0.1:80@evil.com",
         "https://user:pa55word@api.heroku.com",
+        "https://user:x@pa55word@api.heroku.com",
+        "user:x@pa55word@api.heroku.com",
+        "user:pa55 pa55word@api.heroku.com",
+        "https://user:x/pa55word@api.heroku.com",
         "https://evil.com/heroku.com",
         "https://evil.com#.heroku.com",
         "https://evil.com?.heroku.com",

@@ -9,9 +9,12 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from accelerator.errors import UsageProblem
 from accelerator.models import Commit
+from accelerator.settings.parsing import is_command
 from accelerator.steps.verify.smoke import Site as Asked
 from accelerator.steps.verify.smoke import (
     SmokeCheck,
@@ -123,25 +126,84 @@ def test_an_empty_check_is_refused_with_an_example(written: str) -> None:
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
-        pytest.param("./smoke.sh", SmokeCheck("", command="./smoke.sh"), id="a script"),
+        pytest.param("$ ./smoke.sh", SmokeCheck("", command="./smoke.sh"), id="a script"),
+        pytest.param("$\thealth", SmokeCheck("", command="health"), id="a tab for the blank"),
         pytest.param(
-            "curl -fsS $APP_URL | grep 'Welcome home'",
+            "$ curl -fsS $APP_URL | grep 'Welcome home'",
             SmokeCheck("", command="curl -fsS $APP_URL | grep 'Welcome home'"),
-            id="what is no address is a command, with all its words",
+            id="what follows a dollar is a command, with all its words",
         ),
+        pytest.param("$ a\nb", SmokeCheck("", command="a\nb"), id="a command of two lines"),
         pytest.param("3x /health", SmokeCheck("/health", times=3), id="an address three times"),
         pytest.param(
             "12x /up 204 fine", SmokeCheck("/up", 204, "fine", 12), id="twelve times, in full"
         ),
-        pytest.param("2x ./run", SmokeCheck("", times=2, command="./run"), id="a command twice"),
-        pytest.param("0x /up", SmokeCheck("", command="0x /up"), id="no times is no number"),
-        pytest.param("2xy", SmokeCheck("", command="2xy"), id="a word that begins like a number"),
+        pytest.param("2x $ ./run", SmokeCheck("", times=2, command="./run"), id="a command twice"),
     ],
 )
 def test_commands_and_repetitions_are_read_as_they_are_written(
     written: str, expected: SmokeCheck
 ) -> None:
     assert parse_check(written) == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        pytest.param("health", "/health", id="a path without its slash"),
+        pytest.param("health", "'$ health'", id="which is a program's name too"),
+        pytest.param("3x health 200", "/health", id="the same with times and status"),
+        pytest.param("./smoke.sh", "'$ ./smoke.sh'", id="a command without its dollar"),
+        pytest.param("curl -f $APP_URL", "'$ curl'", id="one with a dollar elsewhere"),
+        pytest.param("http:/up", "https://", id="a URL with one slash"),
+        pytest.param("htp://shop.example/", "https://", id="a slip in the scheme"),
+        pytest.param("ftp://shop.example/", "https://", id="another scheme"),
+        pytest.param("https:///up", "https://", id="a URL without a host"),
+        pytest.param("https://[x]/up", "https://", id="brackets around no address"),
+        pytest.param("https://shop.example:http/", "https://", id="a port that is none"),
+        pytest.param("0x /up", "/0x", id="no times"),
+        pytest.param("2xy", "/2xy", id="a word that begins like a number"),
+        pytest.param("$", "'$ ./smoke.sh'", id="no command"),
+        pytest.param("$./smoke.sh", "'$ ./smoke.sh'", id="no blank after the dollar"),
+        pytest.param("/up {comit}", "{commit}", id="a slip in the placeholder"),
+        pytest.param("/up 200 header X: {Commit}", "{commit}", id="and in a header"),
+    ],
+)
+def test_what_is_neither_an_address_nor_a_command_is_refused_and_never_run(
+    written: str, hint: str
+) -> None:
+    with pytest.raises(UsageProblem) as caught:
+        parse_check(written)
+
+    assert hint in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("text", ['{"ok":true}', "{name}", "{}", "${commit"])
+def test_braces_that_mean_something_else_are_a_text_like_any_other(text: str) -> None:
+    assert parse_check(f"/up {text}").text == text
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["up?token=hush", "htp://ada:hu@sh@shop.example/", "$curl https://a:hush@x/?t=hush"],
+)
+def test_a_check_that_is_refused_shows_no_password_and_no_token(written: str) -> None:
+    with pytest.raises(UsageProblem) as caught:
+        parse_check(written)
+
+    said = f"{caught.value.message} {caught.value.hint}"
+    assert not any(secret in said for secret in ("hush", "hu@sh", "sh@"))
+
+
+@given(st.text())
+def test_only_what_follows_a_dollar_sign_is_ever_run(text: str) -> None:
+    try:
+        check = parse_check(text)
+    except UsageProblem:
+        return
+
+    assert (check.command is not None) == is_command(text)
+    assert check.command is None or "$" in text.partition(check.command)[0]
 
 
 @pytest.mark.parametrize(
@@ -153,6 +215,7 @@ def test_commands_and_repetitions_are_read_as_they_are_written(
         pytest.param("/", "https://shop.example/", "https://shop.example/", id="the root"),
         pytest.param("/a?b=c", "http://x/", "http://x/a?b=c", id="a query"),
         pytest.param("//evil.example/", "http://x/", "http://x/evil.example/", id="two slashes"),
+        pytest.param("/http://y/", "http://x/", "http://x/http://y/", id="a URL as a path"),
         pytest.param("http://y/up", "http://x/", "http://y/up", id="a full URL"),
         pytest.param("http://y/up", None, "http://y/up", id="a full URL of an app without one"),
     ],
@@ -437,6 +500,20 @@ def test_an_unknown_commit_is_not_asked_for(site: Site, stage: Stage) -> None:
     assert flaw is None
 
 
+def test_a_flaw_shows_neither_user_info_nor_query_which_are_sent_all_the_same(
+    site: Site, stage: Stage
+) -> None:
+    host = site.url.removeprefix("http://")
+    check = SmokeCheck(f"http://ada:hush@{host}/up?token=hush")
+
+    flaw = check_smoke(stage.run, (check,), at(site)).flaw
+
+    assert flaw == f"http://***@{host}/up?*** answered 404"
+    path, headers = site.visits[0]
+    assert path == "/up?token=hush"
+    assert headers["authorization"].startswith("Basic ")
+
+
 def test_successes_in_a_row_start_over_after_a_failure(site: Site, stage: Stage) -> None:
     site.pages["/up"] = [Page(), Page(503), Page(), Page(), Page(), Page(500)]
 
@@ -476,6 +553,14 @@ def test_a_command_that_is_not_satisfied_is_run_again_until_the_deadline(stage: 
 
     assert (answer.flaw, answer.conclusive) == ("echo no; exit 3 exited 3", True)
     assert len(stage.ear.lines()) > 1
+
+
+def test_a_commands_flaw_shows_no_password_of_an_address_in_it(stage: Stage) -> None:
+    check, asked = in_shell("false https://ada:hush@shop.example/?token=hush")
+
+    flaw = check_smoke(stage.run, (check,), asked).flaw
+
+    assert flaw == "false https://***@shop.example/?*** exited 1"
 
 
 def test_a_command_that_is_satisfied_later_passes(stage: Stage, tmp_path: Path) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin
+from urllib.parse import urlsplit
 
 from accelerator.errors import UsageProblem
+from accelerator.foreign import hide_credentials, one_line
 from accelerator.steps.follow.user_command import ChildCommand
 from accelerator.steps.verify.visit import Expected, Seen, visit
 from accelerator.waiting import StillPending, wait_for
@@ -59,24 +61,69 @@ def parse_check(text: str) -> SmokeCheck:
 
     A path or URL, then maybe a status, then maybe a text: ``/health``, ``/up 204``, ``/health
     {commit}``, ``https://foo.example/ 200 Welcome home``. ``header NAME: TEXT`` looks for the text
-    in a header: ``/ header X-Revision: {commit}``. Anything else is a command, as ``./smoke.sh``.
-    ``3x`` before it asks for three successes in a row.
+    in a header: ``/ header X-Revision: {commit}``. What follows a dollar sign and a blank is a
+    command: ``$ ./smoke.sh``. ``3x`` before it asks for three successes in a row. Anything else is
+    refused: a slip in an address must not run a program.
     """
     found = re.fullmatch(r"(?:(?P<times>[1-9]\d?)x\s+)?(?P<rest>\S.*)", text.strip(), re.DOTALL)
     if found is None:
         raise UsageProblem(
-            f"the smoke check {text!r} is empty", "write it as /health, https://… or a command"
+            "a smoke check is empty", "write it as /health, https://… or '$ ./smoke.sh'"
         )
     times, rest = int(found["times"] or 1), found["rest"]
+    if rest.startswith("$"):
+        return SmokeCheck("", times=times, command=_read_command(text, rest[1:]))
     url, _, expected = rest.partition(" ")
-    if not re.match(r"/|https?://", url):
-        return SmokeCheck("", times=times, command=rest)
+    if not url.startswith("/") and not _is_address(url):
+        raise _not_understood(text, rest)
+    _refuse_misspelt(text, expected)
     parts = re.fullmatch(r"(?:(\d{3})(?: |$))?(.*)", expected.strip())
     status, words = parts.groups() if parts else (None, expected)
     named = _HEADER.fullmatch(words)
     header, words = named.groups() if named else (None, words)
     number = int(status) if status else None
     return SmokeCheck(url, number, words or None, times, header=header)
+
+
+def _read_command(text: str, after: str) -> str:
+    if not after[:1].isspace() or not after.strip():
+        raise UsageProblem(
+            f"the smoke check {_shown(text)} has no blank and command after its dollar sign",
+            "write it as '$ ./smoke.sh'",
+        )
+    return after.strip()
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets around what is no address, or a port that is none
+        return False
+
+
+def _not_understood(text: str, rest: str) -> UsageProblem:
+    word = rest.split(maxsplit=1)[0]
+    is_slip = word.isprintable() and re.fullmatch(r"[\w.-]+", word)  # shown again in the hint
+    path, program = (f"/{word}", f"$ {word}") if is_slip else ("/health", "$ ./smoke.sh")
+    return UsageProblem(
+        f"the smoke check {_shown(text)} begins with neither a path nor a URL, and is no command",
+        f"write a path as {path}, a URL as https://foo.example/health, a command as '{program}'",
+    )
+
+
+def _refuse_misspelt(text: str, expected: str) -> None:
+    """Refuse what was meant as ``{commit}``: as it stands, no site ever answers so."""
+    for word in re.findall(r"\{(\w+)\}", expected):
+        if word != "commit" and get_close_matches(word.lower(), ["commit"], cutoff=0.7):
+            raise UsageProblem(
+                f"the smoke check {_shown(text)} looks for {{{word}}}", "did you mean {commit}?"
+            )
+
+
+def _shown(text: str) -> str:
+    """Return a check fit for a message: addresses in it may hold passwords and tokens."""
+    return repr(re.sub(r"\?\S+", "?***", hide_credentials(one_line(text, 200))))
 
 
 def check_smoke(run: Run, checks: tuple[SmokeCheck, ...], site: Site) -> Seen:
@@ -113,7 +160,7 @@ def _try(run: Run, check: SmokeCheck, site: Site, deadline: Deadline) -> Seen:
     except StillPending as pending:
         seen = pending.seen if isinstance(pending.seen, Seen) else Seen("no answer")
         flaw = seen.flaw or f"did not succeed {check.times} times in a row"
-        return Seen(f"{what} {flaw}", seen.conclusive)
+        return Seen(hide_credentials(f"{what} {flaw}", hide_query=True), seen.conclusive)
 
 
 def run_command(run: Run, command: str, site: Site, deadline: Deadline) -> Seen:
@@ -149,8 +196,10 @@ def resolve(check: SmokeCheck, web_url: str | None) -> str:
     if re.match(r"https?://", check.url):
         return check.url
     if web_url is None:
-        raise UsageProblem(f"the app has no web_url for the smoke path {check.url}")
-    return urljoin(web_url, check.url.lstrip("/"))
+        path = hide_credentials(check.url, hide_query=True)
+        raise UsageProblem(f"the app has no web_url for the smoke path {path}")
+    # Not urljoin: the path /https://elsewhere would lead there.
+    return f"{web_url.rstrip('/')}/{check.url.lstrip('/')}"
 
 
 def expected_text(check: SmokeCheck, commit: Commit | None) -> str | None:
