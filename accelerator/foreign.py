@@ -22,6 +22,13 @@ _HIDDEN = re.compile(
     "\ud800-\udfff]"
 )
 
+# User info ends at the last @ before the path: what comes before it may hold an @ itself.
+_USER_INFO = re.compile(r"(?:(?<=:)|\A)//[^/?#]*@")
+# What stands where a port would, and is none, is the password of an address nobody encoded.
+_RAW_PASSWORD = re.compile(r"//[^/?#@:\[\]]*:(?!\d{0,5}(?:[/?#]|\Z))[^/?#@]*[/?#]")
+_OPENING, _CLOSING = "'\"(<=", "'\">)].,:;"  # what stands around an address in a text
+_WORD = re.compile(r"\S+")
+
 
 def visible(text: str) -> str:
     r"""Return the text with every control character written out: ``\x1b``, ``\u202e``.
@@ -40,6 +47,17 @@ def one_line(text: str, most: int = LINE_LETTERS) -> str:
     is_long = len(text) > 4 * most
     line = visible(" ".join(text[: 4 * most].split()))
     return line if len(line) <= most and not is_long else line[: most - 1] + "…"
+
+
+def hide_credentials(text: str, *, hide_query: bool = False) -> str:
+    """Return the text with the user info of every address in it masked; the queries if wanted.
+
+    ``name:password@host`` is masked without a scheme too, and ``name@host`` is not: people and
+    machines are named so. A value that is known to be an address is given with ``//`` before it.
+    """
+    if "@" in text:
+        text = _WORD.sub(_without_user_info, text)
+    return _WORD.sub(_without_query, text) if hide_query and "?" in text else text
 
 
 def parse_json(text: bytes | str, most: int) -> Any:
@@ -72,6 +90,25 @@ def parse_count(text: object) -> int | None:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
+
+
+def _without_user_info(found: re.Match[str]) -> str:
+    word, last = found[0], found[0].rfind("@")
+    if "//" not in word:
+        name, colon, _ = word[: max(last, 0)].partition(":")
+        start = max(name.rfind(letter) for letter in _OPENING) + 1
+        is_name = colon and name[start:] and not {"/", "@"} & set(name)
+        return f"{name[:start]}***{word[last:]}" if is_name else word
+    raw = _RAW_PASSWORD.search(word)
+    if raw and raw.end() <= last:
+        return f"{_USER_INFO.sub('//***@', word[: raw.start()])}//***{word[last:]}"
+    return _USER_INFO.sub("//***@", word)
+
+
+def _without_query(found: re.Match[str]) -> str:
+    path, _, query = found[0].partition("?")
+    said = query.rstrip(_CLOSING)
+    return f"{path}?***{query[len(said) :]}" if said and "/" in path else found[0]
 
 
 def _written_out(found: re.Match[str]) -> str:

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accelerator.foreign import one_line, parse_count, parse_json, parse_moment, visible
+from accelerator.foreign import (
+    hide_credentials,
+    one_line,
+    parse_count,
+    parse_json,
+    parse_moment,
+    visible,
+)
 
 BIDIRECTIONAL = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 
@@ -90,3 +97,81 @@ def test_a_count_of_digits_is_a_number_and_all_else_is_none(text: str) -> None:
 def test_a_count_too_long_to_be_meant_is_none() -> None:
     assert parse_count("9" * 5000) is None
     assert parse_count(" 4500 ") == 4500
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://ann:secret@host/x.git", "https://***@host/x.git"),
+        ("https://token@host", "https://***@host"),
+        ("https://u:p@ss@host:8443/@scope/x@1", "https://***@host:8443/@scope/x@1"),
+        ("HTTPS://u:p@HOST/", "HTTPS://***@HOST/"),
+        ("https://u:@host/", "https://***@host/"),
+        ("https://u:p@[::1]:80/x", "https://***@[::1]:80/x"),
+        ("https://u:p/s?s#w@host/x", "https://***@host/x"),
+        ("fatal: 'https://u:p@h/x': no", "fatal: 'https://***@h/x': no"),
+        ("https://a:b@c,https://d:e@f/", "https://***@c,https://***@f/"),
+        ("https://a:b@c/,https://d:e@f/", "https://***@c/,https://***@f/"),
+        ("https://u:p@ss@h see http://x@y", "https://***@h see http://***@y"),
+        ("https://u:p'w\"@host/", "https://***@host/"),
+        ("u:p@ss@host", "***@host"),
+        ("HEROKU_HOST='u:p/w@host'", "HEROKU_HOST='***@host'"),
+        ("//user@host", "//***@host"),
+        ("https://host/a@b/?c=d@e", "https://host/a@b/?c=d@e"),
+        ("https://host:8443/x@y", "https://host:8443/x@y"),
+        ("https://[::1]:80/x@y", "https://[::1]:80/x@y"),
+        ("held by ann@laptop since noon", "held by ann@laptop since noon"),
+        ("git@github.com:shop/locks@2.git", "git@github.com:shop/locks@2.git"),
+    ],
+)
+def test_the_user_info_of_every_address_is_masked_and_nothing_else(text: str, shown: str) -> None:
+    assert hide_credentials(text) == shown
+
+
+def letters(without: str = "") -> st.SearchStrategy[str]:
+    return st.text(st.characters(categories=("L", "N", "P", "S"), exclude_characters=without))
+
+
+@given(
+    st.sampled_from(["https", "ssh", "HTTP"]),
+    # Where an @ comes first and a slash later, nobody can say what is the host.
+    st.tuples(letters("@"), letters()) | st.tuples(letters("/?#"), letters("/?#")),
+    st.booleans(),
+)
+def test_no_password_is_left_of_an_address(
+    scheme: str, around: tuple[str, str], hide_query: bool
+) -> None:
+    begin, end = around
+    text = f"fatal: {scheme}://user:x{begin}S3CRET{end}@host.example/path, they said"
+
+    assert "S3CRET" not in hide_credentials(text, hide_query=hide_query)
+
+
+@given(st.text(st.sampled_from("ab:/@?#['\" .1")))
+def test_masking_again_changes_nothing(text: str) -> None:
+    masked = hide_credentials(text, hide_query=True)
+
+    assert hide_credentials(masked, hide_query=True) == masked
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("https://host/x?sig=a/b?c#d", "https://host/x?***"),
+        ("https://u:p@host?token=1", "https://***@host?***"),
+        ("(GET https://host/x?a=b): 500", "(GET https://host/x?***): 500"),
+        ("/health?token=1 {commit}", "/health?*** {commit}"),
+        ("https://host/x? Why?", "https://host/x? Why?"),
+        ("is that so?yes", "is that so?yes"),
+    ],
+)
+def test_queries_are_masked_where_that_is_wanted(text: str, shown: str) -> None:
+    assert hide_credentials(text, hide_query=True) == shown
+    assert "token=1" not in text or "token=1" in hide_credentials(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["://" * 100_000, "'a:" * 100_000, "://a:x" * 100_000, "?/" * 99999]
+)
+def test_masking_takes_time_in_proportion_to_the_text(text: str) -> None:
+    assert hide_credentials(text + "@", hide_query=True)
