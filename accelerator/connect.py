@@ -13,14 +13,22 @@ import socket
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from accelerator.credentials import find_key
 from accelerator.environment import detect_ci, find_commit
 from accelerator.errors import UsageProblem
 from accelerator.heroku import Heroku
-from accelerator.models import Commit
-from accelerator.repository import HerokuGit, Lineage, LockHost
+from accelerator.models import Commit, Secret
+from accelerator.remotes import parse_origin
+from accelerator.repository import (
+    HerokuGit,
+    Lineage,
+    LockHost,
+    encodings,
+    for_git,
+    read_remote,
+    url_of,
+)
 from accelerator.settings import STAGES, endpoint
 from accelerator.steps.compare.stages import resolve_targets
 from accelerator.steps.compare.wanted import SourceApp
@@ -37,7 +45,7 @@ if TYPE_CHECKING:
 
     from accelerator.events import Recorder
     from accelerator.heroku import Usage
-    from accelerator.models import Endpoint, Secret
+    from accelerator.models import Endpoint
     from accelerator.settings import Settings
     from accelerator.steps.verify.smoke import SmokeCheck
 
@@ -56,7 +64,7 @@ class Connection:
         events: Recorder,
     ) -> None:
         self.settings, self.environment, self.events = settings, environment, events
-        self.clone = Lineage(directory, environment, settings.prepare.subdir)
+        self.clone = Lineage(directory, self._environment_for_git, settings.prepare.subdir)
         self._heroku: Heroku | None = None
 
     @cached_property
@@ -105,11 +113,19 @@ class Connection:
     @cached_property
     def lock_host(self) -> LockHost:
         """Return where locks, freezes and rejections are kept; the prepare app's git by default."""
-        host, remote = self.endpoint.git_url, self.settings.lock_remote
-        if remote is None:
-            remote = f"{host}/{self.prepare_apps[0]}.git"
-        is_ours = urlsplit(remote).netloc == urlsplit(host).netloc
-        return LockHost(remote, self.key if is_ours else None, self.environment)
+        host, named = self.endpoint.git_url, self.settings.lock_remote
+        address = named or url_of(host, self.prepare_apps[0])
+        remote = read_remote(address)
+        is_ours = remote.origin == parse_origin(host) and not remote.user
+        return LockHost(address, self.key if is_ours else None, self._environment_for_git)
+
+    @cached_property
+    def _environment_for_git(self) -> dict[str, str]:
+        """Return the environment of git's processes, before anybody had to look for the key."""
+        names = {"HEROKU_API_KEY", self.settings.key_env}
+        keys = (self.environment.get(name, "").strip() for name in names)
+        others = {name: value for name, value in self.environment.items() if name not in names}
+        return for_git(others, (word for key in keys for word in encodings(Secret(key))))
 
     @property
     def prepare_apps(self) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ class GitHost(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.root, self.environment = root, environment
         self.seen: list[tuple[str, str | None]] = []
+        self.agents: set[str | None] = set()
         self.answers: dict[str, int] = {}
         self.during_push: Callable[[], None] = lambda: None
 
@@ -62,6 +63,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self, body: bytes) -> None:
         path, _, query = self.path.partition("?")
         self.server.seen.append((path, self.headers["Authorization"]))
+        self.server.agents.add(self.headers["User-Agent"])
         status = self.server.answers.get(path.split("/")[-1])
         if status:
             self.send_error(status)
