@@ -41,18 +41,18 @@ def parse_text(value: Any) -> str:
 
 
 def parse_lock_remote(value: Any) -> str:
-    """Read the address of a git repository that may be told to git."""
-    text = parse_text(value)
+    """Read the address of a git repository that git may be told to read and write."""
+    text = value.strip() if isinstance(value, str) else ""
     parse_remote(text)
     return text
 
 
 def parse_lock_remote_in_file(value: Any) -> str:
-    """Read the same from the file, which comes with the code: nothing of this machine is named."""
-    text = parse_text(value)
+    """Read the same from the file, which comes with the code: it names nothing of this machine."""
+    text = value.strip() if isinstance(value, str) else ""
     if parse_remote(text).transport not in ("https", "ssh"):
         raise ValueError(
-            f"must be {FORMS}; folders and http:// are taken from --lock-remote "
+            f"must be {FORMS}; a folder or http:// is taken from --lock-remote "
             "and ACCELERATOR_LOCK_REMOTE only"
         )
     return text

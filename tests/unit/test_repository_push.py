@@ -375,8 +375,8 @@ def test_a_push_goes_where_it_was_meant_to_whatever_addresses_are_rewritten(
     stray = tmp_path / "stray.git"
     work.git("init", "-q", "--bare", str(stray))
     meant = f"{host.url}/shop.git" if exactly else "http://"
-    work.git("config", scope, f"url.{stray}.{rule}", meant)
-    work.git("config", scope, f"url.{stray}.{rule}", "accelerator://")
+    for prefix in (meant, "accelerator://"):
+        work.git("config", "--add", scope, f"url.{stray}.{rule}", prefix)
 
     assert work.push(sha, f"{host.url}/shop.git") is PushOutcome.PUSHED
 

@@ -406,14 +406,15 @@ PROBLEMS = [
     ),
     pytest.param(
         {"file": {"lock_remote": "  "}},
-        "accelerator.toml: lock_remote must be a text that is not empty",
+        "accelerator.toml: lock_remote must be a git repository: https://HOST/PATH, "
+        "ssh://HOST/PATH or USER@HOST:PATH, or an absolute path",
         id="a remote of blanks",
     ),
     *(
         pytest.param(
             {"file": {"lock_remote": address}},
             "accelerator.toml: lock_remote must be a git repository: https://HOST/PATH, "
-            "ssh://HOST/PATH or USER@HOST:PATH; folders and http:// are taken from --lock-remote "
+            "ssh://HOST/PATH or USER@HOST:PATH; a folder or http:// is taken from --lock-remote "
             "and ACCELERATOR_LOCK_REMOTE only",
             id=f"{address} from the file",
         )
