@@ -17,7 +17,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from accelerator.errors import LockUnavailable, UsageProblem
-from accelerator.foreign import one_line
+from accelerator.foreign import hide_credentials, one_line
 from accelerator.models import Swap
 from accelerator.repository.commands import Git
 from accelerator.repository.surroundings import Redactor, make_access, read_remote, with_config
@@ -117,7 +117,7 @@ class RefStore:
         listed = ("-c", "protocol.version=0", "ls-remote", "--heads", "--quiet", "--")
         answer = self._ask(*listed, self._access.address)
         if answer.status != 0:
-            raise LockUnavailable(self._redact(answer.complaint))
+            raise LockUnavailable(self._shown(answer.complaint))
         pairs = (line.split("\t", 1) for line in answer.text.splitlines() if "\t" in line)
         return {ref: sha for sha, ref in pairs if ref.startswith(prefix)}
 
@@ -129,7 +129,7 @@ class RefStore:
             if fetched.status != 0:
                 if "couldn't find remote ref" in fetched.error:
                     return None
-                raise LockUnavailable(self._redact(fetched.complaint))
+                raise LockUnavailable(self._shown(fetched.complaint))
             sha = self._git.ask("rev-parse", "FETCH_HEAD").text
         shown = self._git.ask("rev-list", "-1", "--format=%B", "--encoding=UTF-8", sha)
         return sha, shown.out.decode("utf-8", "replace").partition("\n")[2].strip()
@@ -158,7 +158,7 @@ class RefStore:
         if new is None and "remote ref does not exist" in answer.error:
             return Swap.LOST
         if "rejected]" in report or self._is_certain(answer.error):
-            raise LockUnavailable(self._redact(_reason(report, answer.error)))
+            raise LockUnavailable(self._shown(_reason(report, answer.error)))
         return Swap.UNKNOWN
 
     def _ask(self, *arguments: str) -> Answer:
@@ -171,6 +171,10 @@ class RefStore:
         if answer.status != 0:
             raise LockUnavailable(answer.complaint)
         return answer.text
+
+    def _shown(self, complaint: str) -> str:
+        """Return what git or the server said, without secrets: both repeat addresses."""
+        return hide_credentials(self._redact(complaint))
 
     @staticmethod
     def _is_certain(said: str) -> bool:

@@ -2,7 +2,8 @@
 
 A child of ours gets an environment of its own, never the one of this process. Of git's variables
 only those go along that say how servers are reached and where configuration is. The others
-(``GIT_DIR`` and its like) point at a repository, and ours is known.
+(``GIT_DIR`` and its like) point at a repository, and ours is known. Of our own variables none
+does: the address of a lock remote may have a login in it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from accelerator.errors import UsageProblem
-from accelerator.foreign import hide_credentials
 from accelerator.remotes import parse_remote
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def for_git(given: Mapping[str, str], secrets: Iterable[str] = ()) -> dict[str, 
     own = {
         name: value
         for name, value in given.items()
-        if (not name.startswith("GIT_") or _GITS_OWN.fullmatch(name))
+        if (not name.startswith(("GIT_", "ACCELERATOR_")) or _GITS_OWN.fullmatch(name))
         and not any(word in value for word in hidden)
     }
     kept = tuple(
@@ -185,7 +185,7 @@ def _refuse_unchecked(remote: Remote, given: Mapping[str, str], what: str) -> No
 
 
 class Redactor:
-    """Takes secrets, plain or encoded, and the user info of addresses out of what is shown."""
+    """Takes secrets, plain or encoded, out of whatever is to be shown."""
 
     def __init__(self, *secrets: Secret | None) -> None:
         words = (word for secret in secrets if secret for word in encodings(secret))
@@ -195,4 +195,4 @@ class Redactor:
         """Return the text without them."""
         for word in self._words:
             text = text.replace(word, "***")
-        return hide_credentials(text)
+        return text

@@ -10,7 +10,13 @@ import pytest
 import trustme
 
 from accelerator.connect import Connection
-from accelerator.errors import AcceleratorError, LockUnavailable, Unreachable, UsageProblem
+from accelerator.errors import (
+    AcceleratorError,
+    LockUnavailable,
+    RepositoryProblem,
+    Unreachable,
+    UsageProblem,
+)
 from accelerator.events import Recorder
 from accelerator.models import Ancestry, Secret, Swap
 from accelerator.repository import RefStore, Repository, encodings, for_git
@@ -155,6 +161,7 @@ def test_configuration_with_the_key_is_dropped_and_the_rest_numbered_anew() -> N
         "GIT_CONFIG_VALUE_3": "",
         "GIT_DIR": "/elsewhere",
         "GIT_SSH_COMMAND": "ssh -i key",
+        "ACCELERATOR_LOCK_REMOTE": "https://ann:word@host/locks.git",
         "PLAIN": "x",
     }
 
@@ -215,6 +222,17 @@ def test_notes_are_written_as_ever_whatever_git_is_pointed_at(
     assert run(["git", "--git-dir", str(bare), "rev-parse", REF], bare, environment) == found[0]
     assert sorted(path.name for path in work.rglob("*")) == before
     assert not touched.exists()
+
+
+def test_a_machine_without_git_is_told_so_and_nothing_is_left(
+    tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    with pytest.raises(RepositoryProblem, match="git was not found"):
+        RefStore("https://host/locks.git", None, {**environment, "PATH": str(tmp_path)})
+
+    assert not list(tmp_path.glob("accelerator-refs-*"))
 
 
 # Addresses and names
