@@ -13,14 +13,14 @@ import socket
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from accelerator.credentials import find_key, without_key
 from accelerator.environment import detect_ci, find_commit
 from accelerator.errors import UsageProblem
 from accelerator.heroku import Heroku
 from accelerator.models import Commit, Secret
-from accelerator.repository import HerokuGit, Lineage, LockHost
+from accelerator.remotes import parse_origin
+from accelerator.repository import HerokuGit, Lineage, LockHost, for_git, read_remote, url_of
 from accelerator.settings import STAGES, endpoint
 from accelerator.steps.compare.stages import resolve_targets
 from accelerator.steps.compare.wanted import SourceApp
@@ -58,7 +58,7 @@ class Connection:
         self.settings, self.environment, self.events = settings, environment, events
         # Git gets the key where it needs one, for that one host.
         given = Secret(environment.get(settings.key_env, "").strip())
-        self._for_git = without_key(environment, given, settings.key_env)
+        self._for_git = for_git(without_key(environment, given, settings.key_env))
         subdir, is_exact = settings.prepare.subdir, settings.verify_source
         self.clone = Lineage(directory, self._for_git, subdir, is_exact=is_exact)
         self._heroku: Heroku | None = None
@@ -114,11 +114,11 @@ class Connection:
     @cached_property
     def lock_host(self) -> LockHost:
         """Return where locks, freezes and rejections are kept; the prepare app's git by default."""
-        host, remote = self.endpoint.git_url, self.settings.lock_remote
-        if remote is None:
-            remote = f"{host}/{self.prepare_apps[0]}.git"
-        is_ours = urlsplit(remote).netloc == urlsplit(host).netloc
-        return LockHost(remote, self.key if is_ours else None, self._for_git)
+        host, named = self.endpoint.git_url, self.settings.lock_remote
+        address = named or url_of(host, self.prepare_apps[0])
+        remote = read_remote(address)
+        is_ours = remote.origin == parse_origin(host) and not remote.user
+        return LockHost(address, self.key if is_ours else None, self._for_git)
 
     @property
     def prepare_apps(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from accelerator.repository import archives
 from accelerator.repository.commands import Git, open_repo
 from accelerator.repository.packing import Packed, fast
 from accelerator.repository.pushing import Push, run_push
+from accelerator.repository.surroundings import for_git
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _MOMENT = re.compile(r"[0-9]{1,11}")  # a commit may claim any; so many seconds are 3000 years
 _FULL_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _FORMAT = "--format=%H%n%T%n%ct%n%an <%ae>%n%s"
 
 
@@ -34,11 +36,11 @@ class Repository:
     def __init__(self, repo: Repo, environment: Mapping[str, str]) -> None:
         self._repo = repo
         self._environment = dict(environment)
-        self._git = Git(repo, environment)
+        self._git = Git(self.root, for_git(environment))
 
     @classmethod
     def open(cls, path: Path, environment: Mapping[str, str]) -> Repository:
-        """Open the repository around `path`; git's children get `environment` on top of ours."""
+        """Open the repository around `path`; `environment` is all that git gets of one."""
         return cls(open_repo(path), environment)
 
     def __enter__(self) -> Repository:
@@ -63,7 +65,7 @@ class Repository:
 
     def resolve(self, revision: str) -> Commit:
         """Read the commit that a sha, branch, tag or expression names."""
-        if revision.startswith("-") or "\0" in revision or not revision.strip():
+        if revision.startswith("-") or _CONTROL.search(revision) or not revision.strip():
             raise self._not_found(revision, "that is no revision")
         found = self._git.ask("rev-parse", "--verify", f"{revision}^{{commit}}")
         if found.status != 0:
@@ -98,12 +100,12 @@ class Repository:
         """
         is_shallow = self.is_shallow
         if everything:
-            return is_shallow and self._fetch("--unshallow", "origin")
+            return is_shallow and self._fetch("--unshallow", "--", "origin")
         missing = [sha for sha in shas if _FULL_SHA.fullmatch(sha) and not self._has(sha)]
         more = ("--deepen", "200") if is_shallow else ()
         if not missing and not more:
             return False
-        return self._fetch(*more, "origin", *missing) or self._fetch(*more, "origin")
+        return self._fetch(*more, "--", "origin", *missing) or self._fetch(*more, "--", "origin")
 
     def _fetch(self, *what: str) -> bool:
         quietly = ("fetch", "--quiet", "--no-tags", "--no-recurse-submodules")

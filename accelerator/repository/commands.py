@@ -1,18 +1,17 @@
-"""Run git through GitPython: environment, answers and processes, but no meaning."""
+"""Run git: environment, answers and processes, but no meaning. GitPython opens the repository."""
 
 from __future__ import annotations
 
 import os
 import signal
+import subprocess
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from subprocess import TimeoutExpired
 from typing import TYPE_CHECKING, Any
 
 from accelerator.errors import RepositoryProblem
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
@@ -20,9 +19,8 @@ if TYPE_CHECKING:
 
 OUT_OF_TIME = 124  # as `timeout` has it
 
-# GitPython starts from the process's own environment and can only add to it, so what must not
-# hold is overwritten. English, because outcomes are told apart by git's words; no replaced objects,
-# because what is shipped is the commit that was named.
+# English, because outcomes are told apart by git's words; no replaced objects, because what is
+# shipped is the commit that was named.
 _ALWAYS = {
     "LC_ALL": "C",
     "LANGUAGE": "C",
@@ -53,28 +51,32 @@ class Answer:
 
 
 class Git:
-    """Runs git commands in one repository, with one environment."""
+    """Runs git commands in one folder, with one environment and nothing of this process's own.
 
-    def __init__(self, repo: Repo, environment: Mapping[str, str]) -> None:
-        self._git = repo.git
-        self._environment = dict(environment)
+    So it does not go through GitPython, which starts from the environment of the process and only
+    adds to it: hooks, helpers and servers that git starts would find the API key there.
+    """
 
-    def ask(self, *arguments: str, seconds: float | None = None) -> Answer:
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self._folder, self._environment = folder, dict(environment)
+        self._program = environment.get("GIT_PYTHON_GIT_EXECUTABLE") or "git"
+
+    def ask(
+        self,
+        *arguments: str,
+        seconds: float | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Answer:
         """Run git to its end, or for so long; the exit status is the caller's to judge.
 
         When we are interrupted git is ended too: it would go on and finish behind our back.
         """
-        from git.exc import GitCommandNotFound  # noqa: PLC0415  # see open_repo
-
-        try:
-            with self.running(*arguments) as process:
-                try:
-                    out, error = process.communicate(timeout=seconds)
-                except TimeoutExpired:
-                    end(process)
-                    return Answer(OUT_OF_TIME, b"", f"fatal: git did not end within {seconds:g} s")
-        except GitCommandNotFound as missing:
-            raise git_missing() from missing
+        with self.running(*arguments, environment=environment) as process:
+            try:
+                out, error = process.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                end(process)
+                return Answer(OUT_OF_TIME, b"", f"fatal: git did not end within {seconds:g} s")
         answer = Answer(process.returncode, out.strip(b"\n"), error.decode("utf-8", "replace"))
         if "dubious ownership" in answer.error:
             raise RepositoryProblem(
@@ -87,15 +89,11 @@ class Git:
     def running(
         self, *arguments: str, stdin: Any = None, environment: Mapping[str, str] | None = None
     ) -> Iterator[subprocess.Popen[bytes]]:
-        """Start git with pipes; when the block ends early, git and all its helpers are ended."""
-        holder = self._git.execute(
-            [self._git.GIT_PYTHON_GIT_EXECUTABLE, *arguments],
-            istream=stdin,
-            env={**self._environment, **(environment or {}), **_ALWAYS},
-            as_process=True,
-            start_new_session=True,
-        )
-        process: subprocess.Popen[bytes] = holder.proc  # type: ignore[assignment]  # just started
+        """Start git with pipes; when the block ends early, git and all its helpers are ended.
+
+        With an `environment` that one holds, in place of the usual one.
+        """
+        process = self._start(arguments, stdin, environment or self._environment)
         try:
             yield process
         except BaseException:
@@ -106,6 +104,24 @@ class Git:
                 if pipe is not None:
                     pipe.close()
             process.wait()
+
+    def _start(
+        self, arguments: tuple[str, ...], stdin: Any, environment: Mapping[str, str]
+    ) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(
+                [self._program, *arguments],
+                cwd=self._folder,
+                env={**environment, **_ALWAYS},
+                stdin=stdin or subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        except FileNotFoundError as missing:
+            if self._folder.is_dir():
+                raise git_missing() from missing
+            raise RepositoryProblem(f"the folder {self._folder} is gone") from missing
 
 
 def end(process: subprocess.Popen[bytes]) -> None:

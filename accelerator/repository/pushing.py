@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections import deque
 from dataclasses import dataclass
@@ -18,10 +17,13 @@ from accelerator.errors import (
     RequestInvalid,
     ShallowClone,
     Unreachable,
+    UsageProblem,
 )
+from accelerator.foreign import one_line
 from accelerator.lines import read_lines
 from accelerator.models import PushOutcome
 from accelerator.repository.commands import end
+from accelerator.repository.surroundings import Redactor, make_access, read_remote
 
 if TYPE_CHECKING:
     import subprocess
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from accelerator.errors import AcceleratorError
     from accelerator.models import Secret
     from accelerator.repository.commands import Git
+
+_APP = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +46,17 @@ class HerokuGit:
 
     def url_of(self, app: str) -> str:
         """Return the address of an app's repository."""
-        return f"{self.url}/{app}.git"
+        return url_of(self.url, app)
+
+
+def url_of(host: str, app: str) -> str:
+    """Return the address of an app's repository on Heroku's git host."""
+    if not _APP.fullmatch(app):
+        raise UsageProblem(
+            f"{one_line(app, 60)!r} cannot be the name of an app",
+            "names of apps on Heroku are of letters, digits and dashes",
+        )
+    return f"{host}/{app}.git"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +82,14 @@ def run_push(
 ) -> PushOutcome:
     """Push, and hand the server's lines to `on_line` as they come."""
     redact = Redactor(key)
+    access = make_access(read_remote(push.url), key, environment)
     arguments = (
         *("push", "--porcelain", "--no-verify", "--no-follow-tags", "--no-signed"),
         *("--recurse-submodules=no", *(("--force",) if push.force else ())),
-        *("--", push.url, f"{push.sha}:refs/heads/{push.branch}"),
+        *("--", access.address, f"{push.sha}:refs/heads/{push.branch}"),
     )
     late = Event()
-    own = child_environment(environment, push.url, key)
-    with git.running(*arguments, environment=own) as process:
+    with git.running(*arguments, environment=access.environment) as process:
         watch = _watch(process, push.timeout_seconds, late)
         try:
             complaints = _follow(cast("BufferedReader", process.stderr), redact, on_line)
@@ -98,50 +112,6 @@ def _watch(process: subprocess.Popen[bytes], seconds: float | None, late: Event)
     if seconds is not None:
         watch.start()
     return watch
-
-
-class Redactor:
-    """Takes the key, plain or encoded, out of whatever is to be shown."""
-
-    def __init__(self, key: Secret | None) -> None:
-        words = (key.reveal(), _basic(key)) if key else ()
-        self._words = tuple(word for word in words if word)
-
-    def __call__(self, text: str) -> str:
-        """Return the text without the key."""
-        for word in self._words:
-            text = text.replace(word, "***")
-        return text
-
-
-def _basic(key: Secret) -> str:
-    return base64.b64encode(f":{key.reveal()}".encode()).decode("ascii")
-
-
-def child_environment(environment: Mapping[str, str], url: str, key: Secret) -> dict[str, str]:
-    """Add the key as a header for this server only, after whatever configuration is there already.
-
-    No helper is asked (today's would take a second) or told to store the key, redirects are not
-    followed with it, and git's own tracing may not print it.
-    """
-    parts = urlsplit(url)
-    header = f"http.{parts.scheme}://{parts.netloc}/.extraHeader"
-    entries = (
-        (header, ""),  # empties the list, so that there is one Authorization header
-        (header, f"Authorization: Basic {_basic(key)}"),
-        ("credential.helper", ""),
-        (f"credential.{parts.scheme}://{parts.netloc}.helper", ""),
-        ("http.followRedirects", "false"),
-        ("push.pushOption", ""),
-    )
-    given = environment.get("GIT_CONFIG_COUNT", "")
-    first = int(given) if given.isdecimal() else 0
-    own = {"GIT_CONFIG_COUNT": str(first + len(entries))}
-    for number, (name, value) in enumerate(entries, start=first):
-        own |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
-    no_questions = {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "SSH_ASKPASS": ""}
-    no_traces = {"GIT_TRACE_REDACT": "1", "GIT_TRACE2_CONFIG_PARAMS": "", "GIT_TRACE2_ENV_VARS": ""}
-    return own | no_questions | no_traces
 
 
 _COMPLAINTS = 1000  # lines: the reason for a failure is in the last ones

@@ -16,10 +16,11 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from accelerator.errors import LockUnavailable
+from accelerator.errors import LockUnavailable, UsageProblem
+from accelerator.foreign import hide_credentials, one_line
 from accelerator.models import Swap
-from accelerator.repository.commands import OUT_OF_TIME, Git, git_missing
-from accelerator.repository.pushing import Redactor, child_environment
+from accelerator.repository.commands import OUT_OF_TIME, Git
+from accelerator.repository.surroundings import Redactor, make_access, read_remote, with_config
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,6 +52,11 @@ _TAKEN = re.compile(r"^[ +*=-]\t", re.MULTILINE)
 _TURNED_AWAY = re.compile(r"RPC failed; .*\b4\d\d\b")  # 403: no such pushes; 429: too many
 _CHATTER = ("remote:", "To ", "error: failed to push")
 
+# What a stranger may have named a branch: all that git takes, but nothing it could misunderstand.
+_REF = re.compile(r"refs/heads/(?!-)[^\x00-\x20\x7f~^:?*\[\\]+")
+# The settings of whoever runs this are for their repositories: no hooks, and no tidying up.
+_ALONE = (("core.hooksPath", "/dev/null"), ("gc.auto", "0"), ("maintenance.auto", "false"))
+
 
 @dataclass(frozen=True, slots=True)
 class LockHost:
@@ -59,7 +65,7 @@ class LockHost:
     `key` goes along only to Heroku's own git host; None where the remote needs none of ours.
     """
 
-    url: str
+    url: str = field(repr=False)
     key: Secret | None
     environment: Mapping[str, str] = field(repr=False)
 
@@ -75,22 +81,21 @@ class RefStore:
     """
 
     def __init__(self, url: str, key: Secret | None, environment: Mapping[str, str]) -> None:
-        from git import Repo  # noqa: PLC0415  # costs 30 ms
-        from git.exc import GitCommandNotFound  # noqa: PLC0415  # same
-
-        self.url = url
-        self._redact = Redactor(key)
-        self._own = child_environment(environment, url, key) if key else {}
+        remote = read_remote(url)
+        self.is_metered = key is not None  # Heroku's host counts requests; only that takes our key
+        self._redact = Redactor(key, remote.password)
+        self._access = make_access(remote, key, environment)
         # Removed when the process ends at the latest: a thread may be hanging in a push then.
         self._temporary = tempfile.TemporaryDirectory(prefix="accelerator-refs-")
-        self._folder = Path(self._temporary.name)
+        folder = Path(self._temporary.name)
+        own = {**_IDENTITY, **_ALLOCATION, "GIT_DIR": str(folder)}
+        self._remotely = with_config({**self._access.environment, **own}, _ALONE)
+        self._git = Git(folder, with_config({**self._access.beside, **own}, _ALONE))
         try:
-            self._repo = Repo.init(self._folder, bare=True)
-        except GitCommandNotFound as missing:
+            self._demand("init", "--quiet", "--bare", "--template=", "--object-format=sha1")
+        except BaseException:
             self._temporary.cleanup()
-            raise git_missing() from missing
-        given = {**environment, **self._own, **_IDENTITY}
-        self._git, self._reader = Git(self._repo, given), Git(self._repo, {**given, **_ALLOCATION})
+            raise
         self._fetching = Lock()  # FETCH_HEAD is one file
         self._seconds = ANSWER_SECONDS
 
@@ -104,13 +109,7 @@ class RefStore:
 
     def close(self) -> None:
         """Remove the throwaway repository."""
-        self._repo.close()
         self._temporary.cleanup()
-
-    @property
-    def is_metered(self) -> bool:
-        """True when this is Heroku's git host, which counts requests: only that takes our key."""
-        return bool(self._own)
 
     def hurry(self) -> None:
         """Wait for the remote a moment only, from now on: the run is being stopped."""
@@ -121,9 +120,10 @@ class RefStore:
 
         Raises `LockUnavailable` when the remote cannot be read.
         """
-        answer = self._ask("-c", "protocol.version=0", "ls-remote", "--heads", "--quiet", self.url)
+        listed = ("-c", "protocol.version=0", "ls-remote", "--heads", "--quiet", "--")
+        answer = self._ask(*listed, self._access.address)
         if answer.status != 0:
-            raise LockUnavailable(self._redact(answer.complaint))
+            raise LockUnavailable(self._shown(answer.complaint))
         # Parted at line ends alone: names may hold what Unicode calls one.
         lines = answer.out.decode("utf-8", "replace").split("\n")
         pairs = (line.split("\t", 1) for line in lines if "\t" in line)
@@ -149,25 +149,22 @@ class RefStore:
         return sha, self._read_text(sha)
 
     def _fetch(self, ref: str) -> Answer:
-        what = ("fetch", "--quiet", "--no-tags", "--depth", "1", self.url, ref)
-        return self._reader.ask(*_STREAMED, *what, seconds=self._seconds)
+        what = ("fetch", "--quiet", "--no-tags", "--depth", "1", "--")
+        return self._ask(*_STREAMED, *what, self._access.address, _checked(ref))
 
     def _read_text(self, sha: str) -> str:
         """Return the message of a commit; nothing for any other object, and for a large one."""
-        size = self._reader.ask("cat-file", "-s", sha).text
+        size = self._git.ask("cat-file", "-s", sha).text
         if not size.isdecimal() or int(size) > _READ_LIMIT:
             return ""
-        shown = self._reader.ask("rev-list", "-1", "--format=%B", "--encoding=UTF-8", sha)
+        shown = self._git.ask("rev-list", "-1", "--format=%B", "--encoding=UTF-8", sha)
         return shown.out.decode("utf-8", "replace").partition("\n")[2].strip()
 
     def write(self, text: str) -> str:
         """Make a note's commit in the throwaway repository; return its sha."""
-        tree = self._git.ask("hash-object", "-t", "tree", "-w", "/dev/null").text
+        tree = self._demand("hash-object", "-t", "tree", "-w", "/dev/null")
         utf8 = ("-c", "i18n.commitEncoding=UTF-8")
-        made = self._git.ask(*utf8, "commit-tree", tree, "-m", text[:_TEXT_LIMIT])
-        if made.status != 0:
-            raise LockUnavailable(made.complaint)
-        return made.text
+        return self._demand(*utf8, "commit-tree", tree, "-m", text[:_TEXT_LIMIT])
 
     def swap(self, ref: str, old: str | None, new: str | None) -> Swap:
         """Change a ref from `old` to `new` where it still is `old`; None stands for no ref.
@@ -175,11 +172,10 @@ class RefStore:
         After `Swap.UNKNOWN` (the reply was lost) `find` shows which it was. Raises
         `LockUnavailable` when the remote refuses such refs altogether.
         """
-        spec = f"{new or ''}:{ref}"
+        spec = f"{new or ''}:{_checked(ref)}"
         lease = f"--force-with-lease={ref}:{old or ''}"
-        answer = self._ask(
-            "push", "--porcelain", "--no-verify", "--no-signed", lease, "--", self.url, spec
-        )
+        pushed = ("push", "--porcelain", "--no-verify", "--no-signed", lease, "--")
+        answer = self._ask(*pushed, self._access.address, spec)
         report = answer.out.decode("utf-8", "replace")
         if _LOST.search(report):
             return Swap.LOST
@@ -188,18 +184,39 @@ class RefStore:
         if new is None and "remote ref does not exist" in answer.error:
             return Swap.LOST
         if "rejected]" in report or self._is_certain(answer.error):
-            raise LockUnavailable(self._redact(_reason(report, answer.error)))
+            raise LockUnavailable(self._shown(_reason(report, answer.error)))
         return Swap.UNKNOWN
 
     def _ask(self, *arguments: str) -> Answer:
         """Run a command that talks to the remote, which may never answer."""
-        return self._git.ask(*arguments, seconds=self._seconds)
+        return self._git.ask(*arguments, seconds=self._seconds, environment=self._remotely)
+
+    def _demand(self, *arguments: str) -> str:
+        """Run a command in the throwaway repository; raises where git does not do it."""
+        answer = self._git.ask(*arguments)
+        if answer.status != 0:
+            raise LockUnavailable(answer.complaint)
+        return answer.text
+
+    def _shown(self, complaint: str) -> str:
+        """Return what git or the server said, without secrets: both repeat addresses."""
+        return hide_credentials(self._redact(complaint))
 
     @staticmethod
     def _is_certain(said: str) -> bool:
         """Return whether the push provably changed nothing."""
         words = ("Authentication failed", "not found", "unable to access", "could not read")
         return any(word in said for word in words) or bool(_TURNED_AWAY.search(said))
+
+
+def _checked(ref: str) -> str:
+    """Return the ref; never one that git would take for something else, or that is a pattern."""
+    if not _REF.fullmatch(ref):
+        raise UsageProblem(
+            f"{one_line(ref, 100)!r} cannot be the name of a branch",
+            "names of apps on Heroku are of letters, digits and dashes",
+        )
+    return ref
 
 
 def _reason(report: str, said: str) -> str:

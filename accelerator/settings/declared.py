@@ -59,7 +59,12 @@ class Setting:
 
     @property
     def parse_in_file(self) -> Callable[[Any], Any]:
-        """Return the parser for the file, where lists are lists and commas are just commas."""
+        """Return the parser for the file, where lists are lists and commas are just commas.
+
+        The file comes with the code under review, so less is taken from it where that matters.
+        """
+        if self.parse is parsing.parse_lock_remote:
+            return parsing.parse_lock_remote_in_file
         if self.is_list:
             return self.parse_items or parsing.parse_items
         return self.parse
@@ -177,7 +182,7 @@ _GLOBAL = (
     Setting(
         "lock_remote",
         "the git repository that holds the locks",
-        parsing.parse_text,
+        parsing.parse_lock_remote,
         flags=("--lock-remote",),
         unless_set="the prepare app's own",
         option_help="The git repository that holds the locks.  [default: the prepare app's]",

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from accelerator.errors import HostNotRecognised, UsageProblem
 from accelerator.foreign import hide_credentials, visible
 from accelerator.models import Endpoint
+from accelerator.remotes import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +35,7 @@ class _Host:
 
     @property
     def is_loopback(self) -> bool:
-        return _is_loopback(self.name)
+        return is_loopback(self.name)
 
 
 def endpoint(environment: Mapping[str, str]) -> Endpoint:
@@ -65,9 +65,9 @@ def _read(variable: str, value: str) -> _Host:
     if not found or scheme not in ("", "http", "https"):
         raise HostNotRecognised(variable, _shown(value))
     name, port = found["host"].lower().strip("[]"), found["port"]
-    if not (_is_heroku(name) or _is_loopback(name)) or int(port or 0) > 65535:
+    if not (_is_heroku(name) or is_loopback(name)) or int(port or 0) > 65535:
         raise HostNotRecognised(variable, _shown(value))
-    if scheme == "http" and not _is_loopback(name):
+    if scheme == "http" and not is_loopback(name):
         raise UsageProblem(
             f"{variable}={_shown(value)} would send the API key in clear text",
             f"use https://{name}, or unset {variable}",
@@ -83,16 +83,6 @@ def _refuse_bare_loopback(variable: str, host: _Host) -> None:
 
 def _is_heroku(name: str) -> bool:
     return any(name == domain or name.endswith("." + domain) for domain in _DOMAINS)
-
-
-def _is_loopback(name: str) -> bool:
-    if name == "localhost":
-        return True
-    try:
-        address = ip_address(name)
-    except ValueError:
-        return False
-    return address.is_loopback and (address.version == 4 or address.compressed == "::1")
 
 
 def _shown(value: str) -> str:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from accelerator.remotes import FORMS, parse_remote
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from enum import StrEnum
@@ -37,6 +39,24 @@ def parse_text(value: Any) -> str:
     if isinstance(value, str) and value.strip():
         return value.strip()
     raise ValueError("must be a text that is not empty")
+
+
+def parse_lock_remote(value: Any) -> str:
+    """Read the address of a git repository that git may be told to read and write."""
+    text = value.strip() if isinstance(value, str) else ""
+    parse_remote(text)
+    return text
+
+
+def parse_lock_remote_in_file(value: Any) -> str:
+    """Read the same from the file, which comes with the code: it names nothing of this machine."""
+    text = value.strip() if isinstance(value, str) else ""
+    if parse_remote(text).transport not in ("https", "ssh"):
+        raise ValueError(
+            f"must be {FORMS}; a folder or http:// is taken from --lock-remote "
+            "and ACCELERATOR_LOCK_REMOTE only"
+        )
+    return text
 
 
 def parse_boolean(value: Any) -> bool:

@@ -138,6 +138,32 @@ def test_a_promotion_that_goes_on_without_its_cancelled_job_is_not_made_twice(
     assert journal().writes == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["cancelled", "by hand"])
+def test_a_deploy_that_is_stopped_under_its_lock_leaves_nothing_in_the_temporary_folder(
+    number: signal.Signals,
+    heroku: Platform,
+    pipeline: Pipeline,
+    repo: Repository,
+    run: Command,
+    tmp_path: Path,
+) -> None:
+    prepare(pipeline, repo, run)
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    heroku.fault("POST", "^/pipeline-promotions$", kind="hang", when="before", occurrences=[1])
+
+    started = run.start("deploy", *pipeline.to_staging, "--json", env={"TMPDIR": str(folder)})
+    eventually(lambda: heroku.control("GET", "faults")[0]["matched"])
+    used = [path.name for path in folder.iterdir()]
+    started.send(number)
+    stopped = started.finish()
+    heroku.control("DELETE", "faults")
+
+    stopped.check(128 + number)
+    assert any(name.startswith("accelerator-refs-") for name in used)
+    assert not list(folder.iterdir())
+
+
 @pytest.mark.parametrize("end", ["sleep 100", "trap 'exit 0' TERM; sleep 100 & wait"])
 def test_a_cancelled_job_ends_its_smoke_commands_and_takes_their_end_for_no_verdict(
     end: str, pipeline: Pipeline, repo: Repository, run: Command, tmp_path: Path

@@ -6,11 +6,12 @@ import base64
 import os
 import subprocess
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -23,16 +24,34 @@ class GitHost(ThreadingHTTPServer):
 
     daemon_threads = False  # closing the server waits for its answers
 
-    def __init__(self, root: Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self, root: Path, environment: dict[str, str], tls: ssl.SSLContext | None = None
+    ) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.root, self.environment = root, environment
+        self.root, self.environment, self.tls = root, environment, tls
+        self.expected = f"Basic {ENCODED}"
+        self.leads_to = ""
         self.seen: list[tuple[str, str | None]] = []
+        self.agents: set[str | None] = set()
         self.answers: dict[str, int] = {}
         self.during_push: Callable[[], None] = lambda: None
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.server_address[1]}"
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Greet by TLS in the thread of the request."""
+        if self.tls:
+            try:
+                request = self.tls.wrap_socket(request, server_side=True)
+            except OSError:  # the client does not trust us
+                return
+        super().finish_request(request, client_address)
+        if self.tls:
+            with suppress(OSError):
+                request.unwrap()
+            request.close()
 
     def create(self, app: str, hook: str = "") -> Path:
         path = self.root / f"{app}.git"
@@ -62,10 +81,15 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self, body: bytes) -> None:
         path, _, query = self.path.partition("?")
         self.server.seen.append((path, self.headers["Authorization"]))
+        self.server.agents.add(self.headers["User-Agent"])
         status = self.server.answers.get(path.split("/")[-1])
-        if status:
+        if self.server.leads_to:
+            self.send_response(302)
+            self.send_header("Location", f"{self.server.leads_to}{self.path}")
+            self.end_headers()
+        elif status:
             self.send_error(status)
-        elif self.headers["Authorization"] != f"Basic {ENCODED}":
+        elif self.headers["Authorization"] != self.server.expected:
             self.send_response(401)
             self.send_header("WWW-Authenticate", 'Basic realm="Git"')
             self.end_headers()
@@ -109,10 +133,12 @@ def run(command: list[str], cwd: Path, environment: dict[str, str]) -> str:
 
 
 @contextmanager
-def hosting(root: Path, environment: dict[str, str]) -> Iterator[GitHost]:
+def hosting(
+    root: Path, environment: dict[str, str], tls: ssl.SSLContext | None = None
+) -> Iterator[GitHost]:
     """Serve the bare repositories below a folder."""
     root.mkdir()
-    with GitHost(root, environment) as server:
+    with GitHost(root, environment, tls) as server:
         serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         serving.start()
         yield server

@@ -302,10 +302,10 @@ def test_the_key_is_in_no_argument_no_file_and_no_message(
 
 
 def test_nothing_is_left_on_the_disk(
-    refs: RefStore, tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    bare: Path, tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with RefStore(refs.url, Secret(KEY), environment) as store:
+    with RefStore(str(bare), None, environment) as store:
         put(store, "held")
         assert list(tmp_path.glob("accelerator-refs-*"))
 

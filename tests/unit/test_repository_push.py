@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 import socket
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -313,7 +314,7 @@ def test_the_key_is_in_no_argument_file_or_line_during_a_push(host: GitHost, wor
 
     work.push(sha, f"{host.url}/shop.git")
 
-    assert f"{host.url}/shop.git {sha}:refs/heads/main" in arguments[0]
+    assert f"/shop.git {sha}:refs/heads/main" in arguments[0]
     assert KEY not in arguments[0]
     assert ENCODED not in arguments[0]
     assert work.lines == ["key *** and ***"]
@@ -331,7 +332,7 @@ def test_gits_own_tracing_does_not_print_the_key(host: GitHost, work: Work, tmp_
     work.environment |= {
         "GIT_TRACE_REDACT": "0",
         "GIT_TRACE2_CONFIG_PARAMS": "http.*",
-        "GIT_TRACE2_ENV_VARS": "GIT_CONFIG_VALUE_0,GIT_CONFIG_VALUE_1",
+        "GIT_TRACE2_ENV_VARS": ",".join(f"GIT_CONFIG_VALUE_{number}" for number in range(20)),
     }
 
     work.push(work.commit("one"), f"{host.url}/shop.git")
@@ -341,29 +342,56 @@ def test_gits_own_tracing_does_not_print_the_key(host: GitHost, work: Work, tmp_
         assert ENCODED not in path.read_text()
 
 
+def test_traces_by_configuration_do_not_print_the_key_either(
+    host: GitHost, work: Work, tmp_path: Path
+) -> None:
+    host.create("shop")
+    sha = work.commit("one")
+    numbers = ",".join(f"GIT_CONFIG_VALUE_{number}" for number in range(20))
+    work.git("config", "--global", "trace2.configParams", "http.*")
+    work.git("config", "--global", "trace2.envVars", numbers)
+    work.git("config", "--global", "trace2.eventTarget", str(tmp_path / "trace"))
+
+    work.push(sha, f"{host.url}/shop.git")
+
+    assert "remote-http" in (tmp_path / "trace").read_text()
+    assert ENCODED not in (tmp_path / "trace").read_text()
+
+
 def test_configuration_given_by_the_environment_is_kept(host: GitHost, work: Work) -> None:
     host.create("shop")
     work.environment |= {
         "GIT_CONFIG_COUNT": "2",
-        "GIT_CONFIG_KEY_0": f"url.{host.url}/.insteadOf",
-        "GIT_CONFIG_VALUE_0": f"{host.url}/alias/",
-        "GIT_CONFIG_KEY_1": f"http.{host.url}/.extraHeader",
+        "GIT_CONFIG_KEY_0": "http.userAgent",
+        "GIT_CONFIG_VALUE_0": "mine",
+        "GIT_CONFIG_KEY_1": f"http.{host.url}/shop.git.extraHeader",
         "GIT_CONFIG_VALUE_1": "Authorization: Basic somebodyelse",
     }
 
-    work.push(work.commit("one"), f"{host.url}/alias/shop.git")
+    work.push(work.commit("one"), f"{host.url}/shop.git")
 
     assert {sent for _, sent in host.seen} == {f"Basic {ENCODED}"}
+    assert host.agents == {"mine"}
 
 
-def test_the_key_stays_behind_when_a_url_leads_elsewhere(host: GitHost, work: Work) -> None:
-    host.create("shop")
-    work.git("config", "--global", f"url.{host.url}/.insteadOf", "http://127.0.0.1:1/")
+@pytest.mark.parametrize("rule", ["insteadOf", "pushInsteadOf"])
+@pytest.mark.parametrize("exactly", [True, False])
+@pytest.mark.parametrize("scope", ["--global", "--local"])
+def test_a_push_goes_where_it_was_meant_to_whatever_addresses_are_rewritten(
+    host: GitHost, work: Work, tmp_path: Path, rule: str, exactly: bool, scope: str
+) -> None:
+    bare = host.create("shop")
+    sha = work.commit("one")
+    stray = tmp_path / "stray.git"
+    work.git("init", "-q", "--bare", str(stray))
+    meant = f"{host.url}/shop.git" if exactly else "http://"
+    for prefix in (meant, "accelerator://"):
+        work.git("config", "--add", scope, f"url.{stray}.{rule}", prefix)
 
-    with pytest.raises(KeyRefused):
-        work.push(work.commit("one"), "http://127.0.0.1:1/shop.git")
+    assert work.push(sha, f"{host.url}/shop.git") is PushOutcome.PUSHED
 
-    assert {sent for _, sent in host.seen} == {None}
+    assert head_of(bare, work.environment) == sha
+    assert run(["git", "branch", "-a"], stray, work.environment) == ""
 
 
 def test_helpers_hooks_and_tags_have_no_part_in_a_push(
@@ -382,10 +410,14 @@ def test_helpers_hooks_and_tags_have_no_part_in_a_push(
     hook.parent.mkdir(exist_ok=True)
     hook.write_text(f"#!/bin/sh\ntouch {touched}; exit 1\n")
     hook.chmod(0o755)
+    other = work.commit("two")
+    shutil.copy(hook, hook.with_name("reference-transaction"))
+    work.git("config", "remote.origin.url", f"{host.url}/shop.git")
+    work.git("config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*")
 
     work.push(sha, f"{host.url}/shop.git")
     with pytest.raises(KeyRefused):
-        work.push(work.commit("two"), f"{host.url}/shop.git", key="wrong")
+        work.push(other, f"{host.url}/shop.git", key="wrong")
 
     assert not touched.exists()
     assert run(["git", "tag"], bare, work.environment) == ""

@@ -166,6 +166,7 @@ def sample(setting: Setting) -> str:
     samples: dict[Callable[[Any], Any], str] = {
         parsing.parse_variable_name: "OTHER_KEY",
         parsing.parse_boolean: "no",
+        parsing.parse_lock_remote: "https://git.example.com/locks.git",
     }
     return samples.get(setting.parse, CHOICES.get(setting.name, "7"))
 
@@ -508,8 +509,31 @@ PROBLEMS = [
     ),
     pytest.param(
         {"file": {"lock_remote": "  "}},
-        "accelerator.toml: lock_remote must be a text that is not empty",
+        "accelerator.toml: lock_remote must be a git repository: https://HOST/PATH, "
+        "ssh://HOST/PATH or USER@HOST:PATH, or an absolute path",
         id="a remote of blanks",
+    ),
+    *(
+        pytest.param(
+            {"file": {"lock_remote": address}},
+            "accelerator.toml: lock_remote must be a git repository: https://HOST/PATH, "
+            "ssh://HOST/PATH or USER@HOST:PATH; a folder or http:// is taken from --lock-remote "
+            "and ACCELERATOR_LOCK_REMOTE only",
+            id=f"{address} from the file",
+        )
+        for address in ("/srv/locks.git", "file:///srv/locks.git", "http://127.0.0.1/locks.git")
+    ),
+    pytest.param(
+        {"flags": {"lock_remote": "--upload-pack=touch X"}},
+        "flag --lock-remote must not begin with a dash, "
+        "nor have blanks, backslashes or control characters in it",
+        id="an option as lock remote",
+    ),
+    pytest.param(
+        {"environment": {"ACCELERATOR_LOCK_REMOTE": "ext::sh"}},
+        "ACCELERATOR_LOCK_REMOTE must be a git repository: https://HOST/PATH, "
+        "ssh://HOST/PATH or USER@HOST:PATH, or an absolute path",
+        id="a program as lock remote",
     ),
     pytest.param(
         {"file": {"key_env": ""}},
