@@ -19,7 +19,8 @@ from accelerator.errors import (
 )
 from accelerator.events import Recorder
 from accelerator.models import Ancestry, Secret, Swap
-from accelerator.repository import RefStore, Repository, encodings, for_git
+from accelerator.repository import RefStore, Repository, for_git
+from accelerator.repository.surroundings import encodings
 from accelerator.settings import load_settings
 from accelerator.waiting import SystemClock
 from tests.unit.githost import ENCODED, KEY, GitHost, git_environment, hosting, run
