@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
+import secrets
 import socket
 import threading
 from typing import TYPE_CHECKING
@@ -14,6 +16,7 @@ import uvicorn
 from accelerator.localheroku import certificates
 from accelerator.localheroku.application import Application
 from accelerator.localheroku.engine import Engine
+from accelerator.localheroku.gate import Gate
 from accelerator.localheroku.persistence.datadir import open_place
 from accelerator.localheroku.restoring import resume
 from accelerator.localheroku.state import access
@@ -32,7 +35,9 @@ class LocalHeroku:
     After `start` returns, requests are answered. `stop` ends all dynos and builds, closes all
     sockets and removes all files, except those in the directory `data`: what is there outlives
     the platform, also one that is killed, and the next one goes on with it. Without `api_keys`
-    the keys are those of last time, or a fresh one.
+    the keys are those of last time, or a fresh one. `names` are hosts to answer to beside those of
+    loopback. The controls want `token`; without one it is made up. Raises `ValueError` for a name
+    or token that cannot be one.
     """
 
     def __init__(
@@ -41,7 +46,11 @@ class LocalHeroku:
         api_keys: Iterable[str] = (),
         tls_port: int | None = None,
         data: Path | None = None,
+        names: Iterable[str] = (),
+        token: str | None = None,
     ) -> None:
+        self.token = _checked(token) if token else secrets.token_urlsafe(32)
+        self._gate = Gate(names)
         self.api_keys = tuple(api_keys)
         self._data = data
         self._port = port
@@ -143,7 +152,7 @@ class LocalHeroku:
         with open_place(self._data) as place:
             if self._tls_port is not None:
                 self._certificates = certificates.issue(place.directory)
-            engine = Engine(place)
+            engine = Engine(place, self._gate)
             try:
                 await self._resume(engine)
             except BaseException:
@@ -159,7 +168,7 @@ class LocalHeroku:
         await resume(engine)
 
     async def _answer(self, engine: Engine, stop: asyncio.Event) -> None:
-        application = Application(engine)
+        application = Application(engine, self.token)
         servers = [_server(application), *self._tls_servers(application)]
         serving = [
             asyncio.create_task(server.serve(sockets=[listener]))
@@ -200,6 +209,12 @@ def _server(application: Application, certificate: Path | None = None) -> uvicor
         ssl_certfile=certificate,
     )
     return uvicorn.Server(config)
+
+
+def _checked(token: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9._~+/=-]+", token) is None:
+        raise ValueError("a token has letters, digits and the signs ._~+/=- only")
+    return token
 
 
 def listen(port: int) -> socket.socket:

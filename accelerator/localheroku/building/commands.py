@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from accelerator.localheroku.keeper import Keeper, kill_group
+from accelerator.localheroku.privacy import USUAL_MASK
 
 if TYPE_CHECKING:
     import threading
@@ -77,6 +78,7 @@ class Shell:
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
+                    umask=USUAL_MASK,
                 )
             except OSError as problem:
                 if problem.errno != errno.ETXTBSY or time.monotonic() > patience:

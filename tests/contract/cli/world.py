@@ -95,6 +95,7 @@ class World:
     home: Path
     url: str
     api_key: str
+    token: str
     plain_url: str
     ca_file: str | None
     platform: str
@@ -117,6 +118,7 @@ class World:
             home=home,
             url=said["tls_url"] if tls else said["url"],
             api_key=said["api_key"],
+            token=said["control_token"],
             plain_url=said["url"],
             ca_file=said["ca_file"] if tls else None,
             platform=started["name"],
@@ -238,7 +240,8 @@ class World:
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """Use one of the platform's own controls."""
-        return self.api(method, f"/local/v1{path}", body)
+        bearer = f"Bearer {self.token}"
+        return self.api(method, f"/local/v1{path}", body, Authorization=bearer)
 
     def create_app(self, **files: str) -> Any:
         """Make an app; with files, also build and release them."""
