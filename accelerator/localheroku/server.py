@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from accelerator.localheroku import certificates
 from accelerator.localheroku.application import Application
 from accelerator.localheroku.engine import Engine
 from accelerator.localheroku.gate import Gate
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
     from types import TracebackType
+
+    from accelerator.localheroku.certificates import Certificates
 
 HOST = "127.0.0.1"
 
@@ -61,7 +62,7 @@ class LocalHeroku:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._listeners: list[socket.socket] = []
-        self._certificates: certificates.Certificates | None = None
+        self._certificates: Certificates | None = None
 
     @property
     def api_key(self) -> str:
@@ -91,8 +92,8 @@ class LocalHeroku:
     def start(self) -> LocalHeroku:
         """Bind the ports and return once requests are answered; raise `OSError` if one is taken.
 
-        With a TLS port it raises `ModuleNotFoundError` where trustme is not installed, with `data`
-        that cannot be used `DataUnusable`.
+        With a TLS port it raises `ModuleNotFoundError` where cryptography is not installed, with
+        `data` that cannot be used `DataUnusable`.
         """
         try:
             self._port = self._bind(self._port)
@@ -151,7 +152,9 @@ class LocalHeroku:
         self._stop = asyncio.Event()
         with open_place(self._data) as place:
             if self._tls_port is not None:
-                self._certificates = certificates.issue(place.directory)
+                from accelerator.localheroku import certificates  # noqa: PLC0415 - an extra
+
+                self._certificates = certificates.issue(place.directory, self._gate.names)
             engine = Engine(place, self._gate)
             try:
                 await self._resume(engine)
