@@ -12,6 +12,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from accelerator.localheroku.application import Application
 from accelerator.localheroku.engine import Engine
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from accelerator.localheroku.certificates import Certificates
 
 HOST = "127.0.0.1"
+_MOST_HEAD = 128 * 1024
 
 
 class LocalHeroku:
@@ -194,6 +196,29 @@ class LocalHeroku:
         return [_server(application, made.server)] if made is not None else []
 
 
+class LimitedHeads(HttpToolsProtocol):
+    """HTTP as uvicorn speaks it, but no head, trailer or chunk's size goes on for ever."""
+
+    _since_anything = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came, and hang up when it has led to nothing for too long."""
+        self._since_anything += len(data)
+        super().data_received(data)
+        if self._since_anything > _MOST_HEAD and not self.transport.is_closing():
+            self.send_400_response("The head of the request is too long.")
+
+    def on_headers_complete(self) -> None:
+        """Note the end of a head."""
+        self._since_anything = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Note a piece of a body."""
+        self._since_anything = 0
+        super().on_body(body)
+
+
 def _server(application: Application, certificate: Path | None = None) -> uvicorn.Server:
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
@@ -202,7 +227,7 @@ def _server(application: Application, certificate: Path | None = None) -> uvicor
         access_log=False,
         lifespan="off",
         ws="none",
-        http="httptools",
+        http=LimitedHeads,
         loop="asyncio",
         proxy_headers=False,
         server_header=False,

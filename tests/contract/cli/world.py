@@ -110,8 +110,8 @@ class World:
         argv = [program, "local", "--port", "0", "--json", *(["--tls"] if tls else [])]
         environment = {"PATH": os.environ["PATH"], "HOME": str(home), **_recording()}
         started = namespace.ask("start", argv=argv, env=environment, cwd=str(directory))
-        text = namespace.ask("wait", name=started["name"], **{"for": "\n"})["text"]
-        said = json.loads(text)
+        text = namespace.ask("wait", name=started["name"], **{"for": "}\n"})["text"]
+        said = json.loads(text[text.index("{") :])  # we are root in the namespace, and told of it
         return cls(
             namespace=namespace,
             cli=cli,

@@ -1,6 +1,7 @@
 """What the platform does not do for web pages, other users and endless requests."""
 
 import http.client
+import socket
 from collections.abc import Mapping
 from typing import Any
 
@@ -148,6 +149,25 @@ class TestSizes:
         status, text = _announce(url, "POST", MOST_UPLOAD + 1, {"Authorization": basic})
 
         assert (status, "larger than 1024 MiB" in text) == (413, True)
+
+    @pytest.mark.parametrize(
+        "start",
+        [
+            pytest.param(b"GET /", id="a path"),
+            pytest.param(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ", id="a header"),
+            pytest.param(
+                b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+                id="the size of a chunk",
+            ),
+        ],
+    )
+    def test_a_head_without_end_is_hung_up_on(self, heroku: Client, start: bytes) -> None:
+        port = int(heroku.platform.url.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as stranger:
+            stranger.sendall(start)
+
+            with pytest.raises(ConnectionError):
+                stranger.sendall(b"a" * 64 * MEBIBYTE)
 
 
 def _announce(url: str, method: str, size: int, headers: Mapping[str, str]) -> tuple[int, str]:
