@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -48,6 +48,13 @@ def started(*options: str) -> Iterator[tuple[Client, int]]:
             process.terminate()
 
 
+def environments_of_children(pid: int) -> Iterator[bytes]:
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # others come and go
+            if f"PPid:\t{pid}\n" in (entry / "status").read_text():
+                yield (entry / "environ").read_bytes()
+
+
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="there is no /proc")
 def test_nothing_that_the_platform_starts_inherits_its_secrets_or_its_mask() -> None:
     tell = "env; umask; tr '\\0' '\\n' < /proc/$PPID/environ || true"
@@ -61,11 +68,8 @@ def test_nothing_that_the_platform_starts_inherits_its_secrets_or_its_mask() -> 
         app = client.post("/apps", {})
         client.build(app["id"], program)
         seen = client.page(app)
-        children = [
-            (entry / "environ").read_bytes()
-            for entry in Path("/proc").glob("[0-9]*")
-            if f"PPid:\t{pid}\n" in (entry / "status").read_text()
-        ]
+        owner = Path(f"/proc/{pid}/environ").stat().st_uid
+        children = list(environments_of_children(pid))
 
     assert children
     assert b"the-real-one" not in b"".join(children)
@@ -75,6 +79,7 @@ def test_nothing_that_the_platform_starts_inherits_its_secrets_or_its_mask() -> 
     assert lines.count("0022") == 2
     if os.geteuid() != 0:  # root may read everything
         assert "the-very-token" not in seen
+        assert owner == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux has this, other systems have no /proc")
