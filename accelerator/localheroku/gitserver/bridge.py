@@ -212,7 +212,7 @@ class GitBridge:
             await self._finish(backend, token)
 
     async def _serve_hook(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, RecursionError):
             try:
                 message = _message(await reader.readline())
                 pusher = self._tokens.get(message.get("token", ""))
