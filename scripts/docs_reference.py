@@ -90,6 +90,7 @@ SETTINGS_TAIL = """\
 | `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE`, `SSL_CERT_FILE` | the CA bundle; the first that is set |
 | `NO_COLOR` | no colours; there are none without a terminal either |
 | `ACCELERATOR_LOCAL_API_KEY` | the key `accelerator local` accepts; by default it makes one |
+| `ACCELERATOR_LOCAL_TOKEN` | the token its controls want; by default it makes one |
 | `ACCELERATOR_LOCAL_RECORD` | a file to which `accelerator local` adds each exchange, with keys |
 
 Without `HEROKU_HOST` the platform is Heroku. A host that is neither Heroku's nor this machine is

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import os
+import shlex
 import signal
 import socket
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,11 +21,29 @@ if TYPE_CHECKING:
     from accelerator.localheroku.server import LocalHeroku
 
 from accelerator.localheroku.persistence.problems import DataUnusable
+from accelerator.localheroku.privacy import keep_private
 from accelerator.output.door import Door
 from accelerator.output.local import local_document
 
 DEFAULT_PORT = 5080
+VARIABLE = "ACCELERATOR_LOCAL_TOKEN"
+ROOT = (
+    "warning: running as root, and so will the code of all builds and apps: with every right on "
+    "this machine. Start it as another user, or in a container."
+)
 GARBAGE = (700, 10, 10)  # Python's own: our other commands end before it is worth collecting
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to start; the fields are the platform's own words for it."""
+
+    port: int
+    tls_port: int | None
+    api_keys: list[str] = field(repr=False)
+    token: str | None = field(repr=False)
+    data: Path | None
+    names: tuple[str, ...]
 
 
 @click.command()
@@ -55,6 +75,14 @@ GARBAGE = (700, 10, 10)  # Python's own: our other commands end before it is wor
     metavar="DIR",
     help="Keep everything in this directory, across restarts; by default nothing is kept.",
 )
+@click.option(
+    "--host",
+    "hosts",
+    multiple=True,
+    metavar="NAME",
+    help="Answer to this host too, not to those of loopback only; the certificate of --tls names "
+    "it. May be repeated.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON line instead of exports.")
 @click.pass_obj
 def local(
@@ -66,6 +94,7 @@ def local(
     with_tls: bool,
     tls_port: int | None,
     data: Path | None,
+    hosts: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Run a Heroku-compatible platform on this machine.
@@ -75,9 +104,19 @@ def local(
     platform on that directory goes on where the last one ended, even if that one was killed.
     """
     gc.set_threshold(*GARBAGE)
-    ports = (port, (tls_port or 0) if with_tls or tls_port is not None else None)
+    keep_private()
+    if os.geteuid() == 0:
+        Door(invocation.stderr).line(ROOT)
+    order = Order(
+        port=port,
+        tls_port=(tls_port or 0) if with_tls or tls_port is not None else None,
+        api_keys=[api_key] if api_key else [],
+        token=invocation.environment.get(VARIABLE),
+        data=data,
+        names=hosts,
+    )
     with _stop_signals() as stopped:
-        platform = _start(ports, api_key, data)
+        platform = _start(order)
         try:
             _tell(Door(invocation.stdout), platform, data, as_json=as_json)
             stopped.recv(1)
@@ -105,22 +144,30 @@ def _stop_signals() -> Iterator[socket.socket]:
             signal.set_wakeup_fd(-1)
 
 
-def _start(ports: tuple[int, int | None], api_key: str | None, data: Path | None) -> LocalHeroku:
+def _start(order: Order) -> LocalHeroku:
     try:
-        from accelerator.localheroku.server import LocalHeroku  # noqa: PLC0415 - heavy, and an extra
-
-        return LocalHeroku(ports[0], [api_key] if api_key else [], ports[1], data).start()
+        platform = _make(order)
+        return platform.start()
     except ModuleNotFoundError as problem:
-        extra = "tls" if problem.name == "trustme" else "local"
+        extra = "local" if problem.name in {"starlette", "uvicorn", "httptools"} else "tls"
         message = f"{problem.name} is missing: install 'slug-accelerator[{extra}]'"
         raise click.ClickException(message) from None
     except DataUnusable as problem:
         raise click.ClickException(str(problem)) from None
     except OSError as problem:
         reason = os.strerror(problem.errno) if problem.errno else str(problem)
-        given = " or ".join(str(port) for port in ports if port)
+        given = " or ".join(str(port) for port in (order.port, order.tls_port) if port)
         message = f"port {given} of 127.0.0.1 cannot be used ({reason}); try 0, a free one"
         raise click.ClickException(message) from None
+
+
+def _make(order: Order) -> LocalHeroku:
+    from accelerator.localheroku.server import LocalHeroku  # noqa: PLC0415 - heavy, and an extra
+
+    try:
+        return LocalHeroku(**asdict(order))
+    except ValueError as problem:
+        raise click.UsageError(str(problem)) from None
 
 
 def _tell(door: Door, platform: LocalHeroku, data: Path | None, *, as_json: bool) -> None:
@@ -128,7 +175,14 @@ def _tell(door: Door, platform: LocalHeroku, data: Path | None, *, as_json: bool
         door.lines(_exports(platform, data))
         return
     authority = None if platform.ca_file is None else str(platform.ca_file)
-    told = local_document(platform.url, platform.api_key, os.getpid(), platform.tls_url, authority)
+    told = local_document(
+        platform.url,
+        platform.api_key,
+        platform.token,
+        os.getpid(),
+        platform.tls_url,
+        authority,
+    )
     door.document(told, indent=None)
 
 
@@ -137,13 +191,14 @@ def _exports(platform: LocalHeroku, data: Path | None) -> tuple[str, ...]:
     host = url.partition("://")[2]
     return (
         f"export HEROKU_HOST={url}",
-        f"export HEROKU_API_KEY={platform.api_key}",
+        f"export HEROKU_API_KEY={shlex.quote(platform.api_key)}",
+        f"export {VARIABLE}={shlex.quote(platform.token)}",
         f"export HEROKU_PARTICLEBOARD_URL={platform.url}",
         f"export HEROKU_BUILDPACK_REGISTRY_URL={platform.url}",
         f"export HEROKU_GIT_HOST={host}",
         "export DISABLE_TELEMETRY=true HEROKU_DISABLE_AUTOUPDATE=1",
         *(_plain_git(url, host) if platform.tls_url is None else _trust(platform)),
-        f"# Ctrl-C stops everything{f', {data} keeps it' if data else ' and removes it'}.",
+        f"# Ctrl-C stops everything{' and keeps it in --data' if data else ' and removes it'}.",
     )
 
 
@@ -163,7 +218,7 @@ def _trust(platform: LocalHeroku) -> tuple[str, ...]:
     return (
         "# the platform's own certificate authority, for Node, git and everything else; these",
         "# variables replace what git and Python trust otherwise, so keep them in this shell",
-        *(f"export {name}={platform.ca_file}" for name in names),
+        *(f"export {name}={shlex.quote(str(platform.ca_file))}" for name in names),
         "# git remotes written by the Heroku CLI work as they are",
         f"# the same without TLS: {platform.url}",
     )

@@ -27,6 +27,7 @@ class LocalPlatform:
 
     url: str
     key: Secret
+    control_token: Secret
     process: subprocess.Popen[str]
 
     @property
@@ -45,6 +46,7 @@ class LocalPlatform:
         body = json.dumps({"build_seconds": seconds}).encode()
         request = Request(f"{self.url}/local/v1/durations", body, method="PUT")  # noqa: S310  # ours
         request.add_header("Content-Type", "application/json")
+        request.add_header("Authorization", f"Bearer {self.control_token.reveal()}")
         with urlopen(request, timeout=STOP_SECONDS):  # noqa: S310  # the platform started here
             pass
 
@@ -74,7 +76,8 @@ def _read_start(process: subprocess.Popen[str]) -> LocalPlatform:
             "pip install 'slug-accelerator[local]', then try `accelerator local`",
         )
     told = json.loads(line)
-    return LocalPlatform(told["url"], Secret(told["api_key"]), process)
+    key, token = Secret(told["api_key"]), Secret(told["control_token"])
+    return LocalPlatform(told["url"], key, token, process)
 
 
 def _stop(process: subprocess.Popen[str]) -> None:

@@ -10,12 +10,14 @@ from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from accelerator.localheroku.controls.faults import Faults
 from accelerator.localheroku.controls.handlers import Desk
 from accelerator.localheroku.controls.journal import Entry, Journal
 from accelerator.localheroku.controls.recording import recorder
 from accelerator.localheroku.controls.routes import CONTROL_PREFIX, Controls
+from accelerator.localheroku.gate import asker_of
 from accelerator.localheroku.persistence.problems import NotKept
 from accelerator.localheroku.streams.blobs import PREFIX
 from accelerator.localheroku.web import registry
@@ -64,9 +66,10 @@ class Watched:
 
 
 class Application:
-    """The whole HTTP face of the platform."""
+    """The whole HTTP face of the platform; `token` is what its controls want."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, token: str) -> None:
+        self._gate = engine.gate
         self.faults = Faults()
         self._journal = Journal()
         self._conditions = Conditions()
@@ -91,11 +94,16 @@ class Application:
             logs=engine.logs,
             expiry=engine.expiry,
         )
-        self._controls = Controls(desk)
+        self._controls = Controls(desk, token)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; only controls are neither counted nor disturbed."""
+        """Answer one request; controls, and what is turned away, are not counted or disturbed."""
         if scope["type"] != "http":
+            return
+        turned = self._gate.turns_from_platform(asker_of(scope["headers"]))
+        if turned is not None:
+            body = {"id": turned.id, "message": turned.message}
+            await JSONResponse(body, turned.status)(scope, receive, send)
             return
         if scope["path"].startswith(CONTROL_PREFIX):
             response = await self._controls.handle(Request(scope, receive))

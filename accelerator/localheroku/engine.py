@@ -7,6 +7,7 @@ from accelerator.localheroku.building.launching import Launching
 from accelerator.localheroku.building.workshop import Workshop
 from accelerator.localheroku.clock import Clock
 from accelerator.localheroku.durations import Timing
+from accelerator.localheroku.gate import Gate
 from accelerator.localheroku.gitserver.bridge import GitBridge
 from accelerator.localheroku.gitserver.pushing import Pushing
 from accelerator.localheroku.persistence.datadir import Place
@@ -35,7 +36,8 @@ class Engine:
     Nothing below takes it: each part is given the others that it uses.
     """
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, gate: Gate) -> None:
+        self.gate = gate
         directory, self.keeping = place.directory, place.keeping
         self.clock = Clock(self.keeping.recall("clock_offset") or 0.0, self._keep_offset)
         self.state = State(self.clock, self.keeping.note)
@@ -63,7 +65,7 @@ class Engine:
             self.state, self.dynos, self._phase, self.logs, self.tasks, self.expiry.expire
         )
         self.promoting = Promoting(self.state, self.releasing, self.durations, self.tasks)
-        self._router = Router()
+        self._router = Router(self.gate)
         self.addresses = Addresses(self.state, self._router, self.dynos, self.logs)
 
     def _put_building_together(self) -> None:

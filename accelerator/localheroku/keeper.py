@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+_LOADER = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # what our interpreter may need to start
+
+
 class Keeper:
     """The keeper process; `watch` a process group as soon as it exists.
 
@@ -31,6 +34,8 @@ class Keeper:
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", __file__, str(directory)],
             stdin=subprocess.PIPE,
+            # Nothing of the platform's environment: it may hold keys, and others can read it here.
+            env={name: os.environ[name] for name in _LOADER if name in os.environ},
             # Its own session: Ctrl-C at the terminal must not end it before the platform.
             start_new_session=True,
             pass_fds=held,

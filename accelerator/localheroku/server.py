@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
+import secrets
 import socket
 import threading
 from typing import TYPE_CHECKING
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from accelerator.localheroku import certificates
 from accelerator.localheroku.application import Application
 from accelerator.localheroku.engine import Engine
+from accelerator.localheroku.gate import Gate
 from accelerator.localheroku.persistence.datadir import open_place
 from accelerator.localheroku.restoring import resume
 from accelerator.localheroku.state import access
@@ -23,7 +26,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from accelerator.localheroku.certificates import Certificates
+
 HOST = "127.0.0.1"
+_MOST_HEAD = 128 * 1024
 
 
 class LocalHeroku:
@@ -32,7 +38,9 @@ class LocalHeroku:
     After `start` returns, requests are answered. `stop` ends all dynos and builds, closes all
     sockets and removes all files, except those in the directory `data`: what is there outlives
     the platform, also one that is killed, and the next one goes on with it. Without `api_keys`
-    the keys are those of last time, or a fresh one.
+    the keys are those of last time, or a fresh one. `names` are hosts to answer to beside those of
+    loopback. The controls want `token`; without one it is made up. Raises `ValueError` for a name
+    or token that cannot be one.
     """
 
     def __init__(
@@ -41,7 +49,11 @@ class LocalHeroku:
         api_keys: Iterable[str] = (),
         tls_port: int | None = None,
         data: Path | None = None,
+        names: Iterable[str] = (),
+        token: str | None = None,
     ) -> None:
+        self.token = _checked(token) if token else secrets.token_urlsafe(32)
+        self._gate = Gate(names)
         self.api_keys = tuple(api_keys)
         self._data = data
         self._port = port
@@ -52,7 +64,7 @@ class LocalHeroku:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._listeners: list[socket.socket] = []
-        self._certificates: certificates.Certificates | None = None
+        self._certificates: Certificates | None = None
 
     @property
     def api_key(self) -> str:
@@ -82,8 +94,8 @@ class LocalHeroku:
     def start(self) -> LocalHeroku:
         """Bind the ports and return once requests are answered; raise `OSError` if one is taken.
 
-        With a TLS port it raises `ModuleNotFoundError` where trustme is not installed, with `data`
-        that cannot be used `DataUnusable`.
+        With a TLS port it raises `ModuleNotFoundError` where cryptography is not installed, with
+        `data` that cannot be used `DataUnusable`.
         """
         try:
             self._port = self._bind(self._port)
@@ -142,8 +154,10 @@ class LocalHeroku:
         self._stop = asyncio.Event()
         with open_place(self._data) as place:
             if self._tls_port is not None:
-                self._certificates = certificates.issue(place.directory)
-            engine = Engine(place)
+                from accelerator.localheroku import certificates  # noqa: PLC0415 - an extra
+
+                self._certificates = certificates.issue(place.directory, self._gate.names)
+            engine = Engine(place, self._gate)
             try:
                 await self._resume(engine)
             except BaseException:
@@ -159,7 +173,7 @@ class LocalHeroku:
         await resume(engine)
 
     async def _answer(self, engine: Engine, stop: asyncio.Event) -> None:
-        application = Application(engine)
+        application = Application(engine, self.token)
         servers = [_server(application), *self._tls_servers(application)]
         serving = [
             asyncio.create_task(server.serve(sockets=[listener]))
@@ -182,6 +196,29 @@ class LocalHeroku:
         return [_server(application, made.server)] if made is not None else []
 
 
+class LimitedHeads(HttpToolsProtocol):
+    """HTTP as uvicorn speaks it, but no head, trailer or chunk's size goes on for ever."""
+
+    _since_anything = 0
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came, and hang up when it has led to nothing for too long."""
+        self._since_anything += len(data)
+        super().data_received(data)
+        if self._since_anything > _MOST_HEAD and not self.transport.is_closing():
+            self.send_400_response("The head of the request is too long.")
+
+    def on_headers_complete(self) -> None:
+        """Note the end of a head."""
+        self._since_anything = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Note a piece of a body."""
+        self._since_anything = 0
+        super().on_body(body)
+
+
 def _server(application: Application, certificate: Path | None = None) -> uvicorn.Server:
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
@@ -190,7 +227,7 @@ def _server(application: Application, certificate: Path | None = None) -> uvicor
         access_log=False,
         lifespan="off",
         ws="none",
-        http="httptools",
+        http=LimitedHeads,
         loop="asyncio",
         proxy_headers=False,
         server_header=False,
@@ -200,6 +237,12 @@ def _server(application: Application, certificate: Path | None = None) -> uvicor
         ssl_certfile=certificate,
     )
     return uvicorn.Server(config)
+
+
+def _checked(token: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9._~+/=-]+", token) is None:
+        raise ValueError("a token has letters, digits and the signs ._~+/=- only")
+    return token
 
 
 def listen(port: int) -> socket.socket:

@@ -9,6 +9,7 @@ from accelerator.output.parts import Document, head, render_error
 def local_document(  # the platform shares no code with us, so its values come one by one
     url: str | None,
     api_key: str | None,
+    control_token: str | None,
     pid: int | None,
     tls_url: str | None = None,
     ca_file: str | None = None,
@@ -18,6 +19,7 @@ def local_document(  # the platform shares no code with us, so its values come o
         **head("local", Outcome()),
         "url": url,
         "api_key": api_key,
+        "control_token": control_token,
         "git_url": url,
         "pid": pid,
         "tls_url": tls_url,
@@ -28,4 +30,4 @@ def local_document(  # the platform shares no code with us, so its values come o
 
 def blank() -> Document:
     """Return the document of a platform that did not start."""
-    return local_document(None, None, None)
+    return local_document(None, None, None, None)

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 STAGES = ("review", "development", "staging", "production")
 
 # Read by the local platform, which shares no code with this package.
-OTHER_VARIABLES = frozenset(("ACCELERATOR_LOCAL_API_KEY", "ACCELERATOR_LOCAL_RECORD"))
+OTHER_VARIABLES = frozenset(
+    ("ACCELERATOR_LOCAL_API_KEY", "ACCELERATOR_LOCAL_RECORD", "ACCELERATOR_LOCAL_TOKEN")
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,15 +54,16 @@ class Platform:
 
     url: str
     key: str
+    token: str
     session: requests.Session
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """Send one API request that must succeed."""
-        return self._send(method, path, body)
+        return self._send(method, path, body, self.key)
 
     def control(self, method: str, name: str, body: Any = None) -> Any:
         """Use a control of the platform; those are not in its journal."""
-        return self._send(method, f"/local/v1/{name}", body)
+        return self._send(method, f"/local/v1/{name}", body, self.token)
 
     def set_latency(self, seconds: float) -> None:
         """Let every answer wait that long."""
@@ -88,9 +89,13 @@ class Platform:
             if each["ended_seconds"] is not None
         ]
 
-    def _send(self, method: str, path: str, body: Any) -> Any:
+    def _send(self, method: str, path: str, body: Any, credential: str) -> Any:
         answer = self.session.request(
-            method, f"{self.url}{path}", json=body, timeout=PATIENCE_SECONDS
+            method,
+            f"{self.url}{path}",
+            json=body,
+            headers={"Authorization": f"Bearer {credential}"},
+            timeout=PATIENCE_SECONDS,
         )
         if not answer.ok:
             raise BenchFailed(f"{method} {path} answered {answer.status_code}: {answer.text[:300]}")
@@ -117,8 +122,8 @@ def _connect(process: subprocess.Popen[str], session: requests.Session) -> Platf
         raise BenchFailed("the local platform did not start")
     told = json.loads(line)
     session.trust_env = False
-    session.headers.update({"Accept": ACCEPT, "Authorization": f"Bearer {told['api_key']}"})
-    return Platform(told["url"], told["api_key"], session)
+    session.headers.update({"Accept": ACCEPT})
+    return Platform(told["url"], told["api_key"], told["control_token"], session)
 
 
 def await_that(is_so: Callable[[], bool], what: str) -> None:

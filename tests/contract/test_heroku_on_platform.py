@@ -48,7 +48,8 @@ class Scene:
         with requests.Session() as session:
             session.trust_env = False
             url = f"{self.platform.url}/local/v1/{path}"
-            answer = session.request(method, url, json=body, timeout=30)
+            bearer = {"Authorization": f"Bearer {self.platform.token}"}
+            answer = session.request(method, url, json=body, headers=bearer, timeout=30)
         assert answer.ok, answer.text
         return answer.json()
 

@@ -113,10 +113,11 @@ def test_failing_tests_cancel_the_build_and_release_nothing(
     heroku.set_durations(build_seconds=NEVER_ENDING_BUILD)
     before = [app.releases for app in pipeline.targets]
     builds = f"http.client.HTTPConnection({heroku.url.removeprefix('http://')!r})"
+    bearer = {"Authorization": f"Bearer {heroku.token}"}
     once_it_builds = shlex.quote(
         f"import http.client, time\nlook = {builds}\n"
         "def seen():\n"
-        "    look.request('GET', '/local/v1/journal')\n"
+        f"    look.request('GET', '/local/v1/journal', headers={bearer!r})\n"
         f"    return b'{pipeline.prepare.name}/builds' in look.getresponse().read()\n"
         "while not seen(): time.sleep(0.05)"
     )

@@ -107,6 +107,7 @@ class Platform:
     url: str
     key: str
     session: requests.Session
+    token: str = ""
 
     def call(self, method: str, path: str, body: object = None) -> requests.Response:
         """Send one request with the key, whatever comes back."""
@@ -129,7 +130,11 @@ class Platform:
     def control(self, method: str, path: str, body: object = None) -> Any:
         """Use one of the platform's controls."""
         answer = self.session.request(
-            method, f"{self.url}/local/v1/{path}", json=body, timeout=PATIENCE_SECONDS
+            method,
+            f"{self.url}/local/v1/{path}",
+            json=body,
+            headers={"Authorization": f"Bearer {self.token}"},
+            timeout=PATIENCE_SECONDS,
         )
         assert answer.ok, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json()
@@ -291,6 +296,6 @@ def running_platform(command: Path, environment: Mapping[str, str]) -> Iterator[
             assert process.stdout is not None
             told = json.loads(process.stdout.readline())
             session.trust_env = False
-            yield Platform(told["url"], told["api_key"], session)
+            yield Platform(told["url"], told["api_key"], session, told["control_token"])
         finally:
             process.terminate()

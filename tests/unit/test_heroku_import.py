@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-NAMES = "rich git starlette uvicorn click asyncio jsonschema trustme accelerator.localheroku"
+NAMES = "rich git starlette uvicorn click asyncio jsonschema cryptography accelerator.localheroku"
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, id=name) for name in NAMES.split()])

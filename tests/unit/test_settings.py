@@ -576,6 +576,7 @@ def test_variables_of_other_programs_are_named_in_a_warning_and_otherwise_left_a
     "variable",
     [
         pytest.param("ACCELERATOR_LOCAL_API_KEY", id="the key of the local platform"),
+        pytest.param("ACCELERATOR_LOCAL_TOKEN", id="the token of the local platform"),
         pytest.param("ACCELERATOR_LOCAL_RECORD", id="the record of the local platform"),
         pytest.param("_ACCELERATOR_COMPLETE", id="what shell completion sets"),
         pytest.param("ACCELERATOR_", id="the bare prefix"),

@@ -1,62 +1,80 @@
 """Unpack archives nobody vouches for.
 
-Nothing lands outside the directory asked for: names are checked, and links are made last,
-so that no entry can be written through one.
+Nothing lands outside the directory asked for, and nothing in it leads there: names are checked,
+links are made last, so that no entry can be written through one, and then each is followed through
+all the others to where it really leads.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-import shutil
-import stat
+import struct
 import tarfile
 import time
 import zipfile
-from dataclasses import dataclass
+import zlib
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from accelerator.localheroku.building.members import (
+    Limits,
+    Member,
+    UnsafeArchive,
+    read_members,
+    too_large,
+)
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Limits", "UnsafeArchive", "root_of", "unpack"]
+
+LIMITS = Limits()
 _SETTLE_SECONDS = 0.001
 _SETTLE_LOOKS = 2000
+_BLOCK = 1 << 18
+_LONGEST_NAME = 4096
+_LATEST = 1 << 33
+# What the readers of the formats raise for bytes that make no sense.
+_BROKEN = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    ValueError,
+    OverflowError,
+    RuntimeError,  # headers nested too deep are one of these
+)
 
 
-class UnsafeArchive(Exception):
-    """The archive cannot be read, or would write outside its directory."""
+def _go_on() -> None:
+    """Raise nothing."""
 
 
-@dataclass(frozen=True)
-class _Entry:
-    """One member, whatever the archive's format."""
-
-    name: str
-    kind: str  # "directory", "file", "symlink", "hardlink"
-    mode: int
-    modified: float | None
-    target: str
-    open: Callable[[], IO[bytes]]
-
-
-def unpack(archive: Path, to: Path, *, foreign_links: bool = False) -> None:
-    """Unpack a tar (plain or compressed) or zip into `to`.
+def unpack(
+    archive: Path,
+    to: Path,
+    *,
+    foreign_links: bool = False,
+    limits: Limits = LIMITS,
+    check: Callable[[], None] = _go_on,
+) -> None:
+    """Unpack a tar (plain or compressed) or zip into `to`, an empty directory or none yet.
 
     A symbolic link may leave `to` only with `foreign_links`; nothing is ever written through
-    a link. Raises `UnsafeArchive`.
+    a link. `check` is called all the time and may raise. Raises `UnsafeArchive`.
     """
     to.mkdir(parents=True, exist_ok=True)
     try:
-        if tarfile.is_tarfile(archive):
-            with tarfile.open(archive) as tar:
-                _write(_tar_entries(tar), to, foreign_links)
-        elif zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as zipped:
-                _write(_zip_entries(zipped), to, foreign_links)
-        else:
-            raise UnsafeArchive("not a tar, tar.gz or zip archive")
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
+        writing = _Writing(to, limits, check)
+        for member in read_members(archive, limits):
+            writing.add(member)
+        writing.make_links(foreign_links)
+    except _BROKEN as error:
         raise UnsafeArchive(f"the archive cannot be unpacked: {error}") from error
 
 
@@ -72,35 +90,87 @@ def root_of(unpacked: Path) -> Path:
     return unpacked if (unpacked / "bin" / "compile").is_file() else entries[0]
 
 
-def _write(entries: Iterator[_Entry], to: Path, foreign_links: bool) -> None:
-    links: list[tuple[Path, str]] = []
-    for entry in entries:
-        path = _path_of(entry.name, to)
-        if path == to:
-            continue
+@dataclass
+class _Writing:
+    """An archive on its way to disk."""
+
+    to: Path
+    limits: Limits
+    check: Callable[[], None]
+    members: int = 0
+    size: int = 0
+    links: list[tuple[Path, str]] = field(default_factory=list)
+
+    def add(self, member: Member) -> None:
+        """Write a member, or remember the link that it is."""
+        self.check()
+        self.members += 1
+        if self.members > self.limits.members:
+            raise UnsafeArchive(f"it has more than {self.limits.members} entries")
+        path = self._path_of(member.name)
+        if path == self.to:
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
-        if entry.kind == "directory":
+        if member.kind == "directory":
             path.mkdir(exist_ok=True)
-        elif entry.kind == "symlink":
-            links.append((path, entry.target))
-        elif entry.kind == "hardlink":
-            shutil.copy2(_path_of(entry.target, to), path)
+        elif member.kind == "symlink":
+            self.links.append((path, member.target))
+        elif member.kind == "hardlink":
+            self._copy(member, self._path_of(member.target), path)
         else:
-            _write_file(entry, path)
-    for path, target in links:
-        if not (foreign_links or _stays_inside(path, target, to)):
-            raise UnsafeArchive(f"link {path.relative_to(to)} leaves the archive")
-        path.symlink_to(target)
+            with member.open() as source:
+                self._write(source, path, member)
+
+    def make_links(self, foreign_links: bool) -> None:
+        """Make all symbolic links, then judge each by where it leads through the others."""
+        for path, target in self.links:
+            if not (foreign_links or self._is_modest(path, target)):
+                raise _leaves(path, self.to)
+            path.symlink_to(target)
+        top = Path(os.path.realpath(self.to))
+        for path, _ in () if foreign_links else self.links:
+            self.check()
+            if not Path(os.path.realpath(path)).is_relative_to(top):
+                raise _leaves(path, self.to)
+
+    def _copy(self, member: Member, original: Path, path: Path) -> None:
+        # Both would be one file, and the copy empty before it is read.
+        if original == path:
+            return
+        with original.open("rb") as source:
+            executable = os.fstat(source.fileno()).st_mode
+            self._write(source, path, replace(member, mode=executable))
+
+    def _write(self, source: IO[bytes], path: Path, member: Member) -> None:
+        with path.open("wb") as file:
+            while block := source.read(_BLOCK):
+                self.size += len(block)
+                if self.size > self.limits.size:
+                    raise too_large(self.limits.size)
+                file.write(block)
+                self.check()
+        path.chmod(0o644 | (member.mode & 0o111))
+        if member.mode & 0o111:
+            _settle(path)
+        if member.modified is not None and 0 <= member.modified < _LATEST:
+            os.utime(path, (member.modified, member.modified))
+
+    def _path_of(self, name: str) -> Path:
+        parts = PurePosixPath(name[: _LONGEST_NAME + 1]).parts
+        if "\0" in name or name.startswith("/") or ".." in parts:
+            raise UnsafeArchive(f"entry {name[:100]!r} leaves the archive")
+        if len(name) > _LONGEST_NAME or len(parts) > self.limits.depth:
+            raise UnsafeArchive(f"the name of entry {name[:40]!r}... is too long")
+        return self.to.joinpath(*parts)
+
+    def _is_modest(self, link: Path, target: str) -> bool:
+        # By the text alone, as what is not there yet may come to be.
+        reached = os.path.normpath(link.parent / target)
+        return not target.startswith("/") and Path(reached).is_relative_to(self.to)
 
 
-def _write_file(entry: _Entry, path: Path) -> None:
-    with entry.open() as source, path.open("wb") as file:
-        shutil.copyfileobj(source, file, 1 << 20)
-    path.chmod(0o644 | (entry.mode & 0o111))
-    if entry.mode & 0o111:
-        _settle(path)
-    if entry.modified is not None:
-        os.utime(path, (entry.modified, entry.modified))
+def _leaves(link: Path, to: Path) -> UnsafeArchive:
+    return UnsafeArchive(f"link {link.relative_to(to)} leaves the archive")
 
 
 def _settle(path: Path) -> None:
@@ -121,59 +191,3 @@ def _settle(path: Path) -> None:
             else:
                 fcntl.fcntl(file, lease, fcntl.F_UNLCK)
                 return
-
-
-def _path_of(name: str, to: Path) -> Path:
-    parts = PurePosixPath(name).parts
-    if "\0" in name or name.startswith("/") or ".." in parts:
-        raise UnsafeArchive(f"entry {name!r} leaves the archive")
-    return to.joinpath(*parts)
-
-
-def _stays_inside(link: Path, target: str, to: Path) -> bool:
-    # Judged by the text: what the names stand for now may be another link later.
-    reached = os.path.normpath(link.parent / target)
-    return not target.startswith("/") and Path(reached).is_relative_to(to)
-
-
-def _tar_entries(tar: tarfile.TarFile) -> Iterator[_Entry]:
-    for member in tar:
-        kind = _tar_kind(member)
-        if kind:
-            opened = _tar_opener(tar, member)
-            yield _Entry(
-                member.name, kind, member.mode, float(member.mtime), member.linkname, opened
-            )
-
-
-def _tar_kind(member: tarfile.TarInfo) -> str | None:
-    if member.isdir():
-        return "directory"
-    if member.issym():
-        return "symlink"
-    if member.islnk():
-        return "hardlink"
-    # Devices and pipes have no place in source or slug.
-    return "file" if member.isfile() else None
-
-
-def _tar_opener(tar: tarfile.TarFile, member: tarfile.TarInfo) -> Callable[[], IO[bytes]]:
-    def opened() -> IO[bytes]:
-        file = tar.extractfile(member)
-        if file is None:
-            raise UnsafeArchive(f"entry {member.name!r} has no content")
-        return file
-
-    return opened
-
-
-def _zip_entries(zipped: zipfile.ZipFile) -> Iterator[_Entry]:
-    for info in zipped.infolist():
-        mode = info.external_attr >> 16
-        kind = "directory" if info.is_dir() else "symlink" if stat.S_ISLNK(mode) else "file"
-        target = zipped.read(info).decode() if kind == "symlink" else ""
-        yield _Entry(info.filename, kind, mode, None, target, _zip_opener(zipped, info))
-
-
-def _zip_opener(zipped: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], IO[bytes]]:
-    return lambda: zipped.open(info)

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from accelerator.localheroku.building import archives, cache, packs, slugs
+from accelerator.localheroku.building import archives, cache, ignoring, packs, slugs
 from accelerator.localheroku.building.commands import Cancelled, Shell, TooLong
 from accelerator.localheroku.building.packs import Pack, PackMissing
+from accelerator.localheroku.building.trees import Unreadable
 from accelerator.localheroku.keeper import Keeper, kill_strays
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ def build(
         write(" !     Push rejected, the build took too long.\n\n !     Push failed\n")
     except _Rejected as reason:
         write(f"{reason}\n !     Push failed\n")
+    except (archives.UnsafeArchive, Unreadable) as error:
+        write(f" !     The source cannot be built: {error}\n\n !     Push failed\n")
     except OSError as error:
         write(f" !     The build could not go on: {error}\n\n !     Push failed\n")
     finally:
@@ -134,13 +137,10 @@ class _Build:
         return BuildResult(True, types, packed.checksum, packed.size, names, used[-1].language)
 
     def _unpack_source(self) -> None:
-        try:
-            archives.unpack(self.order.source, self.work / "source")
-        except archives.UnsafeArchive as error:
-            raise _Rejected(f" !     The source cannot be built: {error}\n") from error
+        archives.unpack(self.order.source, self.work / "source", check=self.shell.check)
         archives.root_of(self.work / "source").rename(self.tree)
         self.shell = replace(self.shell, directory=self.tree)
-        slugs.apply_slugignore(self.tree)
+        ignoring.apply_slugignore(self.tree, self.shell.check)
         self.shell.check()
 
     def _write_config_vars(self) -> None:

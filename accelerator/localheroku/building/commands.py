@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from accelerator.localheroku.keeper import Keeper, kill_group
+from accelerator.localheroku.privacy import USUAL_MASK
 
 if TYPE_CHECKING:
     import threading
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _LOOK_AGAIN_SECONDS = 0.05
 _BUSY_SECONDS = 10.0
+_LONGEST_LINE = 1 << 16
 
 
 class Cancelled(Exception):
@@ -77,6 +79,7 @@ class Shell:
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
+                    umask=USUAL_MASK,
                 )
             except OSError as problem:
                 if problem.errno != errno.ETXTBSY or time.monotonic() > patience:
@@ -137,7 +140,10 @@ def _read(
 
 
 class Lines:
-    """Cut bytes into whole lines, the last of which may lack its end."""
+    """Cut bytes into whole lines, the last of which may lack its end.
+
+    A line that is very long becomes several, so that one without end is not kept for ever.
+    """
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
@@ -149,6 +155,8 @@ class Lines:
         *whole, self._rest = (self._rest + self._decoder.decode(data)).split("\n")
         for line in whole:
             self._write(f"{line}\n")
+        if len(self._rest) > _LONGEST_LINE:
+            self.close()
 
     def close(self) -> None:
         """Write what is left."""

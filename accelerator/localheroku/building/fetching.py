@@ -1,15 +1,18 @@
-"""Fetching the source of a build."""
+"""Fetching what a build is made of: its source, and buildpacks that are archives."""
 
 import hashlib
-import shutil
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from accelerator.localheroku.bodies import MEBIBYTE, MOST_UPLOAD
 from accelerator.localheroku.state.objects import SourceBlob
 
 _TIMEOUT = 60
+_LONGEST_SECONDS = 900.0
+_BLOCK = 1 << 16
 
 
 class SourceUnreadable(Exception):
@@ -31,20 +34,36 @@ def _download(url: str, path: Path) -> None:
     if urlsplit(url).scheme not in {"http", "https"}:
         raise SourceUnreadable("The source URL must be http or https.")
     try:
-        with (
-            urllib.request.urlopen(url, timeout=_TIMEOUT) as answer,  # noqa: S310 - checked above
-            path.open("wb") as file,
-        ):
-            shutil.copyfileobj(answer, file)
+        download(url, path)
     except (OSError, ValueError) as problem:
         raise SourceUnreadable(f"The source could not be downloaded: {_reason(problem)}") from None
+
+
+def download(url: str, path: Path, most: int = MOST_UPLOAD) -> None:
+    """Download at most `most` bytes within a quarter of an hour; raise `OSError` else.
+
+    The scheme is the caller's concern.
+    """
+    ends = time.monotonic() + _LONGEST_SECONDS
+    with (
+        urllib.request.urlopen(url, timeout=_TIMEOUT) as answer,  # noqa: S310 - by the caller
+        path.open("wb") as file,
+    ):
+        # What is there comes at once, so that one byte at a time meets the end as well.
+        while block := answer.read1(_BLOCK):
+            if time.monotonic() > ends:
+                raise OSError("it took too long")
+            if file.tell() + len(block) > most:
+                raise OSError(f"it is larger than {most // MEBIBYTE} MiB")
+            file.write(block)
 
 
 def _reason(problem: Exception) -> str:
     """Describe a failed download without its URL, which may be signed."""
     if isinstance(problem, urllib.error.HTTPError):
         return f"HTTP {problem.code}"
-    return str(getattr(problem, "reason", type(problem).__name__))
+    said = problem.args[0] if type(problem) is OSError and len(problem.args) == 1 else None
+    return str(said or getattr(problem, "reason", type(problem).__name__))
 
 
 def _check(checksum: str, path: Path) -> None:

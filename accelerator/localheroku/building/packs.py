@@ -6,12 +6,12 @@ import re
 import shlex
 import shutil
 import urllib.parse
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from accelerator.localheroku.building import archives
+from accelerator.localheroku.building.fetching import download
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,6 @@ _OFFICIAL = re.compile(
     r"|https://buildpack-registry\.s3\.amazonaws\.com/buildpacks/(heroku/\w+)\.tgz"
 )
 _EXECUTABLES = ("detect", "compile", "release")
-_FETCH_SECONDS = 60
 
 
 class PackMissing(Exception):
@@ -139,12 +138,7 @@ def _fetch_archive(name: str, to: Path) -> Path:
         if "://" not in name:
             archive = Path(name)
         elif urllib.parse.urlsplit(name).scheme in ("http", "https", "file"):
-            with (
-                # The scheme was checked above.
-                urllib.request.urlopen(name, timeout=_FETCH_SECONDS) as answer,  # noqa: S310
-                archive.open("wb") as file,
-            ):
-                shutil.copyfileobj(answer, file)
+            download(name, archive)
         archives.unpack(archive, to)
     except (OSError, archives.UnsafeArchive) as error:
         raise PackMissing(f"cannot fetch {name}: {error}") from error

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 import os
 import re
-import shutil
 import tarfile
 import tempfile
 from dataclasses import dataclass
@@ -14,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from accelerator.localheroku.building import archives
+from accelerator.localheroku.building.trees import read_inside
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_PROCESS_TYPE = re.compile(r"^([A-Za-z0-9_-]+):\s*(.+?)\s*$")
+_PROCESS_TYPE = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,8 @@ def unpack(slug: Path, to: Path) -> Path:
     # A Python environment links to the interpreter outside of it.
     archives.unpack(slug, to, foreign_links=True)
     root = to / "app"
+    if root.is_symlink():
+        raise archives.UnsafeArchive("app is a link")
     root.mkdir(exist_ok=True)
     return root
 
@@ -64,60 +65,14 @@ def checksum(path: Path) -> str:
 
 
 def read_procfile(tree: Path) -> Mapping[str, str]:
-    """Read the process types a `Procfile` declares; none without one."""
-    procfile = tree / "Procfile"
-    if not procfile.is_file():
-        return {}
-    lines = procfile.read_text(encoding="utf-8", errors="replace").splitlines()
-    matches = [match for line in lines if (match := _PROCESS_TYPE.match(line))]
-    return {match[1]: match[2] for match in matches}
-
-
-def apply_slugignore(tree: Path) -> int:
-    """Remove what `.slugignore` names and return how many entries went.
-
-    The patterns are those of `.gitignore` without negation, which Heroku does not support.
-    """
-    ignore = tree / ".slugignore"
-    if not ignore.is_file():
-        return 0
-    text = ignore.read_text(encoding="utf-8", errors="replace")
-    lines = (line.strip() for line in text.splitlines())
-    patterns = [line for line in lines if line and not line.startswith(("#", "!"))]
-    doomed = [path for path in sorted(tree.rglob("*")) if _is_ignored(path, tree, patterns)]
-    removed = 0
-    for path in doomed:
-        if path.is_symlink() or path.is_file():
-            path.unlink()
-        elif path.is_dir():
-            shutil.rmtree(path)
-        else:  # it went with the directory above it
-            continue
-        removed += 1
-    return removed
-
-
-def _is_ignored(path: Path, tree: Path, patterns: list[str]) -> bool:
-    relative = path.relative_to(tree).as_posix()
-    is_directory = path.is_dir() and not path.is_symlink()
-    return any(_matches(relative, is_directory, pattern) for pattern in patterns)
-
-
-def _matches(relative: str, is_directory: bool, pattern: str) -> bool:
-    if pattern.endswith("/"):
-        if not is_directory:
-            return False
-        pattern = pattern.rstrip("/")
-    if "/" not in pattern:
-        return fnmatch.fnmatchcase(relative.rsplit("/", 1)[-1], pattern)
-    return re.fullmatch(_expression(pattern.lstrip("/")), relative) is not None
-
-
-def _expression(pattern: str) -> str:
-    """Translate a pattern with a slash, in which `*` stops at slashes and `**` does not."""
-    parts = re.split(r"(\*\*/|/\*\*|\*|\?)", pattern)
-    words = {"**/": "(?:.*/)?", "/**": "/.*", "*": "[^/]*", "?": "[^/]"}
-    return "".join(words.get(part, re.escape(part)) for part in parts)
+    """Read the process types a `Procfile` declares; none without one. Raises `Unreadable`."""
+    text = read_inside(tree, "Procfile")
+    pairs = (line.partition(":") for line in (text or "").splitlines())
+    return {
+        name: command.strip()
+        for name, _, command in pairs
+        if _PROCESS_TYPE.fullmatch(name) and command.strip()
+    }
 
 
 def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -1,12 +1,14 @@
 """Controls for tests and demonstrations, under a path Heroku does not have.
 
-They need no key, answer on loopback only like everything else, are neither counted, journalled
-nor disturbed by faults, and keep their meaning under `/local/v1`. The table is `CONTROLS`; a
-field it does not name is refused with 400, as is a value that makes no sense.
+They need the token that the platform was started with, and no key: whoever may use them can mint
+keys. They are neither counted, journalled nor disturbed by faults, and keep their meaning under
+`/local/v1`. The table is `CONTROLS`; a field it does not name is refused with 400, as is a value
+that makes no sense.
 """
 
 from __future__ import annotations
 
+import hmac
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from accelerator.localheroku import bodies
 from accelerator.localheroku.controls import handlers
 from accelerator.localheroku.controls.fields import (
     BadField,
@@ -37,6 +40,14 @@ if TYPE_CHECKING:
 
 CONTROL_PREFIX = "/local/"
 _ROOT = "/local/v1"
+_UNAUTHORIZED = Refused(
+    401,
+    "unauthorized",
+    "Controls want the token that the platform printed at its start, as"
+    " `Authorization: Bearer $ACCELERATOR_LOCAL_TOKEN`.",
+)
+# What a form of a web page sends without asking first is none of this type.
+_NO_JSON = Refused(415, "unsupported_media_type", "Send JSON, as `Content-Type: application/json`.")
 Parse = Callable[[Any], Any]
 Run = Callable[["Desk", Mapping[str, str], Mapping[str, Any]], Any]
 
@@ -155,12 +166,14 @@ CONTROLS = (
 class Controls:
     """Answer control requests."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, token: str) -> None:
         self._desk = desk
+        self._token = token.encode()
 
     async def handle(self, request: Request) -> Response:
         """Answer one control request."""
         try:
+            self._admit(request)
             control, params = _find(request.method, request.scope["path"])
             body = _checked(control, await _body(request))
             answer = control.run(self._desk, params, body)
@@ -168,9 +181,20 @@ class Controls:
             return JSONResponse({"id": "bad_request", "message": str(problem)}, 400)
         except Refused as refused:
             return JSONResponse(refused.body, refused.status)
+        except bodies.TooLarge as problem:
+            return JSONResponse({"id": "bad_request", "message": str(problem)}, 413)
         if isinstance(answer, str):
             return PlainTextResponse(answer)
         return JSONResponse(answer, control.status)
+
+    def _admit(self, request: Request) -> None:
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        is_token = hmac.compare_digest(given.strip().encode(), self._token)
+        if scheme.lower() != "bearer" or not is_token:
+            raise _UNAUTHORIZED
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if request.method in {"POST", "PUT", "PATCH"} and kind != "application/json":
+            raise _NO_JSON
 
 
 def _find(method: str, path: str) -> tuple[Control, dict[str, str]]:
@@ -211,7 +235,7 @@ def _parsed(name: str, parse: Parse, value: Any) -> Any:
 
 
 async def _body(request: Request) -> Mapping[str, Any]:
-    content = await request.body()
+    content = await bodies.read(request)
     try:
         body = json.loads(content) if content.strip() else {}
     except (ValueError, RecursionError):

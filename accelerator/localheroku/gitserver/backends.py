@@ -8,6 +8,8 @@ import os
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from typing import TYPE_CHECKING
 
+from accelerator.localheroku import bodies
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -64,9 +66,9 @@ def cgi(request: Request) -> dict[str, str]:
 
 
 async def feed(request: Request, backend: Process) -> None:
-    """Hand the request's body to the backend."""
+    """Hand the request's body to the backend; raise `TooLarge` when there is too much of it."""
     sink = backend.stdin
-    async for chunk in request.stream():
+    async for chunk in bodies.blocks(request, bodies.MOST_UPLOAD):
         if sink:
             # A backend that has heard enough stops listening.
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
+from accelerator.localheroku.bodies import MOST_UPLOAD, TooLarge
 from accelerator.localheroku.gitserver import backends, hook
 from accelerator.localheroku.keeper import kill_group
 
@@ -41,6 +42,8 @@ _UNSHALLOW = (
 )
 _SETTINGS = {
     "http.receivepack": "true",
+    # What came compressed counts as it is.
+    "receive.maxInputSize": str(MOST_UPLOAD),
     # No housekeeping in the background: it would outlive the request.
     "receive.autogc": "false",
     "gc.auto": "0",
@@ -126,6 +129,9 @@ class GitBridge:
         try:
             await backends.feed(request, backend)
             status, headers = await backends.read_head(backend)
+        except TooLarge as problem:
+            await self._finish(backend, token)
+            return PlainTextResponse(f"!\t{problem}\n", 413)
         except (ClientDisconnect, asyncio.CancelledError):
             await self._finish(backend, token)
             raise
@@ -206,9 +212,9 @@ class GitBridge:
             await self._finish(backend, token)
 
     async def _serve_hook(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, RecursionError):
             try:
-                message = json.loads(await reader.readline() or b"{}")
+                message = _message(await reader.readline())
                 pusher = self._tokens.get(message.get("token", ""))
                 accepted = pusher is not None and await self._run_hook(pusher, message, writer)
                 # Queued behind what other threads have written.
@@ -265,6 +271,14 @@ class GitBridge:
             command = shlex.join([sys.executable, "-I", "-S", hook.__file__, name])
             (hooks / name).write_text(f"#!/bin/sh\nexec {command}\n")
             (hooks / name).chmod(0o755)
+
+
+def _message(line: bytes) -> dict[str, Any]:
+    """Read what a hook says; anybody on this machine can say something else."""
+    message = json.loads(line or b"{}")
+    if not isinstance(message, dict) or not isinstance(message.get("token", ""), str):
+        raise ValueError("that is no hook")
+    return message
 
 
 async def _queued(lines: asyncio.Queue[bytes | None]) -> AsyncIterator[bytes]:

@@ -171,7 +171,11 @@ class Database:
 
 def _connect(path: Path) -> sqlite3.Connection:
     try:
+        # SQLite gives the files beside it the same rights.
+        path.touch(mode=0o600)
         connection = sqlite3.connect(path, isolation_level=None)
+    except OSError as problem:
+        raise DataUnusable(f"{path} cannot be opened: {problem.strerror}") from None
     except sqlite3.Error as problem:
         raise DataUnusable(f"{path} cannot be opened: {problem}") from None
     try:

@@ -65,8 +65,9 @@ def _locked(data: Path) -> Iterator[int]:
         try:
             data.mkdir(mode=0o700, parents=True, exist_ok=True)
             _check_ours(data)
-            owner = stack.enter_context((data / _OWNER).open("a+"))
-            held = stack.enter_context((data / _HELD).open("a+"))
+            _make_private(data)
+            owner = stack.enter_context(_open_private(data / _OWNER))
+            held = stack.enter_context(_open_private(data / _HELD))
         except (FileExistsError, NotADirectoryError):
             raise DataUnusable(f"{data} is not a directory") from None
         except OSError as problem:
@@ -78,12 +79,38 @@ def _locked(data: Path) -> Iterator[int]:
 
 
 def _check_ours(data: Path) -> None:
-    names = {path.name for path in data.iterdir()}
+    paths = sorted(data.iterdir())
+    _check_owner(data.resolve())
+    names = {path.name for path in paths}
     foreign = sorted(name for name in names - _OURS if not name.startswith(_STATE))
     if foreign:
         raise DataUnusable(
             f"{data} is not a data directory of the local platform: it holds {foreign[0]}"
         )
+    # Where others could write, they may have put something in our way.
+    for path in paths:
+        if path.is_symlink():
+            raise DataUnusable(f"{path} is a link, and that is not of this platform's making")
+        _check_owner(path)
+
+
+def _check_owner(path: Path) -> None:
+    owner = path.lstat().st_uid
+    if owner != os.geteuid():
+        raise DataUnusable(
+            f"{path} belongs to another user ({owner}); name a directory that is not there yet"
+        )
+
+
+def _make_private(data: Path) -> None:
+    """Take from others what an older platform, or whoever made the directory, let them have."""
+    data.chmod(0o700)
+    for path in data.iterdir():
+        path.chmod(0o700 if path.is_dir() else 0o600)
+
+
+def _open_private(path: Path) -> TextIO:
+    return open(path, "a+", opener=lambda name, flags: os.open(name, flags, 0o600))
 
 
 def _own(file: TextIO, data: Path) -> None:

@@ -8,9 +8,13 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Literal
 
 from accelerator.localheroku.routing.heads import Head
+
+if TYPE_CHECKING:
+    from accelerator.localheroku.gate import Turned
 
 Trouble = Literal["H10", "H14", "H80"]
 Log = Callable[[str], None]
@@ -126,10 +130,23 @@ def for_client(answer: Head, ends: bool) -> Head:
 async def send_page(writer: asyncio.StreamWriter, request: Head, code: str) -> int:
     """Send the page that says the app cannot be served and return its size."""
     page = (_MAINTENANCE if code == "H80" else _DOWN).encode()
+    return await _send(writer, request, ("503", "Service Unavailable"), ("text/html", page))
+
+
+async def send_refusal(writer: asyncio.StreamWriter, request: Head, turned: Turned) -> int:
+    """Send why a request does not reach the app and return the size of that."""
+    status = (str(turned.status), HTTPStatus(turned.status).phrase)
+    return await _send(writer, request, status, ("text/plain", f"{turned.message}\n".encode()))
+
+
+async def _send(
+    writer: asyncio.StreamWriter, request: Head, status: tuple[str, str], text: tuple[str, bytes]
+) -> int:
+    kind, page = text
     head = Head(
-        ("HTTP/1.1", "503", "Service Unavailable"),
+        ("HTTP/1.1", *status),
         (
-            ("Content-Type", "text/html; charset=utf-8"),
+            ("Content-Type", f"{kind}; charset=utf-8"),
             ("Content-Length", str(len(page))),
             ("Cache-Control", "no-cache, no-store"),
             ("Connection", "close"),

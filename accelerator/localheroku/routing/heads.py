@@ -33,6 +33,13 @@ class Head:
         return word in (part.strip().lower() for part in self.get(name).split(","))
 
     @property
+    def fields(self) -> list[tuple[bytes, bytes]]:
+        """The headers as they came, their names in small letters."""
+        return [
+            (key.lower().encode("latin-1"), value.encode("latin-1")) for key, value in self.headers
+        ]
+
+    @property
     def status(self) -> int:
         """The status, for the head of an answer."""
         return int(self.start[1])

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from accelerator.localheroku.gate import Gate, asker_of
 from accelerator.localheroku.routing import heads
 from accelerator.localheroku.routing.exchange import (
     Backend,
@@ -21,6 +22,7 @@ from accelerator.localheroku.routing.exchange import (
     for_dyno,
     request_id,
     send_page,
+    send_refusal,
 )
 from accelerator.localheroku.routing.heads import BadMessage, Head
 
@@ -71,15 +73,20 @@ class _Site:
 
 
 class Router:
-    """Serves apps on loopback.
+    """Serves apps on loopback, to whom the gate lets in.
 
     An answer must begin within `timeout` seconds; a request waits for a starting dyno for at
     most `boot_timeout` seconds.
     """
 
     def __init__(
-        self, host: str = "127.0.0.1", timeout: float = 30.0, boot_timeout: float = 75.0
+        self,
+        gate: Gate,
+        host: str = "127.0.0.1",
+        timeout: float = 30.0,
+        boot_timeout: float = 75.0,
     ) -> None:
+        self._gate = gate
         self._host, self._timeout, self._boot_timeout = host, timeout, boot_timeout
         self._sites: dict[str, _Site] = {}
 
@@ -131,6 +138,11 @@ class Router:
         """Answer one request and return whether the connection may serve another."""
         began = time.monotonic()
         exchange = Exchange(request, request_id(request), client, site.port, site.log, began)
+        turned = self._gate.turns_from_app(asker_of(request.fields), request.start[0])
+        if turned is not None:
+            exchange.note(turned.status, await send_refusal(client[1], request, turned))
+            await _linger(client)
+            return False
         try:
             exchange.backend = backend = await self._choose(site)
             return await self._forward(site, exchange, backend)
@@ -224,6 +236,12 @@ async def _refuse(exchange: Exchange, code: str) -> None:
         return
     size = await send_page(writer, exchange.request, code)
     exchange.note(503, size, code)
+    await _linger(exchange.client)
+
+
+async def _linger(client: Connection) -> None:
+    """Hear the client out for a moment, and hang up."""
+    reader, writer = client
     # Closing before the body was read would reset the connection, and the page be lost.
     writer.write_eof()
     with contextlib.suppress(TimeoutError):

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from accelerator.localheroku.building import archives, slugs
 from accelerator.localheroku.building.commands import Lines, follow
 from accelerator.localheroku.keeper import Keeper, kill_group, kill_strays
+from accelerator.localheroku.privacy import USUAL_MASK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -275,6 +276,7 @@ def _popen(command: str, root: Path, environment: Mapping[str, str]) -> subproce
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
+        umask=USUAL_MASK,
     )
 
 

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 from starlette.responses import Response
 
+from accelerator.localheroku import bodies
 from accelerator.localheroku.state.errors import Refused
 from accelerator.localheroku.web.admission import Admission, Caller
 from accelerator.localheroku.web.calls import Answer, Call, Listing
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 _ACCEPT = re.compile(r"application/vnd\.heroku\+json\s*;\s*version=3(\.[a-z0-9.-]+)?", re.I)
 # NUL and lone surrogates: valid in JSON, but in no database, environment or UTF-8 text.
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
-_MOST_BODY = 10 * 1024 * 1024
 _JSON = "application/json; charset=utf-8"
 _LOG = logging.getLogger(__name__)
 
@@ -132,11 +132,10 @@ def _segments(request: Request) -> list[str]:
 
 
 async def _body(request: Request) -> Mapping[str, Any]:
-    content = bytearray()
-    async for chunk in request.stream():
-        content += chunk
-        if len(content) > _MOST_BODY:
-            raise Refused(413, "bad_request", "The request body is too large.")
+    try:
+        content = await bodies.read(request)
+    except bodies.TooLarge as problem:
+        raise Refused(413, "bad_request", str(problem)) from None
     if not content.strip():
         return {}
     try:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 
+from accelerator.localheroku import bodies
 from accelerator.localheroku.state import builds
 from accelerator.localheroku.streams.blobs import PREFIX
 from accelerator.localheroku.web.streaming import stream, stream_log
@@ -88,6 +89,8 @@ class Storage:
             temporary.replace(path)
         except ClientDisconnect:
             return _plain(400, "The upload was cut short.")
+        except bodies.TooLarge as problem:
+            return _plain(413, str(problem))
         finally:
             temporary.unlink(missing_ok=True)
         if slug is not None:
@@ -98,7 +101,7 @@ class Storage:
 async def _receive(request: Request, path: Path) -> tuple[str, int]:
     digest, size = hashlib.sha256(), 0
     with path.open("wb") as file:
-        async for chunk in request.stream():
+        async for chunk in bodies.blocks(request, bodies.MOST_UPLOAD):
             file.write(chunk)
             digest.update(chunk)
             size += len(chunk)

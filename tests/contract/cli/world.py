@@ -95,6 +95,7 @@ class World:
     home: Path
     url: str
     api_key: str
+    token: str
     plain_url: str
     ca_file: str | None
     platform: str
@@ -109,14 +110,15 @@ class World:
         argv = [program, "local", "--port", "0", "--json", *(["--tls"] if tls else [])]
         environment = {"PATH": os.environ["PATH"], "HOME": str(home), **_recording()}
         started = namespace.ask("start", argv=argv, env=environment, cwd=str(directory))
-        text = namespace.ask("wait", name=started["name"], **{"for": "\n"})["text"]
-        said = json.loads(text)
+        text = namespace.ask("wait", name=started["name"], **{"for": "}\n"})["text"]
+        said = json.loads(text[text.index("{") :])  # we are root in the namespace, and told of it
         return cls(
             namespace=namespace,
             cli=cli,
             home=home,
             url=said["tls_url"] if tls else said["url"],
             api_key=said["api_key"],
+            token=said["control_token"],
             plain_url=said["url"],
             ca_file=said["ca_file"] if tls else None,
             platform=started["name"],
@@ -238,7 +240,8 @@ class World:
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """Use one of the platform's own controls."""
-        return self.api(method, f"/local/v1{path}", body)
+        bearer = f"Bearer {self.token}"
+        return self.api(method, f"/local/v1{path}", body, Authorization=bearer)
 
     def create_app(self, **files: str) -> Any:
         """Make an app; with files, also build and release them."""

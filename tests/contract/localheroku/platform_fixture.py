@@ -67,6 +67,19 @@ def eventually(look: Callable[[], Any], seconds: float = 30.0) -> Any:
     return found
 
 
+def ask_control(
+    platform: LocalHeroku, session: requests.Session, method: str, path: str, body: Any = None
+) -> requests.Response:
+    """Send a control request with the platform's token; one that writes is JSON in any case."""
+    return session.request(
+        method,
+        f"{platform.url}/local/v1{path}",
+        json={} if body is None and method != "GET" else body,
+        headers={"Authorization": f"Bearer {platform.token}"},
+        timeout=60,
+    )
+
+
 @dataclass
 class Client:
     """A plain API client; `judge` checks every answer it gets."""
@@ -117,11 +130,13 @@ class Client:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    def ask_control(self, method: str, path: str, body: Any = None) -> requests.Response:
+        """Send a control request, whatever comes back."""
+        return ask_control(self.platform, self.session, method, path, body)
+
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """Use a control of the platform."""
-        answer = self.session.request(
-            method, f"{self.platform.url}/local/v1{path}", json=body, timeout=60
-        )
+        answer = self.ask_control(method, path, body)
         assert answer.ok, answer.text
         return answer.json()
 
@@ -164,8 +179,7 @@ class Client:
 
     def log(self, app: Mapping[str, Any]) -> str:
         """Return an app's log."""
-        path = f"/local/v1/apps/{app['id']}/log"
-        return self.session.get(f"{self.platform.url}{path}", timeout=60).text
+        return self.ask_control("GET", f"/apps/{app['id']}/log").text
 
 
 @pytest.fixture(scope="session")

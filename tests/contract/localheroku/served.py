@@ -36,8 +36,11 @@ class Served:
     @property
     def client(self) -> Client:
         """Return a client of the running platform."""
-        where = SimpleNamespace(url=self.told["url"], api_key=self.told["api_key"])
-        return Client(where, self.session)  # type: ignore[arg-type] # the two things it asks for
+        told = self.told
+        where = SimpleNamespace(
+            url=told["url"], api_key=told["api_key"], token=told["control_token"]
+        )
+        return Client(where, self.session)  # type: ignore[arg-type] # the three things it asks for
 
     def start(self) -> Client:
         """Start a platform and return a client of it."""

@@ -16,7 +16,7 @@ from accelerator.localheroku.server import LocalHeroku, listen
 from tests.contract.localheroku.platform_fixture import Client, judges, own, web_app
 
 __all__ = ["judges", "own"]
-COMMAND = "from accelerator.cli.local import local; local()"
+COMMAND = [sys.executable, "-m", "accelerator", "local"]
 
 
 def test_the_journal_tells_what_clients_did_without_their_secrets(own: Client) -> None:
@@ -126,9 +126,7 @@ def test_an_answer_can_be_no_json(own: Client) -> None:
 def test_a_control_that_makes_no_sense_is_refused(
     own: Client, method: str, path: str, body: dict[str, Any]
 ) -> None:
-    url = f"{own.platform.url}/local/v1{path}"
-
-    answer = own.session.request(method, url, json=body, timeout=60)
+    answer = own.ask_control(method, path, body)
 
     assert answer.status_code in {400, 404}
     assert set(answer.json()) == {"id", "message"}
@@ -198,7 +196,7 @@ class TestCommand:
             rest, _ = process.communicate(timeout=30)
 
         assert answer.status_code == 200
-        own = {"url", "api_key", "git_url", "pid", "tls_url", "ca_file"}
+        own = {"url", "api_key", "control_token", "git_url", "pid", "tls_url", "ca_file"}
         assert set(document) == {"schema", "ok", "exit_code", "error", *own}
         assert document["pid"] == process.pid
         assert (process.returncode, rest) == (0, "")
@@ -206,32 +204,36 @@ class TestCommand:
     def test_a_busy_port_is_said_in_one_sentence(self) -> None:
         with LocalHeroku() as running:
             result = subprocess.run(
-                [sys.executable, "-c", COMMAND, "--port", str(running.port)],
+                [*COMMAND, "--port", str(running.port)],
                 capture_output=True,
                 text=True,
                 check=False,
             )
 
-        assert result.returncode == 1
+        assert result.returncode == 2
         assert f"port {running.port}" in result.stderr
         assert result.stdout == ""
 
     def test_the_exports_point_heroku_clients_at_it(self) -> None:
-        environment = {"ACCELERATOR_LOCAL_API_KEY": "HRKU-mine"}
+        environment = {
+            "ACCELERATOR_LOCAL_API_KEY": "HRKU-mine",
+            "ACCELERATOR_LOCAL_TOKEN": "a-token-of-mine",
+        }
         with _command("--port", "0", environment=environment) as process:
             assert process.stdout is not None
-            lines = [process.stdout.readline() for _ in range(3)]
+            lines = [process.stdout.readline() for _ in range(4)]
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=30)
 
         assert lines[0].startswith("export HEROKU_HOST=http://127.0.0.1:")
         assert lines[1] == "export HEROKU_API_KEY=HRKU-mine\n"
-        assert lines[2].startswith("export HEROKU_PARTICLEBOARD_URL=http://127.0.0.1:")
+        assert lines[2] == "export ACCELERATOR_LOCAL_TOKEN=a-token-of-mine\n"
+        assert lines[3].startswith("export HEROKU_PARTICLEBOARD_URL=http://127.0.0.1:")
 
 
 def _command(*arguments: str, environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", COMMAND, *arguments],
+        [*COMMAND, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={"PATH": "/usr/bin:/bin", **(environment or {})},

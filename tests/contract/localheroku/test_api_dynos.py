@@ -129,13 +129,8 @@ class TestDynos:
         eventually(lambda: _states(heroku, app)["web.1"][0] == "crashed")
 
         assert heroku.session.get(app["web_url"], timeout=60).status_code == 503
-        log = f"{heroku.platform.url}/local/v1/apps/{app['id']}/log"
         started = "heroku[web.1]: State changed from crashed to starting"
-        text = eventually(
-            lambda: (
-                (found := heroku.session.get(log, timeout=60).text) and started in found and found
-            )
-        )
+        text = eventually(lambda: (found := heroku.log(app)) and started in found and found)
         assert "app[web.1]: no\n" in text
         assert "heroku[web.1]: Process exited with status 3\n" in text
 
@@ -148,9 +143,8 @@ class TestDynos:
         dyno = heroku.post(path, body)
 
         assert dyno["type"] == "run"
-        log = f"{heroku.platform.url}/local/v1/apps/{app['id']}/log"
         said = f"one-off says {dyno['name']}"
-        eventually(lambda: said in heroku.session.get(log, timeout=60).text)
+        eventually(lambda: said in heroku.log(app))
         eventually(lambda: dyno["name"] not in _states(heroku, app))
 
     def test_dyno_metadata_is_in_the_dyno_and_in_the_config_vars(

@@ -5,7 +5,13 @@ from typing import Any
 import pytest
 import requests
 
-from tests.contract.localheroku.platform_fixture import Client, heroku, judges, platform
+from tests.contract.localheroku.platform_fixture import (
+    Client,
+    ask_control,
+    heroku,
+    judges,
+    platform,
+)
 
 __all__ = ["heroku", "judges", "platform"]
 
@@ -101,7 +107,7 @@ def ada(platform: Any) -> str:
     email = "ada@example.com"
     with requests.Session() as session:
         session.trust_env = False
-        made = session.post(f"{platform.url}/local/v1/accounts", json={"email": email}, timeout=60)
+        made = ask_control(platform, session, "POST", "/accounts", {"email": email})
     assert made.ok, made.text
     return email
 

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import os
 import subprocess
+import tarfile
 import threading
 import zipfile
 from collections.abc import Callable
@@ -469,3 +470,32 @@ def test_unpacked_scripts_can_be_run_while_other_threads_start_processes(builds:
         statuses = list(threads.map(run, range(200)))
 
     assert set(statuses) == {0}
+
+
+def test_no_link_of_a_source_shows_what_is_outside_of_it(builds: Builds, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("web: secret\n")
+    archive = tmp_path / "source.tar"
+    with tarfile.open(archive, "w") as tar:
+        tar.addfile(tarfile.TarInfo("deep/file"))
+        for name, target in (("deep/up", ".."), ("Procfile", "deep/up/../../../secret")):
+            link = tarfile.TarInfo(name)
+            link.type, link.linkname = tarfile.SYMTYPE, target
+            tar.addfile(link)
+
+    result = builds.build_archive(archive)
+
+    assert not result.succeeded
+    assert result.process_types == {}
+    assert "The source cannot be built: link Procfile leaves the archive" in builds.text
+
+
+def test_a_procfile_that_a_build_made_a_link_out_of_the_app_is_not_read(
+    builds: Builds, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text("web: secret\n")
+    compile_it = f'#!/bin/sh\nln -s {tmp_path}/secret "$1/Procfile"\n'
+
+    result = builds.build({"bin/compile": compile_it})
+
+    assert not result.succeeded
+    assert "Procfile is a link that leaves the app" in builds.text

@@ -440,3 +440,23 @@ def _loop_of(push: Push) -> asyncio.AbstractEventLoop:
     cells = push.write.__closure__ or ()
     loops = [cell.cell_contents for cell in cells]
     return next(loop for loop in loops if isinstance(loop, asyncio.AbstractEventLoop))
+
+
+@pytest.mark.parametrize(
+    "said", [b"POST / HTTP/1.1\r\n", b"[]\n", b'{"token": []}\n', b'{"token": "x"}\n', b"[" * 99999]
+)
+def test_what_is_no_hook_is_hung_up_on(
+    site: Site, clone: Clone, said: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    clone.commit()
+    clone("push", site.url, "main")
+    assert site.bridge._hooks is not None
+    address = site.bridge._hooks.sockets[0].getsockname()
+
+    with socket.create_connection(address, timeout=60) as stranger:
+        stranger.sendall(said)
+        stranger.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(ConnectionResetError):
+            assert stranger.recv(100) in (b"", b"\x001")
+
+    assert caplog.text == ""

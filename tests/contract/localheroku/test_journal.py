@@ -1,19 +1,16 @@
 """The journal: what tests and benchmarks ask about the requests of a client."""
 
-import requests
-
 from tests.contract.localheroku.platform_fixture import Client, heroku, judges, own, platform
 
 __all__ = ["heroku", "judges", "own", "platform"]
 
 
 def test_requests_in_sequence_do_not_overlap_in_the_journal(heroku: Client) -> None:
-    journal = f"{heroku.platform.url}/local/v1/journal"
-    requests.delete(journal, timeout=10).raise_for_status()
+    heroku.control("DELETE", "/journal")
 
     heroku.call("GET", "/account")
     heroku.call("GET", "/apps")
 
-    first, second = requests.get(journal, timeout=10).json()
+    first, second = heroku.control("GET", "/journal")
     assert [first["path"], second["path"]] == ["/account", "/apps"]
     assert first["began_seconds"] <= first["ended_seconds"] <= second["began_seconds"]

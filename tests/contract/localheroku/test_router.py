@@ -10,6 +10,7 @@ from typing import Literal
 
 import pytest
 
+from accelerator.localheroku.gate import Gate
 from accelerator.localheroku.routing.router import Backend, Router, Trouble
 
 Answer = Callable[[bytes, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -92,7 +93,7 @@ def play(
     scene: Callable[[Play], Awaitable[None]], *, timeout: float = 30.0, boot_timeout: float = 75.0
 ) -> None:
     async def run() -> None:
-        stage = Play(Router(timeout=timeout, boot_timeout=boot_timeout))
+        stage = Play(Router(Gate(["shop.example"]), timeout=timeout, boot_timeout=boot_timeout))
         stage.port = await stage.router.open("shop", lambda: stage.picked, stage.log.append)
         try:
             async with asyncio.timeout(20):

@@ -76,9 +76,7 @@ def test_a_key_is_refused_once_it_has_expired(own: Client) -> None:
 
 
 def test_a_scope_that_does_not_exist_makes_no_key(heroku: Client) -> None:
-    url = f"{heroku.platform.url}/local/v1/keys"
-
-    answer = heroku.session.post(url, json={"scopes": ["admin"]}, timeout=60)
+    answer = heroku.ask_control("POST", "/keys", {"scopes": ["admin"]})
 
     assert answer.status_code == 422
 

@@ -17,8 +17,7 @@ __all__ = ["judges", "own"]
 
 
 def _ask(client: Client, method: str, path: str, body: Any = None) -> requests.Response:
-    url = f"{client.platform.url}/local/v1{path}"
-    return client.session.request(method, url, json=body, timeout=60)
+    return client.ask_control(method, path, body)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +203,7 @@ def test_a_hanging_request_is_let_go_when_the_faults_are_removed(own: Client) ->
     own.control("POST", "/faults", {"path": "^/account$", "kind": "hang"})
     parts = urlsplit(own.platform.url)
     with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=30) as client:
-        client.sendall(b"GET /account HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.sendall(b"GET /account HTTP/1.1\r\nHost: localhost\r\n\r\n")
         eventually(lambda: own.control("GET", "/faults")[0]["matched"])
 
         own.control("DELETE", "/faults")

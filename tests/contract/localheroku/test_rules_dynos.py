@@ -20,8 +20,7 @@ __all__ = ["heroku", "judges", "own", "platform"]
 
 
 def _log(client: Client, app: Any) -> str:
-    url = f"{client.platform.url}/local/v1/apps/{app['id']}/log"
-    return client.session.get(url, timeout=60).text
+    return client.log(app)
 
 
 def _dynos(client: Client, app: Any) -> list[tuple[str, str, int]]:

@@ -50,9 +50,8 @@ def test_an_app_with_code_keeps_its_generation(heroku: Client) -> None:
     app = heroku.post("/apps")["id"]
     made = slug(heroku, app, process_types={"worker": "true"})
     heroku.post(f"/apps/{app}/releases", {"slug": made["id"]})
-    url = f"{heroku.platform.url}/local/v1/apps/{app}/generation"
 
-    answer = heroku.session.put(url, json={"generation": "fir"}, timeout=60)
+    answer = heroku.ask_control("PUT", f"/apps/{app}/generation", {"generation": "fir"})
 
     assert answer.status_code == 422
 

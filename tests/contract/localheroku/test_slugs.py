@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from accelerator.localheroku.building import archives, slugs
+from accelerator.localheroku.building.ignoring import apply_slugignore
 
 
 def _tar(path: Path, *members: tuple[str, bytes | str | None]) -> Path:
@@ -159,7 +160,7 @@ def test_a_slugignore_removes_what_it_names(
         (tmp_path / name).write_text("x")
     (tmp_path / ".slugignore").write_text(pattern + "\n")
 
-    slugs.apply_slugignore(tmp_path)
+    apply_slugignore(tmp_path)
 
     left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
     assert left == names - removed | {".slugignore"}

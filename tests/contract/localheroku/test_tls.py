@@ -2,15 +2,22 @@
 
 import json
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from accelerator.localheroku import certificates
 from accelerator.localheroku.server import LocalHeroku, listen
 
 ACCEPT = "application/vnd.heroku+json; version=3"
@@ -42,6 +49,78 @@ def test_the_certificate_is_for_loopback_under_any_of_its_names(platform: LocalH
     address = str(platform.tls_url).replace("127.0.0.1", "localhost")
 
     assert _get(platform, address, verify=str(platform.ca_file)).status_code == 200
+
+
+def test_a_stolen_authority_could_vouch_for_no_name_beyond_loopback(tmp_path: Path) -> None:
+    key, stolen = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    authority = certificates._authority(stolen, certificates._PERMITTED)
+
+    def problem_with(name: str) -> str | None:
+        leaf = certificates._leaf(key.public_key(), authority, stolen, (name,))
+        return _problem(authority, leaf, key, tmp_path, name)
+
+    assert [problem_with(name) for name in ("localhost", "shop.localhost", "127.0.0.1")] == [
+        None
+    ] * 3
+    for name in ("api.heroku.com", "localhost.evil.example", "10.0.0.1"):
+        assert "permitted subtree violation" in str(problem_with(name))
+
+
+def test_both_certificates_end_within_weeks_and_name_loopback_only(tmp_path: Path) -> None:
+    made = certificates.issue(tmp_path)
+
+    for path in (made.authority, made.server):
+        certificate = x509.load_pem_x509_certificate(_certificate_in(path))
+        assert certificate.not_valid_after_utc - datetime.now(UTC) < timedelta(weeks=5)
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["localhost"]
+    assert {str(each) for each in names.get_values_for_type(x509.IPAddress)} == {"127.0.0.1", "::1"}
+    assert b"PRIVATE KEY" not in made.authority.read_bytes()
+
+
+def test_a_name_that_was_told_is_vouched_for_and_answered_to() -> None:
+    with LocalHeroku(tls_port=0, names=["heroku.test"]) as platform:
+        port = int(str(platform.tls_url).rpartition(":")[2])
+        context = ssl.create_default_context(cafile=platform.ca_file)
+        with (
+            socket.create_connection(("127.0.0.1", port), timeout=60) as plain,
+            context.wrap_socket(plain, server_hostname="heroku.test") as secure,
+        ):
+            secure.sendall(b"GET /buildpacks HTTP/1.1\r\nHost: heroku.test\r\n\r\n")
+
+            assert secure.recv(100).startswith(b"HTTP/1.1 200")
+
+
+def _certificate_in(path: Path) -> bytes:
+    return path.read_bytes()[path.read_bytes().index(b"-----BEGIN CERTIFICATE") :]
+
+
+def _problem(
+    authority: x509.Certificate,
+    leaf: x509.Certificate,
+    key: ec.EllipticCurvePrivateKey,
+    folder: Path,
+    name: str,
+) -> str | None:
+    """Shake hands in memory, as strictly as Python can; return what the client has against it."""
+    pem = serialization.Encoding.PEM
+    form = serialization.PrivateFormat.PKCS8
+    secret = key.private_bytes(pem, form, serialization.NoEncryption())
+    (folder / "server.pem").write_bytes(secret + leaf.public_bytes(pem))
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(folder / "server.pem")
+    asking = ssl.create_default_context(cadata=authority.public_bytes(pem).decode())
+    asking.verify_flags |= ssl.VERIFY_X509_STRICT
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = asking.wrap_bio(back, there, server_hostname=name)
+    server = serving.wrap_bio(there, back, server_side=True)
+    try:
+        for side in (client, server, client):
+            with suppress(ssl.SSLWantReadError):
+                side.do_handshake()
+    except ssl.SSLCertVerificationError as problem:
+        return problem.verify_message
+    return None
 
 
 def test_who_does_not_know_the_authority_does_not_trust_it(platform: LocalHeroku) -> None:
@@ -130,8 +209,8 @@ def test_a_port_in_use_is_named() -> None:
     assert f"port {port} of 127.0.0.1 cannot be used" in done.stderr
 
 
-def test_a_missing_trustme_is_named_with_the_way_to_get_it() -> None:
-    hidden = "import sys; sys.modules['trustme'] = None; "
+def test_a_missing_extra_is_named_with_the_way_to_get_it() -> None:
+    hidden = "import sys; sys.modules['cryptography'] = None; "
     run = f"sys.argv = ['accelerator', 'local', '--port', '0', '--tls']; {hidden}"
     program = f"import sys; {run} from accelerator.__main__ import main; sys.exit(main())"
 
@@ -140,4 +219,4 @@ def test_a_missing_trustme_is_named_with_the_way_to_get_it() -> None:
     )
 
     assert done.returncode != 0
-    assert "trustme is missing: install 'slug-accelerator[tls]'" in done.stderr
+    assert "cryptography is missing: install 'slug-accelerator[tls]'" in done.stderr
