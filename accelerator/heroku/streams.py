@@ -7,18 +7,17 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+import requests
 
 from accelerator.errors import AcceleratorError
+from accelerator.foreign import LINE_LETTERS, parse_count
 from accelerator.heroku.answers import SIGNED, Call, NoAnswer
 from accelerator.heroku.exchange import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import requests
-
-    from accelerator.heroku.exchange import Exchange
+    from accelerator.heroku.exchange import Download, Exchange
     from accelerator.heroku.storage import Storage
     from accelerator.waiting import Deadline
 
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 STARTS_WITHIN_SECONDS = 100.0
 
 _CALL = Call("GET", SIGNED, repeatable=True)
-_BLOCK = 65536
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,14 +40,37 @@ class Streams:
         Logs are for eyes: what keeps one from being read ends the lines and raises nothing. What
         became of a build or release is asked of the API.
         """
-        decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        rest = ""
+        lines = Lines()
         for data in _Log(self._exchange, self._storage, url, deadline).blocks():
-            *lines, rest = (rest + decoder.decode(data)).split("\n")
-            yield from (line.removesuffix("\r") for line in lines)
-        rest += decoder.decode(b"", final=True)
-        if rest:
-            yield rest
+            yield from lines.feed(data)
+        yield from lines.end()
+
+
+class Lines:
+    """Bytes, block by block, as lines. One without an end comes in pieces: none is kept whole."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._rest = ""
+
+    def feed(self, data: bytes) -> Iterator[str]:
+        """Yield the lines that are whole now."""
+        *lines, rest = (self._rest + self._decoder.decode(data)).split("\n")
+        for line in lines:
+            yield from _pieces(line.removesuffix("\r"))
+        *pieces, self._rest = _pieces(rest)
+        yield from pieces
+
+    def end(self) -> Iterator[str]:
+        """Yield what is left."""
+        yield from self.feed(self._decoder.decode(b"", final=True).encode())
+        if self._rest:
+            yield self._rest
+
+
+def _pieces(line: str) -> list[str]:
+    starts = range(0, max(len(line), 1), LINE_LETTERS)
+    return [line[start : start + LINE_LETTERS] for start in starts]
 
 
 class _Quiet(Exception):  # no failure: the log has had nothing to say for a while
@@ -68,7 +89,7 @@ class _Log:
         self._is_unstarted = False
         self._position = 0
         self._skip = 0
-        self._answer: requests.Response | None = None
+        self._answer: Download | None = None
 
     def blocks(self) -> Iterator[bytes]:
         """Yield the bytes; a cut connection is replaced by one that starts where it ended."""
@@ -95,16 +116,19 @@ class _Log:
     def _attempt(self) -> bytes:
         try:
             return self._read()
-        except ReadTimeoutError:
+        except requests.ReadTimeout:
             raise _Quiet from None
-        except (HTTPError, OSError):
+        except NoAnswer:
+            self._drop()
+            raise
+        except requests.RequestException:
             self._drop()
             raise NoAnswer("the log was cut off", reached=True) from None
 
     def _read(self) -> bytes:
         while True:
             answer = self._answer or self._open()
-            block = answer.raw.read1(_BLOCK, decode_content=False) if answer else b""
+            block = answer.read() if answer else b""
             if not block:
                 return b""
             # A NUL keeps a quiet connection open and is no part of the log.
@@ -115,18 +139,18 @@ class _Log:
             if fresh:
                 return fresh
 
-    def _open(self) -> requests.Response | None:
+    def _open(self) -> Download | None:
         """Ask for the rest of the log; None when there is none to come."""
         headers = {"Accept": "text/plain", "Accept-Encoding": "identity"}
         if self._position:
             headers["Range"] = f"bytes={self._position}-"
         answer = self._storage.open(self._url, headers, self._deadline)
         self._is_unstarted = answer.status_code == 404
-        if answer.ok:
-            self._skip = self._position - _start_of(answer)
-            self._answer = answer
+        self._answer = answer
+        if answer.status_code < 300:
+            self._skip = self._position - _start_of(answer, self._position)
             return answer
-        answer.close()
+        self._drop()
         if self._is_unstarted or answer.status_code >= 500:
             raise NoAnswer(f"answered {answer.status_code}", reached=True)
         return None
@@ -137,11 +161,12 @@ class _Log:
             self._answer = None
 
 
-def _start_of(answer: requests.Response) -> int:
-    """Return the position an answer begins at: 0 where the server takes no ranges."""
+def _start_of(answer: Download, position: int) -> int:
+    """Return where an answer begins, `position` at the latest: 0 if the server takes no ranges."""
     if answer.status_code != 206:
         return 0
-    found = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
-    if found is None:
+    found = re.match(r"bytes ([0-9]+)-", answer.headers.get("Content-Range", ""))
+    start = parse_count(found[1]) if found else None
+    if start is None or start > position:
         raise NoAnswer("part of a log came without its position", reached=True)
-    return int(found[1])
+    return start

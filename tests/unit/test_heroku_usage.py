@@ -9,7 +9,7 @@ from accelerator.errors import (
     RequestInvalid,
     Unreachable,
 )
-from accelerator.heroku.sessions import Bearer, origin_of, proxies_for
+from accelerator.web.sessions import Bearer, origin_of, proxies_for
 from accelerator.heroku.usage import Meter, pace_at, run_together
 from accelerator.models import Secret
 
