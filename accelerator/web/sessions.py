@@ -130,7 +130,7 @@ class Session(requests.Session):
     def close(self) -> None:
         """Close the pooled connections, and let the watch rest."""
         super().close()
-        self.watch.close()
+        self.watch.rest()
 
 
 @contextmanager

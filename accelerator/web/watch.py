@@ -96,12 +96,11 @@ class Watch:
             elif self._due[0][2] is stretch:
                 self.changed.notify()
 
-    def close(self) -> None:
-        """Cut what is left, and let the thread end."""
+    def rest(self) -> None:
+        """Forget what has ended, so that the thread need not wait for it."""
         with self.changed:
-            for _, _, stretch in self._due:
-                stretch.cut()
-            self._due.clear()
+            self._due = [due for due in self._due if due[2].ends_at <= due[0]]
+            heapq.heapify(self._due)
             self.changed.notify()
 
     def _run(self) -> None:
