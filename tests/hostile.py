@@ -271,7 +271,7 @@ class HostileServer:
                 self._begin(lambda connection=connection: self._serve(connection))  # type: ignore[misc]
 
     def _serve(self, connection: socket.socket) -> None:
-        connection.settimeout(5)  # nobody who has stopped reading holds the test up
+        connection.settimeout(2)  # nobody who has stopped reading holds the test up
         with connection, suppress(OSError):
             if not self._is_tls:
                 self._hear(connection)
