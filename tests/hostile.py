@@ -152,6 +152,9 @@ HOSTILE: dict[str, Callable[[Visit], None]] = {
     "a length that is no number": said(OK, b"Content-Length: many\r\n\r\n"),
     "a length of many digits": said(OK, b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n"),
     "a length below zero": then(OK + b"Content-Length: -1\r\n\r\n", flooding(b"x")),
+    "a length, and chunks": said(
+        OK, b"Content-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n[\r\n0\r\n\r\n"
+    ),
     "two lengths": said(OK, b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}"),
     "dates of all kinds": said(
         sized(b"[", b"Date: Fri, 31 Dec 9999 23:59:59 -0000\r\nDate: x\r\n" + JSON)

@@ -110,8 +110,8 @@ class Session(requests.Session):
         )
         for scheme in ("http://", "https://"):
             self.mount(scheme, Adapter(self.watch))
-        logging.getLogger("urllib3.connectionpool").addFilter(AddressesHidden())
-        logging.getLogger("urllib3.connection").addFilter(AddressesHidden())
+        for name in ("connectionpool", "connection", "response"):
+            logging.getLogger(f"urllib3.{name}").addFilter(AddressesHidden())
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[Stretch]:

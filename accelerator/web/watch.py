@@ -15,6 +15,8 @@ from itertools import count
 from threading import Condition, Thread, local
 from time import monotonic
 
+_NAP_SECONDS = 3600.0  # an end may be further away than a condition can wait: never, say
+
 
 class Stretch:
     """The time of one exchange. What is cut at its end are duplicates of its sockets.
@@ -108,7 +110,7 @@ class Watch:
             while self._due:
                 at, _, stretch = self._due[0]
                 if (left := at - monotonic()) > 0:
-                    self.changed.wait(left)
+                    self.changed.wait(min(left, _NAP_SECONDS))
                     continue
                 heapq.heappop(self._due)
                 if stretch.ends_at <= at:  # neither ended nor extended since

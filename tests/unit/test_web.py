@@ -238,6 +238,20 @@ def test_one_thread_watches_all_stretches_and_rests_when_there_are_none() -> Non
     assert threading.active_count() <= before
 
 
+def test_an_end_that_never_comes_is_waited_for(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    watch = Watch()
+    never, soon = watch.begin(float("inf")), watch.begin(0.02)
+    soon.add(pair[0])
+
+    assert pair[0].recv(1) == b""
+
+    assert not never.is_over
+    never.end()
+    soon.end()
+
+
 def test_a_name_service_that_hangs_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     has_left = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_: has_left.wait(30) and [])
