@@ -10,10 +10,14 @@ import re
 import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-import requests
-from urllib3.exceptions import MaxRetryError, NameResolutionError, NewConnectionError
+from requests import exceptions as errors
+from urllib3.exceptions import (
+    LocationValueError,
+    MaxRetryError,
+    NameResolutionError,
+    NewConnectionError,
+)
 
 from accelerator.errors import (
     AcceleratorError,
@@ -25,16 +29,23 @@ from accelerator.errors import (
     RequestInvalid,
     Unreachable,
 )
+from accelerator.foreign import one_line, parse_json
 from accelerator.heroku.paths import describe_missing, how_to_look
+from accelerator.web.bodies import TooLong
+from accelerator.web.sessions import split
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import requests
 
 SIGNED = "(signed url)"
 
 _STATUS_PAGE = "https://status.heroku.com says whether Heroku has trouble; then run this again"
 _PUBLIC_HOSTS = ("devcenter.heroku.com", "help.heroku.com", "status.heroku.com")
 _LONGEST_MESSAGE = 400
+_MARKS = (b"[", b"{", b",", b":")
+MOST_VALUES = 400_000
 _KEY_HINTS: Mapping[str, str] = {
     "two_factor": "this account is asked for a second factor, which CI cannot give: make a key of "
     "its own with `heroku authorizations:create`",
@@ -45,6 +56,25 @@ _KEY_HINTS: Mapping[str, str] = {
     "unauthorized": "the key is wrong, expired or revoked; `heroku authorizations:create` makes "
     "one that lasts",
 }
+
+# What kept an answer from us: whether the server may have got the request, whether that stays.
+_SILENCES: tuple[tuple[tuple[type[Exception], ...], str, bool, bool], ...] = (
+    ((errors.ProxyError,), "the proxy did not let it through", False, False),
+    ((errors.ConnectTimeout,), "no connection to {host} in time", False, False),
+    ((NameResolutionError,), "the name of {host} does not resolve", False, False),
+    ((NewConnectionError,), "{host} cannot be connected to", False, False),
+    (
+        (errors.InvalidURL, errors.InvalidSchema, errors.MissingSchema, LocationValueError),
+        "the address cannot be used",
+        False,
+        True,
+    ),
+    ((errors.TooManyRedirects,), "it redirects without end", True, True),
+    ((errors.Timeout,), "no answer from {host} in time", True, False),
+    ((TooLong,), "the answer is longer than any that is meant", True, False),
+    ((errors.ContentDecodingError,), "the answer cannot be decoded", True, False),
+    ((errors.ChunkedEncodingError,), "the answer was cut off", True, False),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,30 +117,19 @@ def error_of(call: Call, failure: NoAnswer) -> AcceleratorError:
     return Unreachable(f"{call}: {failure.why}", _STATUS_PAGE)
 
 
-def silence_of(error: requests.RequestException, host: str) -> NoAnswer:
-    """Return why there is no answer, without the text of `error`: it may hold a signed address."""
-    reason = _reason(error)
+def silence_of(error: Exception, host: str, *, is_sent: bool = True) -> NoAnswer:
+    """Return why there is no answer, without the text of `error`: it may hold a signed address.
+
+    Without `is_sent` no request can have reached the server, whatever went wrong.
+    """
     if _is_untrusted(error):
         return NoAnswer(f"the certificate of {host} is not trusted", reached=False, hopeless=True)
-    if isinstance(error, requests.exceptions.ProxyError):
-        return NoAnswer("the proxy did not let it through", reached=False)
-    if isinstance(error, requests.ConnectTimeout):
-        return NoAnswer(f"no connection to {host} in time", reached=False)
-    if isinstance(reason, NameResolutionError):
-        return NoAnswer(f"the name of {host} does not resolve", reached=False)
-    return _broken(error, reason, host)
-
-
-def _broken(error: requests.RequestException, reason: object, host: str) -> NoAnswer:
-    if isinstance(reason, NewConnectionError):
-        return NoAnswer(f"{host} cannot be connected to", reached=False)
-    if isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema)):
-        return NoAnswer("the address cannot be used", reached=False, hopeless=True)
-    if isinstance(error, requests.Timeout):
-        return NoAnswer(f"no answer from {host} in time", reached=True)
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return NoAnswer("the answer was cut off", reached=True)
-    return NoAnswer(f"the connection to {host} was cut", reached=True)
+    seen = (error, _reason(error))
+    for classes, why, reached, hopeless in _SILENCES:
+        if any(isinstance(each, classes) for each in seen):
+            told = why.format(host=host)
+            return NoAnswer(told, reached=reached and is_sent, hopeless=hopeless)
+    return NoAnswer(f"the connection to {host} was cut", reached=is_sent)
 
 
 def checked(call: Call, response: requests.Response, hide: str = "") -> Any:
@@ -122,12 +141,24 @@ def checked(call: Call, response: requests.Response, hide: str = "") -> Any:
         raise _refusal(call, response, hide)
     if status >= 300:
         raise NoAnswer(f"answered {status}, a redirect", reached=True, hopeless=True)
+    if status < 200:
+        raise NoAnswer(f"answered {status}, which is no end", reached=True)
     if not response.content and call.method != "GET":
         return None
     try:
-        return response.json()
+        return parse_body(response.content)
     except ValueError as error:
         raise NoAnswer(f"answered {status} with no JSON", reached=True) from error
+
+
+def parse_body(body: bytes) -> Any:
+    """Read the JSON of a body; `ValueError` for what is none, or takes much more room than text.
+
+    Each value needs some 70 bytes, and two letters can make one (``[]``): so they are counted.
+    """
+    if sum(body.count(mark) for mark in _MARKS) > MOST_VALUES:
+        raise ValueError(f"more than {MOST_VALUES} values")
+    return parse_json(body, len(body))
 
 
 def _refusal(call: Call, response: requests.Response, hide: str) -> AcceleratorError:
@@ -136,11 +167,13 @@ def _refusal(call: Call, response: requests.Response, hide: str) -> AcceleratorE
         case 401 | 402 | 403:
             return KeyRefused(said, _KEY_HINTS.get(body.get("id", ""), _KEY_HINTS["unauthorized"]))
         case 404 | 410:
-            missing = describe_missing(call.path, body.get("resource"))
+            resource = body.get("resource")
+            resource = None if resource is None else _clean(resource, hide)
             return NotFound(
-                f"{missing} was not found, or the key may not see it ({said})",
+                f"{describe_missing(call.path, resource)} was not found, or the key may not see it "
+                f"({said})",
                 "check the spelling, and that the key's account has access",
-                body.get("resource"),
+                resource,
             )
         case 429:
             return RateLimited(said, "give CI an account of its own: the limit is per account")
@@ -164,7 +197,7 @@ def _said(call: Call, response: requests.Response, hide: str) -> str:
 
 def _body(response: requests.Response) -> dict[str, str]:
     try:
-        body = response.json()
+        body = parse_body(response.content)
     except ValueError:
         return {}
     if not isinstance(body, dict):
@@ -176,15 +209,15 @@ def _clean(text: str, hide: str) -> str:
     """Make foreign words fit for one line of a log: no addresses, no control characters."""
     text = text.replace(hide, "***") if hide else text
     text = re.sub(r"https?://\S+", _public, text)
-    text = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    return text if len(text) <= _LONGEST_MESSAGE else text[:_LONGEST_MESSAGE] + "…"
+    text = "".join(char if char.isprintable() else " " for char in text)
+    return one_line(text, _LONGEST_MESSAGE)
 
 
 def _public(found: re.Match[str]) -> str:
-    return found[0] if urlsplit(found[0]).hostname in _PUBLIC_HOSTS else "(address)"
+    return found[0] if split(found[0]).hostname in _PUBLIC_HOSTS else "(address)"
 
 
-def _reason(error: requests.RequestException) -> object:
+def _reason(error: Exception) -> object:
     inner = error.args[0] if error.args else None
     return inner.reason if isinstance(inner, MaxRetryError) else inner
 

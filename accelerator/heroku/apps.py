@@ -6,14 +6,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from accelerator.heroku.connection import Ask
-from accelerator.heroku.parsing import parse_app, parse_buildpack_installations
-from accelerator.models import Dyno, Formation
+from accelerator.heroku.parsing import (
+    parse_app,
+    parse_buildpack_installations,
+    parse_config_vars,
+    parse_dyno,
+    parse_email,
+    parse_formation,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from accelerator.heroku.connection import Connection
-    from accelerator.models import App
+    from accelerator.models import App, Dyno, Formation
 
 
 @dataclass(frozen=True, repr=False)
@@ -43,16 +49,14 @@ class ConfigVars:
 
     def fetch(self, app: str) -> Mapping[str, str]:
         """Read all config vars."""
-        ask = Ask("GET", ("apps", app, "config-vars"), repeatable=True)
-
-        def read() -> dict[str, str]:
-            return dict(self._connection.app(app).config().to_dict())
-
-        return self._connection.understand(ask, read)
+        return self._connection.fetch(("apps", app, "config-vars"), parse_config_vars)
 
     def update(self, app: str, changes: Mapping[str, str | None]) -> None:
         """Set some config vars, in one release; None removes one."""
-        self._connection.app(app).update_config(dict(changes))
+        ask = Ask("PATCH", ("apps", app, "config-vars"))
+        self._connection.understand(
+            ask, lambda: self._connection.app(app).update_config(dict(changes))
+        )
 
 
 @dataclass(frozen=True, repr=False)
@@ -75,7 +79,8 @@ class Features:
 
     def enable(self, app: str, name: str) -> None:
         """Switch a feature on; its effects begin with the next release."""
-        self._connection.app(app).enable_feature(name)
+        ask = Ask("PATCH", ("apps", app, "features", name))
+        self._connection.understand(ask, lambda: self._connection.app(app).enable_feature(name))
 
 
 @dataclass(frozen=True, repr=False)
@@ -86,17 +91,14 @@ class Formations:
 
     def fetch(self, app: str) -> tuple[Formation, ...]:
         """Read how many dynos run each process type."""
-        ask = Ask("GET", ("apps", app, "formation"), repeatable=True)
-
-        def read() -> tuple[Formation, ...]:
-            processes = self._connection.app(app).process_formation()
-            return tuple(Formation(item.type, item.quantity, item.size) for item in processes)
-
-        return self._connection.understand(ask, read)
+        return self._connection.fetch_all(("apps", app, "formation"), parse_formation)
 
     def scale(self, app: str, process_type: str, quantity: int) -> None:
         """Run that many dynos of a process type."""
-        self._connection.app(app).scale_formation_process(process_type, quantity)
+        ask = Ask("PATCH", ("apps", app, "formation", process_type))
+        self._connection.understand(
+            ask, lambda: self._connection.app(app).scale_formation_process(process_type, quantity)
+        )
 
 
 @dataclass(frozen=True, repr=False)
@@ -107,15 +109,7 @@ class Dynos:
 
     def fetch(self, app: str) -> tuple[Dyno, ...]:
         """Read the dynos that there are now."""
-        ask = Ask("GET", ("apps", app, "dynos"), repeatable=True)
-
-        def read() -> tuple[Dyno, ...]:
-            return tuple(
-                Dyno(item.name, item.type, item.state, item.release and item.release.version)
-                for item in self._connection.app(app).dynos()
-            )
-
-        return self._connection.understand(ask, read)
+        return self._connection.fetch_all(("apps", app, "dynos"), parse_dyno)
 
 
 @dataclass(frozen=True, repr=False)
@@ -126,4 +120,4 @@ class Account:
 
     def fetch_email(self) -> str:
         """Read the address of the account; the cheapest proof that the key is good."""
-        return self._connection.fetch(("account",), lambda item: str(item["email"]))
+        return self._connection.fetch(("account",), parse_email)

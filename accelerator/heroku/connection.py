@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import heroku3.api
 from heroku3.models.app import App as Heroku3App
 
+from accelerator.foreign import parse_json
 from accelerator.heroku.answers import Call, NoAnswer, checked, error_of
+from accelerator.heroku.parsing import parse_list
 from accelerator.heroku.paths import make_path
-from accelerator.heroku.sessions import Bearer, make_session, origin_of
+from accelerator.web.sessions import Bearer, Session, origin_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import requests
 
+    from accelerator.errors import AcceleratorError
     from accelerator.heroku.exchange import Exchange
     from accelerator.models import Endpoint, Secret
 
@@ -25,6 +29,12 @@ Value = TypeVar("Value")
 Resource = tuple[object, ...]
 
 MAX_PAGE = 1000
+# Beyond these a list is taken to have no end: 50,000 apps, builds or couplings.
+MOST_PAGES = 50
+MOST_LIST_BYTES = 32 << 20
+MOST_LETTERS = 1 << 16  # of what heroku3 reads: single objects
+
+_RANGE = re.compile(r"[!-~][ -~]{0,999}")
 
 
 @dataclass(frozen=True)
@@ -60,7 +70,7 @@ class Connection(heroku3.api.Heroku):  # type: ignore[misc]  # heroku3 has no ty
 
     def __init__(self, endpoint: Endpoint, key: Secret, exchange: Exchange) -> None:
         bearer = Bearer(key, origin_of(endpoint.api_url))
-        super().__init__(session=make_session(exchange.environment, bearer))
+        super().__init__(session=Session(exchange.environment, bearer, exchange.watch))
         self._heroku_url = endpoint.api_url.rstrip("/")
         self._api_key_verified = True  # else heroku3 asks for the rate limits to find out
         self._key = key
@@ -96,7 +106,7 @@ class Connection(heroku3.api.Heroku):  # type: ignore[misc]  # heroku3 has no ty
         """Read one page of a list, the newest first."""
         order = f"{order_by} ..; order=desc,max={min(limit, MAX_PAGE)};"
         ask = Ask("GET", resource, range=order, repeatable=True)
-        return self._parsed(ask, lambda items: tuple(parse(item) for item in items))
+        return self._parsed(ask, lambda items: parse_list(items, parse))
 
     def filter_all(
         self, resource: Resource, body: object, parse: Callable[[Any], Value]
@@ -128,32 +138,36 @@ class Connection(heroku3.api.Heroku):  # type: ignore[misc]  # heroku3 has no ty
         """Make a value of an answer; one of an unexpected shape counts as no answer."""
         try:
             return make()
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
-            failure = NoAnswer("the answer has an unexpected shape", reached=True)
-            raise error_of(ask.call, failure) from error
+        except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+            raise self._no_answer(ask, "the answer has an unexpected shape") from error
+
+    def _no_answer(self, ask: Ask, why: str) -> AcceleratorError:
+        return error_of(ask.call, NoAnswer(why, reached=True))
 
     def _parsed(self, ask: Ask, parse: Callable[[Any], Value]) -> Value:
-        answer = self._answer(ask)
-        return self.understand(ask, lambda: parse(answer.json() if answer.content else None))
+        _, found = self._answer(ask)
+        return self.understand(ask, lambda: parse(found))
 
     def _all_of(self, ask: Ask, parse: Callable[[Any], Value]) -> tuple[Value, ...]:
-        items = self._pages(ask)
-        return self.understand(ask, lambda: tuple(parse(item) for item in items))
-
-    def _pages(self, ask: Ask) -> list[Any]:
-        items: list[Any] = []
-        while True:
-            answer = self._answer(ask)
-            items += self.understand(ask, lambda page=answer: _list_of(page.json()))  # type: ignore[misc]
+        items: list[Value] = []
+        size = 0
+        for _ in range(MOST_PAGES):
+            answer, page = self._answer(ask)
+            items += self.understand(ask, lambda found=page: parse_list(found, parse))  # type: ignore[misc]
+            size += len(answer.content)
             following = answer.headers.get("Next-Range")
             if answer.status_code != 206 or following in {None, ask.range}:
-                return items
+                return tuple(items)
+            if size > MOST_LIST_BYTES or not _RANGE.fullmatch(following or ""):
+                break
             ask = replace(ask, range=following)
+        raise self._no_answer(ask, "the list does not end")
 
-    def _answer(self, ask: Ask) -> requests.Response:
+    def _answer(self, ask: Ask) -> tuple[requests.Response, Any]:
+        """Return the answer, and the JSON in it."""
         call, url = ask.call, self._heroku_url + make_path(ask.resource)
 
-        def attempt() -> requests.Response:
+        def attempt() -> tuple[requests.Response, Any]:
             answer = self._exchange.send(
                 self._session,
                 call,
@@ -163,8 +177,7 @@ class Connection(heroku3.api.Heroku):  # type: ignore[misc]  # heroku3 has no ty
                 data=ask.data,
                 headers=ask.headers,
             )
-            checked(call, answer, self._key.reveal())
-            return answer
+            return answer, checked(call, answer, self._key.reveal())
 
         return self._exchange.repeat(call, attempt)
 
@@ -180,7 +193,8 @@ class Connection(heroku3.api.Heroku):  # type: ignore[misc]  # heroku3 has no ty
         segments = (resource,) if isinstance(resource, str) else tuple(resource)
         wanted = self._get_headers_for_request(**ranges).get("Range")
         is_read = method == "GET"
-        return self._answer(Ask(method, segments, "3", params, data, wanted, is_read))
+        answer, _ = self._answer(Ask(method, segments, "3", params, data, wanted, is_read))
+        return answer
 
     def _get_data(
         self, resource: Resource | str, params: Mapping[str, str] | None = None, **ranges: Any
@@ -188,10 +202,10 @@ class Connection(heroku3.api.Heroku):  # type: ignore[misc]  # heroku3 has no ty
         """Replace heroku3's, which prints a warning for every further page."""
         segments = (resource,) if isinstance(resource, str) else tuple(resource)
         wanted = self._get_headers_for_request(**ranges).get("Range")
-        return self._pages(Ask("GET", segments, "3", params, None, wanted, repeatable=True))
+        ask = Ask("GET", segments, "3", params, None, wanted, repeatable=True)
+        return list(self._all_of(ask, lambda item: item))
 
-
-def _list_of(page: Any) -> list[Any]:
-    if not isinstance(page, list):
-        raise TypeError("not a list")
-    return page
+    @staticmethod
+    def _resource_deserialize(s: str) -> Any:
+        """Replace heroku3's, which has no limits; dates go on to a parser that guesses long."""
+        return parse_json(s, MOST_LETTERS)

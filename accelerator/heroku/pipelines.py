@@ -10,6 +10,7 @@ from accelerator.errors import NotFound, UsageProblem
 from accelerator.heroku.parsing import (
     parse_app,
     parse_coupling,
+    parse_list,
     parse_pipeline,
     parse_promotion,
     parse_promotion_target,
@@ -122,4 +123,4 @@ class Promotions:
 
 
 def _parse_pipelines(items: Any) -> tuple[Pipeline, ...]:
-    return tuple(parse_pipeline(item) for item in items)
+    return parse_list(items, parse_pipeline)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from accelerator.errors import RequestInvalid
 from accelerator.heroku.answers import SIGNED, Call, NoAnswer
-from accelerator.heroku.exchange import Patience, time_is_up
-from accelerator.heroku.sessions import make_session
+from accelerator.heroku.exchange import READ_SECONDS, Patience, time_is_up
+from accelerator.web.sessions import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 
     import requests
 
-    from accelerator.heroku.exchange import Exchange
+    from accelerator.heroku.exchange import Download, Exchange
     from accelerator.waiting import Deadline
+
+# The slowest upload that is waited for: no line is so slow, only a server that does not read.
+LEAST_BYTES_PER_SECOND = 16 << 10
 
 _PUT = Call("PUT", SIGNED, repeatable=True)
 _GET = Call("GET", SIGNED, repeatable=True)
@@ -27,7 +30,7 @@ class Storage:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._session = make_session(exchange.environment)
+        self._session = Session(exchange.environment, watch=exchange.watch)
 
     def close(self) -> None:
         """Close the pooled connections."""
@@ -37,6 +40,7 @@ class Storage:
         """Upload `size` bytes, streamed; again only if the file can be rewound."""
         deadline = self._exchange.deadline
         start = file.tell() if file.seekable() else None
+        most_seconds = READ_SECONDS + size / LEAST_BYTES_PER_SECOND
 
         def attempt() -> None:
             if start is not None:
@@ -44,18 +48,16 @@ class Storage:
             body = _Body(file, size, deadline)
             headers = {"Content-Type": ""}  # part of what is signed
             answer = self._exchange.send(
-                self._session, _PUT, url, deadline, data=body, headers=headers
+                self._session, _PUT, url, deadline, most_seconds, data=body, headers=headers
             )
             _check(_PUT, answer)
 
         seconds = 0.0 if start is None else self._exchange.patience_seconds
         self._exchange.repeat(_PUT, attempt, Patience(deadline, seconds))
 
-    def open(self, url: str, headers: dict[str, str], deadline: Deadline) -> requests.Response:
+    def open(self, url: str, headers: dict[str, str], deadline: Deadline) -> Download:
         """Ask for a download once, to be read as it comes; the caller closes it."""
-        return self._exchange.send(
-            self._session, _GET, url, deadline, headers=headers, stream=True, allow_redirects=True
-        )
+        return self._exchange.open(self._session, _GET, url, deadline, headers=headers)
 
 
 def _check(call: Call, answer: requests.Response) -> None:

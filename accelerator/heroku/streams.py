@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+import requests
 
 from accelerator.errors import AcceleratorError
+from accelerator.foreign import parse_count
 from accelerator.heroku.answers import SIGNED, Call, NoAnswer
 from accelerator.heroku.exchange import Patience
 from accelerator.lines import split_lines
@@ -16,9 +17,7 @@ from accelerator.lines import split_lines
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import requests
-
-    from accelerator.heroku.exchange import Exchange
+    from accelerator.heroku.exchange import Download, Exchange
     from accelerator.heroku.storage import Storage
     from accelerator.waiting import Deadline
 
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 STARTS_WITHIN_SECONDS = 100.0
 
 _CALL = Call("GET", SIGNED, repeatable=True)
-_BLOCK = 65536
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,7 +59,7 @@ class _Log:
         self._is_unstarted = False
         self._position = 0
         self._skip = 0
-        self._answer: requests.Response | None = None
+        self._answer: Download | None = None
 
     def blocks(self) -> Iterator[bytes]:
         """Yield the bytes; a cut connection is replaced by one that starts where it ended."""
@@ -88,16 +86,19 @@ class _Log:
     def _attempt(self) -> bytes:
         try:
             return self._read()
-        except ReadTimeoutError:
+        except requests.ReadTimeout:
             raise _Quiet from None
-        except (HTTPError, OSError):
+        except NoAnswer:
+            self._drop()
+            raise
+        except requests.RequestException:
             self._drop()
             raise NoAnswer("the log was cut off", reached=True) from None
 
     def _read(self) -> bytes:
         while True:
             answer = self._answer or self._open()
-            block = answer.raw.read1(_BLOCK, decode_content=False) if answer else b""
+            block = answer.read() if answer else b""
             if not block:
                 return b""
             # A NUL keeps a quiet connection open and is no part of the log.
@@ -108,18 +109,18 @@ class _Log:
             if fresh:
                 return fresh
 
-    def _open(self) -> requests.Response | None:
+    def _open(self) -> Download | None:
         """Ask for the rest of the log; None when there is none to come."""
         headers = {"Accept": "text/plain", "Accept-Encoding": "identity"}
         if self._position:
             headers["Range"] = f"bytes={self._position}-"
         answer = self._storage.open(self._url, headers, self._deadline)
         self._is_unstarted = answer.status_code == 404
-        if answer.ok:
-            self._skip = self._position - _start_of(answer)
-            self._answer = answer
+        self._answer = answer
+        if answer.status_code < 300:
+            self._skip = self._position - _start_of(answer, self._position)
             return answer
-        answer.close()
+        self._drop()
         if self._is_unstarted or answer.status_code >= 500:
             raise NoAnswer(f"answered {answer.status_code}", reached=True)
         return None
@@ -130,11 +131,12 @@ class _Log:
             self._answer = None
 
 
-def _start_of(answer: requests.Response) -> int:
-    """Return the position an answer begins at: 0 where the server takes no ranges."""
+def _start_of(answer: Download, position: int) -> int:
+    """Return where an answer begins, `position` at the latest: 0 if the server takes no ranges."""
     if answer.status_code != 206:
         return 0
-    found = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
-    if found is None:
+    found = re.match(r"bytes ([0-9]+)-", answer.headers.get("Content-Range", ""))
+    start = parse_count(found[1]) if found else None
+    if start is None or start > position:
         raise NoAnswer("part of a log came without its position", reached=True)
-    return int(found[1])
+    return start

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from accelerator.foreign import parse_count
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
 Answer = TypeVar("Answer")
 
 PLENTY = 1000
 SLOWEST = 8.0
+MOST_SKEW = timedelta(days=400)  # no clock is so wrong: the header is
+
+_LONGEST_DATE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,26 +76,35 @@ class Meter:
 
     def see_remaining(self, text: str | None) -> None:
         """Note the `RateLimit-Remaining` of an answer, if it has one."""
-        if text is not None and text.isdecimal():
+        remaining = parse_count(text)
+        if remaining is not None:
             with self._lock:
-                self._remaining = int(text)
+                self._remaining = remaining
 
     def see_date(self, text: str | None, here: datetime) -> None:
         """Note how far this machine's clock is from the platform's, by its `Date` header."""
-        if text is None:
-            return
-        try:
-            there = parsedate_to_datetime(text)
-        except ValueError:
-            return
-        with self._lock:
-            self._skew = there - here
+        there = parse_date(text)
+        if there is not None and abs(there - here) <= MOST_SKEW:
+            with self._lock:
+                self._skew = there - here
 
     @property
     def skew(self) -> timedelta:
         """Return what to add to this machine's clock to get the platform's, to about a second."""
         with self._lock:
             return self._skew
+
+
+def parse_date(text: str | None) -> datetime | None:
+    """Read a `Date` header; None for what is none, as two of them joined by a proxy."""
+    if text is None or len(text) > _LONGEST_DATE:
+        return None
+    try:
+        moment = parsedate_to_datetime(text)
+        # A zone of -0000 says that nothing is known of the zone; the header is always in UTC.
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, TypeError, LookupError, OverflowError):
+        return None
 
 
 def pace_at(remaining: int | None) -> float:

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _DOMAINS = ("heroku.com", "herokai.com", "herokuspace.com", "herokudev.com")
+# Labels as hosts have them (RFC 1123, section 2.1): none is empty, none begins with a dash.
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _AUTHORITY = re.compile(
-    r"(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>\d{1,5}))?", re.ASCII
+    rf"(?P<host>{_LABEL}(?:\.{_LABEL}){{0,20}}|\[[0-9A-Fa-f:.]+\])(?::(?P<port>\d{{1,5}}))?",
+    re.ASCII,
 )
 
 

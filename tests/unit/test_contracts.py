@@ -35,6 +35,8 @@ PLANTED = [
     ("platform-alone", "localheroku/clock.py", "import accelerator.waiting"),
     ("client-alone", "demo/story.py", "import accelerator.localheroku.server"),
     ("heroku3", "steps/verify/serving.py", "import heroku3"),
+    ("layers", "web/sessions.py", "import accelerator.heroku.client"),
+    ("circles", "web/watch.py", "import accelerator.web.sessions"),
     ("requests", "steps/follow/builds_and_releases.py", "import requests"),
     ("requests", "connect.py", "import urllib3"),
     ("git", "steps/prepare.py", "import git"),
@@ -77,7 +79,7 @@ def test_every_contract_has_a_violation_that_shows_it() -> None:
         pytest.param("platform-alone", set(), id="the platform imports nothing of the client"),
         pytest.param("client-alone", set(), id="the client imports nothing of the platform"),
         pytest.param("heroku3", {"heroku"}, id="heroku3"),
-        pytest.param("requests", {"heroku"}, id="requests"),
+        pytest.param("requests", {"heroku", "web"}, id="requests"),
         pytest.param("git", {"repository"}, id="GitPython"),
     ],
 )

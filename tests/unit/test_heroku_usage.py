@@ -9,9 +9,9 @@ from accelerator.errors import (
     RequestInvalid,
     Unreachable,
 )
-from accelerator.heroku.sessions import Bearer, origin_of, proxies_for
 from accelerator.heroku.usage import Meter, pace_at, run_together
 from accelerator.models import Secret
+from accelerator.web.sessions import Bearer, origin_of, proxies_for
 
 
 @pytest.mark.parametrize(

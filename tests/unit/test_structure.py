@@ -179,3 +179,22 @@ def test_every_route_has_its_file_with_what_it_writes_and_how_it_is_taken() -> N
     for handler in HANDLERS.values():
         assert handler.writes.__module__ == handler.take.__module__
         assert (handler.writes.__name__, handler.take.__name__) == ("writes", "take")
+
+
+def test_sessions_of_http_are_made_in_one_place_only() -> None:
+    speaking = {"get", "post", "put", "request", "Session", "session", "PoolManager", "urlopen"}
+    client = ROOT / "accelerator"
+    apart = {client / "localheroku", client / "demo" / "sample", client / "web"}
+
+    made = {
+        f"{path.relative_to(client)}:{node.lineno}"
+        for path in modules(client)
+        if not apart & set(path.parents)
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.Attribute)
+        and node.attr in speaking
+        and isinstance(node.value, ast.Name)
+        and node.value.id in {"requests", "urllib3", "request"}
+    }
+
+    assert made == set()

@@ -1,4 +1,4 @@
-"""Visit an address as a browser would, once: the one use of requests outside the API clients."""
+"""Visit an address as a browser would, once, for as long as a visitor would have patience."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING
 import requests
 from urllib3.exceptions import HTTPError, NameResolutionError
 
+from accelerator.web.bodies import blocks_of
+from accelerator.web.redirects import follow
+from accelerator.web.sessions import Session
+
 if TYPE_CHECKING:
     from accelerator.waiting import Deadline
 
 CONNECT_SECONDS = 5.0
-ANSWER_SECONDS = 10.0
+ANSWER_SECONDS = 10.0  # for a sign of life
+VISIT_SECONDS = 30.0  # for all of it: redirects, headers, body
 BODY_BYTES = 1 << 20
-BLOCK_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +45,24 @@ class Seen:
 
 
 def visit(url: str, expected: Expected, deadline: Deadline) -> Seen:
-    """Ask once, following redirects as a visitor's browser would; a body that drips is left."""
-    patience = max(0.1, min(ANSWER_SECONDS, deadline.remaining))
+    """Ask once, following redirects as a visitor's browser would; what takes too long is left."""
+    patience = max(0.1, min(VISIT_SECONDS, deadline.remaining))
+    pause = min(ANSWER_SECONDS, patience)
+
+    def ask(address: str) -> requests.Response:
+        return session.get(
+            address,
+            timeout=(min(CONNECT_SECONDS, pause), pause),
+            headers={"Cache-Control": "no-cache"},
+            allow_redirects=False,
+        )
+
     try:
-        with requests.Session() as session:
-            session.trust_env = False  # a netrc entry must not travel to the app
-            answer = session.get(
-                url,
-                timeout=(min(CONNECT_SECONDS, patience), patience),
-                stream=True,
-                headers={"Cache-Control": "no-cache"},
-            )
-            with answer:
-                return Seen(_find_flaw(answer, expected, deadline))
+        # Of the environment nothing is taken: a netrc entry must not travel to the app.
+        with Session({}) as session, session.within(patience), follow(url, ask) as answer:
+            return Seen(_find_flaw(answer, expected, deadline))
+    except requests.Timeout:
+        return Seen("did not answer in time")
     except (requests.RequestException, HTTPError, OSError) as error:
         return Seen(f"did not answer ({type(error).__name__})", not _is_our_trouble(error))
 
@@ -75,13 +84,12 @@ def _find_flaw(answer: requests.Response, expected: Expected, deadline: Deadline
 def _has_text(answer: requests.Response, text: bytes, deadline: Deadline) -> bool:
     """Read the body, decoded, as far as it takes to find the text."""
     body = bytearray()
-    while len(body) < BODY_BYTES:
-        block = answer.raw.read1(BLOCK_BYTES, decode_content=True)
+    for block in blocks_of(answer):
         searched = max(0, len(body) - len(text))
         body += block
         if body.find(text, searched) >= 0:
             return True
-        if not block or deadline.remaining <= 0:
+        if len(body) >= BODY_BYTES or deadline.remaining <= 0:
             break
     return False
 

@@ -4,33 +4,48 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
+from urllib3.exceptions import HTTPError
 
 from accelerator import __version__
+from accelerator.web.bodies import ENCODINGS
+from accelerator.web.sockets import Adapter
+from accelerator.web.watch import Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from accelerator.models import Secret
+    from accelerator.web.watch import Stretch
 
 USER_AGENT = f"slug-accelerator/{__version__}"
-CONNECTIONS = 32
 
 _CA_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 _PORTS = {"http": 80, "https": 443}
 
 
 def origin_of(url: str) -> tuple[str, str, int]:
-    """Return scheme, host and port: what a key may be bound to."""
-    parts = urlsplit(url)
+    """Return scheme, host and port: what a key may be bound to. What is no address has no host."""
+    parts = split(url)
     return parts.scheme, parts.hostname or "", _port(parts)
+
+
+def split(url: str) -> SplitResult:
+    """Split an address, whoever wrote it; what is none (a bracket too few, say) has no parts."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # not looked at before it is asked for
+    except ValueError:
+        return SplitResult("", "", "", "", "")
+    return parts
 
 
 class Bearer(AuthBase):
@@ -61,40 +76,79 @@ class AddressesHidden(logging.Filter):
         return False
 
 
-class ClosingAdapter(HTTPAdapter):
-    """Closes its connections when it is closed; else only the garbage collector would."""
+class OutOfTime(requests.Timeout):
+    """An exchange was cut at its end. `reached` is false where the server provably got nothing."""
 
-    def close(self) -> None:
-        """Close all pooled connections, also those of pools an old traceback still holds."""
-        for manager in (self.poolmanager, *self.proxy_manager.values()):
-            for key in manager.pools.keys():  # noqa: SIM118  # no dict: it cannot be iterated over
-                manager.pools[key].close()
-        super().close()
+    def __init__(self, *, reached: bool) -> None:
+        super().__init__("cut at the end of its time")
+        self.reached = reached
 
 
-def make_session(environment: Mapping[str, str], auth: AuthBase | None = None) -> requests.Session:
-    """Make a pooled session that takes nothing from the machine but `environment`.
+class Session(requests.Session):
+    """A pooled session that takes nothing from the machine but `environment`.
 
     Without `trust_env` requests reads neither netrc nor proxies nor a CA bundle by itself: the
-    first would send the wrong key, the others are set from `environment`.
+    first would send the wrong key, the others are set from `environment`. Bodies are left unread:
+    `accelerator.web.bodies` reads them. Several sessions may share a watch.
     """
-    session = requests.Session()
-    session.trust_env = False
-    session.auth = auth
-    session.headers["User-Agent"] = USER_AGENT
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    session.verify = next(
-        (environment[name] for name in _CA_BUNDLES if environment.get(name)), True
-    )
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, ClosingAdapter(pool_maxsize=CONNECTIONS, max_retries=0))
-    logging.getLogger("urllib3.connectionpool").addFilter(AddressesHidden())
-    return session
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        auth: AuthBase | None = None,
+        watch: Watch | None = None,
+    ) -> None:
+        super().__init__()
+        self.watch = watch or Watch()
+        self.trust_env = False
+        self.auth = auth
+        self.stream = True
+        self.headers.update({"User-Agent": USER_AGENT, "Accept-Encoding": ENCODINGS})
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self.verify = next(
+            (environment[name] for name in _CA_BUNDLES if environment.get(name)), True
+        )
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, Adapter(self.watch))
+        for name in ("connectionpool", "connection", "response"):
+            logging.getLogger(f"urllib3.{name}").addFilter(AddressesHidden())
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[Stretch]:
+        """Give what is asked and read in the block that much time; `OutOfTime` when it is over."""
+        stretch = self.watch.begin(seconds)
+        try:
+            with in_time(stretch):
+                yield stretch
+        finally:
+            stretch.end()
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Find no redirect in any answer: requests would read its body, to whatever end."""
+        del resp
+
+    def close(self) -> None:
+        """Close the pooled connections, and let the watch rest."""
+        super().close()
+        self.watch.rest()
+
+
+@contextmanager
+def in_time(stretch: Stretch) -> Iterator[None]:
+    """Raise `OutOfTime` where the stretch was cut: what was read then may look whole or broken."""
+    try:
+        yield
+    except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError):
+        if stretch.is_over:
+            raise OutOfTime(reached=stretch.is_connected) from None
+        raise
+    if stretch.is_over:
+        raise OutOfTime(reached=stretch.is_connected)
 
 
 def proxies_for(url: str, environment: Mapping[str, str]) -> dict[str, str]:
     """Choose the proxy for one address; this machine itself is never reached through one."""
-    parts = urlsplit(url)
+    parts = split(url)
     proxy = _variable(environment, f"{parts.scheme}_proxy") or _variable(environment, "all_proxy")
     if not proxy or _is_direct(parts, _variable(environment, "no_proxy")):
         return {}

@@ -1,0 +1,1 @@
+"""HTTP within limits: every request ends in time, every answer has an end."""
