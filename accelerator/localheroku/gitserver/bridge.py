@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import secrets
 import shlex
@@ -212,9 +211,9 @@ class GitBridge:
             await self._finish(backend, token)
 
     async def _serve_hook(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, ValueError, RecursionError):
+        with contextlib.suppress(OSError, ValueError):
             try:
-                message = _message(await reader.readline())
+                message = hook.read_message(await reader.readline())
                 pusher = self._tokens.get(message.get("token", ""))
                 accepted = pusher is not None and await self._run_hook(pusher, message, writer)
                 # Queued behind what other threads have written.
@@ -271,14 +270,6 @@ class GitBridge:
             command = shlex.join([sys.executable, "-I", "-S", hook.__file__, name])
             (hooks / name).write_text(f"#!/bin/sh\nexec {command}\n")
             (hooks / name).chmod(0o755)
-
-
-def _message(line: bytes) -> dict[str, Any]:
-    """Read what a hook says; anybody on this machine can say something else."""
-    message = json.loads(line or b"{}")
-    if not isinstance(message, dict) or not isinstance(message.get("token", ""), str):
-        raise ValueError("that is no hook")
-    return message
 
 
 async def _queued(lines: asyncio.Queue[bytes | None]) -> AsyncIterator[bytes]:

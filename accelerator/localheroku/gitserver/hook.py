@@ -9,6 +9,10 @@ import os
 import socket
 import sys
 
+TYPE_CHECKING = False  # typing costs start-up time
+if TYPE_CHECKING:
+    from typing import Any
+
 _OBJECTS = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH")
 
 
@@ -30,6 +34,17 @@ def main(name: str, address: str) -> int:
                 return int(code or connection.recv(9) or 1)
     # The platform went away: what it did not accept is refused.
     return 1
+
+
+def read_message(line: bytes) -> "dict[str, Any]":
+    """Read what a hook says; anybody on this machine can say something else: `ValueError`."""
+    try:
+        message = json.loads(line or b"{}")
+    except RecursionError:
+        message = None
+    if not isinstance(message, dict) or not isinstance(message.get("token", ""), str):
+        raise ValueError("that is no hook")
+    return message
 
 
 def _absolute(paths: str) -> str:

@@ -158,7 +158,8 @@ class Load:
         stopping = threading.Event()
 
         def deploy(deployer: Deployer) -> None:
-            where = SimpleNamespace(url=client.platform.url, api_key=client.platform.api_key)
+            ours = client.platform
+            where = SimpleNamespace(url=ours.url, api_key=ours.api_key, token=ours.token)
             with requests.Session() as session:
                 session.trust_env = False
                 own = Refilled(where, session)  # type: ignore[arg-type] # all that it asks for
