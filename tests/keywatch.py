@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 GIT = frozenset((b"git", b"git-remote-http", b"git-remote-https"))
-PAUSE_SECONDS = 0.03
+PAUSE_SECONDS = 0.1
 YOUNG_SECONDS = 1.0  # a process this young may yet become another program
 NEEDED = "git, which needs it"
 
@@ -102,6 +102,8 @@ class Looker:
         folder = Path(f"/proc/{pid}")
         parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
         words = (folder / "cmdline").read_bytes().split(b"\0")
+        if words == [b""]:  # it is becoming another program, or has ended
+            return
         before = self._known.get(pid)
         above = self._known.get(parent)
         is_below = bool(above and (above.is_ours or above.is_below))

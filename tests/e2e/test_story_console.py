@@ -58,7 +58,7 @@ def test_the_reason_of_a_freeze_is_one_line_and_no_command(
 
     [said] = frozen.stdout.splitlines()
     assert "audit ::set-output name=sha::evil #\\#[error]x" in said
-    assert again.document["reason"] == why
+    assert again.document["reason"] == "audit ::set-output name=sha::evil ##[error]x"
     assert refused.exit_code == 3
     assert "audit ::set-output name=sha::evil #\\#[error]x" in refused.stderr
     for result in (frozen, again, refused):

@@ -225,17 +225,16 @@ def test_what_is_whole_after_the_cut_is_out_of_time_all_the_same() -> None:
 
 
 def test_one_thread_watches_all_stretches_and_rests_when_there_are_none() -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     watch = Watch()
     stretches = [watch.begin(60) for _ in range(100)]
 
-    assert threading.active_count() == before + 1
+    [thread] = [each for each in set(threading.enumerate()) - before if each.name == "watch"]
     for stretch in stretches:
         stretch.end()
     watch.rest()
-    for thread in [each for each in threading.enumerate() if each.name == "watch"]:
-        thread.join(5)
-    assert threading.active_count() <= before
+    thread.join(5)
+    assert not thread.is_alive()
 
 
 def test_an_end_that_never_comes_is_waited_for(

@@ -109,9 +109,11 @@ class Judge:
         found = []
         for wanted in self._request_schemas(method, path):
             validator = _Request(wanted, format_checker=FORMATS)
-            errors = sorted(validator.iter_errors(body), key=str)
+            errors = validator.iter_errors(body)
             found.append(
-                [f"{'/'.join(map(str, each.absolute_path))}: {each.message}" for each in errors]
+                sorted(
+                    f"{'/'.join(map(str, each.absolute_path))}: {each.message}" for each in errors
+                )
             )
         return min(found, key=len, default=[])
 
