@@ -147,6 +147,14 @@ def test_commands_and_repetitions_are_read_as_they_are_written(
     assert parse_check(written) == expected
 
 
+def test_a_password_is_masked_before_a_long_check_is_cut() -> None:
+    with pytest.raises(UsageProblem) as caught:
+        parse_check(f"$x {'a ' * 80}https://ann:{'secret' * 9}@shop.example/up?token=1")
+
+    assert "secret" not in caught.value.message
+    assert "***@shop.example" in caught.value.message
+
+
 @pytest.mark.parametrize(
     ("written", "hint"),
     [

@@ -123,7 +123,8 @@ def _refuse_misspelt(text: str, expected: str) -> None:
 
 def _shown(text: str) -> str:
     """Return a check fit for a message: addresses in it may hold passwords and tokens."""
-    return repr(re.sub(r"\?\S+", "?***", hide_credentials(one_line(text, 200))))
+    # Masked before it is cut: half a password has no @ behind it.
+    return repr(one_line(re.sub(r"\?\S+", "?***", hide_credentials(text)), 200))
 
 
 def check_smoke(run: Run, checks: tuple[SmokeCheck, ...], site: Site) -> Seen:
