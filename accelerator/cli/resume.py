@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import click
 
@@ -24,6 +23,7 @@ from accelerator.cli.session import Session
 from accelerator.environment import detect_ci, find_commit
 from accelerator.errors import UsageProblem
 from accelerator.output.deploy import deploy_document, render_deploy
+from accelerator.remotes import parse_remote
 from accelerator.steps import resume as step
 from accelerator.steps.report import Report
 from accelerator.steps.resume import ResumeOrder
@@ -82,7 +82,7 @@ def resume(
         order = ResumeOrder(
             app,
             rules,
-            _spell(target, given, allowed),
+            spell(target, given, allowed),
             connection.find_commit(named).sha if named is not None else None,
             own[1] if own else None,
             is_confirmed=confirmation.app is not None,
@@ -98,15 +98,20 @@ def resume(
     )
 
 
-def _spell(target: str, given: Given, allowed: Allowed) -> str:
+def spell(target: str, given: Given, allowed: Allowed) -> str:
     """Return the command as it may be typed again, with the flags that decide what it is about."""
     parts = ["accelerator", "resume", target]
     for app in given.get("from") or ():
         parts += ["--from", app]
     remote = given.get("lock_remote")
-    if remote and "://" in remote and urlsplit(remote).password is not None:
-        remote = None  # never shown
-    parts += ["--lock-remote", remote] if remote else []
+    if remote and not _has_login(remote):
+        parts += ["--lock-remote", remote]
     parts += ["--allow-older"] if allowed.older else []
     parts += ["--allow-diverged"] if allowed.diverged else []
     return shlex.join(parts)
+
+
+def _has_login(address: str) -> bool:
+    """Return whether an address has what must not be shown: a token can stand as the user alone."""
+    remote = parse_remote(address)
+    return bool(remote.user or remote.password)

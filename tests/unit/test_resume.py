@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from accelerator.cli.invocation import Invocation
+from accelerator.cli.options import Allowed
+from accelerator.cli.resume import spell
 from accelerator.errors import AcceleratorError, NotFound, Refused
 from accelerator.events import Note
 from accelerator.models import Commit, Refusal
@@ -255,3 +257,20 @@ def test_a_question_is_written_and_one_line_is_read() -> None:
 
     assert invocation.ask("Which? ") == "shop\n"
     assert stderr.getvalue() == "Which? "
+
+
+@pytest.mark.parametrize(
+    ("address", "is_shown"),
+    [
+        pytest.param("https://git.example/locks.git", True, id="an address"),
+        pytest.param("git@git.example:locks.git", True, id="a user of ssh, who is no secret"),
+        pytest.param("ssh://git@git.example/locks.git", True, id="the same as a URL"),
+        pytest.param("https://ann:word@git.example/locks.git", False, id="a password"),
+        pytest.param("https://ghp_token@git.example/locks.git", False, id="a token as the user"),
+        pytest.param("https://:word@git.example/locks.git", False, id="a password without a user"),
+    ],
+)
+def test_a_hint_repeats_no_login_of_a_lock_remote(address: str, is_shown: bool) -> None:
+    said = spell("shop", {"lock_remote": address}, Allowed())
+
+    assert said == "accelerator resume shop" + (f" --lock-remote {address}" if is_shown else "")
