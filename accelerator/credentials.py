@@ -9,15 +9,14 @@ import os
 import re
 import signal
 import subprocess
-from base64 import b64encode
 from contextlib import suppress
 from netrc import NetrcParseError, netrc
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from accelerator.errors import KeyMissing, UsageProblem
 from accelerator.foreign import hide_credentials
-from accelerator.models import Secret
+from accelerator.models import TELLING_LETTERS, Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from accelerator.models import Endpoint
 
 HELPER_SECONDS = 10.0
-TELLING_LETTERS = 8  # fewer are in too many texts by chance
 
 # Variables that hold a key of Heroku's by their very names: of another stage, say.
 _KEYS = re.compile(r"HEROKU_(?:.*_)?(?:KEY|TOKEN|PASSWORD|SECRET)")
@@ -69,6 +67,7 @@ def find_key(
 def without_key(environment: Mapping[str, str], key: Secret, key_env: str) -> dict[str, str]:
     """Return the environment without the key: by its name, and by its value however it is written.
 
+    A short key is looked for as a whole value only: letters of a local platform's are in ``PATH``.
     Other keys of Heroku's go too, by their names, and a lock remote that has a password in it. One
     of git's numbered settings is emptied instead: git refuses to run when one is missing.
     """
@@ -76,31 +75,18 @@ def without_key(environment: Mapping[str, str], key: Secret, key_env: str) -> di
     remote = left.get(_LOCK_REMOTE, "")
     if hide_credentials(remote) != remote:
         del left[_LOCK_REMOTE]
-    words = spellings(key)
-    for name in [name for name, value in left.items() if any(word in value for word in words)]:
+    plain = key.reveal()
+    words = [word for word in key.spellings() if len(word) >= TELLING_LETTERS]
+    for name in [
+        name
+        for name, value in left.items()
+        if (plain and value == plain) or any(word in value for word in words)
+    ]:
         if name.startswith(_GIT_VALUE):
             left[name] = ""
         else:
             del left[name]
     return left
-
-
-def spellings(key: Secret) -> tuple[str, ...]:
-    """Return what a text holds that holds the key: plain, as in URLs, as in HTTP's Basic scheme.
-
-    In Base64 the key looks in three ways, by what stands before it; at both ends of each a letter
-    or two depend on the neighbours and are left out.
-    """
-    plain = key.reveal()
-    if not plain:
-        return ()
-    encoded = []
-    for before in range(3):
-        text = b64encode(b"\0" * before + plain.encode())
-        first, whole = -(-before * 8 // 6), (before + len(plain)) * 8 // 6
-        encoded.append(text[first:whole].decode())
-    told = (word for word in encoded if len(word) >= TELLING_LETTERS)
-    return tuple(dict.fromkeys((plain, quote(plain, safe=""), *told)))
 
 
 def _without_names(environment: Mapping[str, str], key_env: str) -> dict[str, str]:

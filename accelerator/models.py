@@ -6,13 +6,17 @@ decision. Moments (``_at``) are aware UTC datetimes, sizes are bytes.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+
+TELLING_LETTERS = 8  # of a secret: fewer are in too many texts by chance
 
 
 class Secret:
@@ -29,6 +33,22 @@ class Secret:
     def reveal(self) -> str:
         """Return the value itself, for the one place that sends it."""
         return self._value
+
+    def spellings(self) -> tuple[str, ...]:
+        """Return what a text holds that holds it: plain, as in URLs, as in HTTP's Basic scheme.
+
+        In Base64 it looks in three ways, by what stands before it; at both ends of each a letter
+        or two depend on the neighbours and are left out.
+        """
+        if not self._value:
+            return ()
+        plain = self._value.encode(errors="surrogateescape")  # a variable may hold any bytes
+        encoded = []
+        for before in range(3):
+            text = b64encode(b"\0" * before + plain).decode()
+            encoded.append(text[-(-before * 8 // 6) : (before + len(plain)) * 8 // 6])
+        told = (word for word in encoded if len(word) >= TELLING_LETTERS)
+        return tuple(dict.fromkeys((self._value, quote(plain, safe=""), *told)))
 
     def __repr__(self) -> str:
         return "Secret(***)"

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from accelerator.errors import UsageProblem
+from accelerator.models import TELLING_LETTERS
 from accelerator.remotes import parse_remote
 
 if TYPE_CHECKING:
@@ -32,8 +33,7 @@ _GITS_OWN = re.compile(
     r"|TRACE\w*|REDACT_COOKIES|ALLOW_PROTOCOL|CEILING_DIRECTORIES|DISCOVERY_ACROSS_FILESYSTEM"
     r"|NO_LAZY_FETCH|OPTIONAL_LOCKS|PYTHON_GIT_EXECUTABLE)"
 )
-# What is shorter is no key, and may be part of anything.
-_SHORTEST, _SHORTEST_SHOWN = 8, 4
+_SHORTEST_SHOWN = 4  # what is shorter may be part of any text
 _NO_QUESTIONS = {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "SSH_ASKPASS": ""}
 # Not empty: where these are, git takes the lists of its configuration files.
 _NO_TRACES = {
@@ -56,9 +56,10 @@ def read_remote(address: str) -> Remote:
         raise UsageProblem(f"the address of a git repository {problem}") from None
 
 
-def for_git(given: Mapping[str, str], secrets: Iterable[str] = ()) -> dict[str, str]:
+def for_git(given: Mapping[str, str], secrets: Iterable[Secret] = ()) -> dict[str, str]:
     """Return the environment for a git process: no `secrets`, no pointers at other repositories."""
-    hidden = tuple(word for word in secrets if len(word) >= _SHORTEST)
+    words = (word for secret in secrets for word in secret.spellings())
+    hidden = tuple(word for word in words if len(word) >= TELLING_LETTERS)
     own = {
         name: value
         for name, value in given.items()
@@ -110,8 +111,7 @@ def make_access(remote: Remote, key: Secret | None, given: Mapping[str, str]) ->
     checked, redirects not followed, and nobody is asked for or told the secret.
     """
     login = None if key else remote.password or remote.user
-    secrets = [word for secret in (key, remote.password) if secret for word in encodings(secret)]
-    beside = for_git(given, secrets)
+    beside = for_git(given, [secret for secret in (key, remote.password) if secret])
     if not key and not login:
         ways = _allowed(given, "https", "ssh", remote.transport)
         return Access(remote.url, {**beside, **ways}, beside)
@@ -135,17 +135,16 @@ def make_access(remote: Remote, key: Secret | None, given: Mapping[str, str]) ->
     return Access(address, with_config(own, entries), beside)
 
 
-def encodings(secret: Secret) -> tuple[str, str]:
-    """Return a secret as it may show in texts: plain, and as HTTP's basic authentication."""
-    plain = secret.reveal()
-    return plain, base64.b64encode(f":{plain}".encode()).decode("ascii")
+def _basic(key: Secret) -> str:
+    """Return the key as git sends it: a password without a user, in HTTP's Basic scheme."""
+    return base64.b64encode(f":{key.reveal()}".encode()).decode("ascii")
 
 
 def _key_entries(remote: Remote, key: Secret) -> Entries:
     header = f"http.{remote.url}.extraHeader"
     return (
         (header, ""),  # empties the list, so that there is one Authorization header
-        (header, f"Authorization: Basic {encodings(key)[1]}"),
+        (header, f"Authorization: Basic {_basic(key)}"),
         *_no_helpers(remote),
     )
 
@@ -188,7 +187,7 @@ class Redactor:
     """Takes secrets, plain or encoded, out of whatever is to be shown."""
 
     def __init__(self, *secrets: Secret | None) -> None:
-        words = (word for secret in secrets if secret for word in encodings(secret))
+        words = (w for s in secrets if s for w in (_basic(s), *s.spellings()))
         self._words = tuple(word for word in words if len(word) >= _SHORTEST_SHOWN)
 
     def __call__(self, text: str) -> str:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelerator import credentials
-from accelerator.credentials import find_key, spellings, without_key
+from accelerator.credentials import find_key, without_key
 from accelerator.errors import ExitCode, KeyMissing, UsageProblem
 from accelerator.models import Endpoint, Secret
 
@@ -266,10 +266,22 @@ KEYS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=12, 
 def test_a_key_is_found_in_any_text_in_base64(key: str, before: bytes, after: bytes) -> None:
     text = base64.b64encode(before + key.encode() + after).decode()
 
-    assert any(word in text for word in spellings(Secret(key)))
-    assert any(word in quote(key, safe="") for word in spellings(Secret(key)))
+    assert any(word in text for word in Secret(key).spellings())
+    assert any(word in quote(key, safe="") for word in Secret(key).spellings())
 
 
 @given(st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=11))
-def test_a_short_key_is_not_found_everywhere(key: str) -> None:
-    assert all(word for word in spellings(Secret(key)))
+def test_no_spelling_of_a_short_key_is_in_every_text(key: str) -> None:
+    assert "" not in Secret(key).spellings()
+
+
+def test_a_short_key_is_dropped_where_it_is_the_value_and_not_where_its_letters_are() -> None:
+    given = {"PATH": "/usr/local/bin:/bin", "COPY": "local", "HEROKU_API_KEY": "local"}
+
+    assert without_key(given, Secret("local"), "SHOP_KEY") == {"PATH": "/usr/local/bin:/bin"}
+
+
+def test_a_key_of_bytes_that_are_no_text_is_found_too() -> None:
+    key = os.fsdecode(b"HRKU-\xff-0123456789")
+
+    assert without_key({"COPY": f"x{key}", "PATH": "/bin"}, Secret(key), "K") == {"PATH": "/bin"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import ssl
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 import trustme
@@ -20,7 +21,7 @@ from accelerator.errors import (
 from accelerator.events import Recorder
 from accelerator.models import Ancestry, Secret, Swap
 from accelerator.repository import RefStore, Repository, for_git
-from accelerator.repository.surroundings import encodings
+from accelerator.repository.surroundings import Redactor
 from accelerator.settings import load_settings
 from accelerator.waiting import SystemClock
 from tests.unit.githost import ENCODED, KEY, GitHost, git_environment, hosting, run
@@ -166,7 +167,7 @@ def test_configuration_with_the_key_is_dropped_and_the_rest_numbered_anew() -> N
         "PLAIN": "x",
     }
 
-    assert for_git(given, encodings(key)) == {
+    assert for_git(given, [key]) == {
         "GIT_CONFIG_COUNT": "2",
         "GIT_CONFIG_KEY_0": "http.proxy",
         "GIT_CONFIG_VALUE_0": "http://proxy:3128",
@@ -183,7 +184,31 @@ def test_a_count_of_settings_that_is_none_is_as_good_as_none(count: str) -> None
 
 
 def test_a_word_too_short_for_a_key_hides_nothing() -> None:
-    assert for_git({"PATH": "/bin"}, ("bin", ""))["PATH"] == "/bin"
+    assert for_git({"PATH": "/bin"}, [Secret("bin"), Secret("")])["PATH"] == "/bin"
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        pytest.param(PASSWORD, id="plain"),
+        pytest.param(quote(PASSWORD, safe=""), id="as in an address"),
+        pytest.param(LOGIN, id="with its user, as git sends it"),
+        pytest.param(base64.b64encode(f":{PASSWORD}".encode()).decode(), id="and without one"),
+    ],
+)
+def test_a_secret_is_shown_in_none_of_its_spellings(spelled: str) -> None:
+    shown = Redactor(Secret(PASSWORD))(f"remote: {spelled}")
+
+    assert "***" in shown
+    assert spelled[4:-4] not in shown
+
+
+def test_a_secret_is_dropped_from_the_environment_in_all_its_spellings() -> None:
+    address = f"https://ann:{quote(PASSWORD, safe='')}@host/locks.git"
+
+    left = for_git({"LOCKS": address, "HEADER": f"Basic {LOGIN}", "A": "x"}, [Secret(PASSWORD)])
+
+    assert left == {"A": "x", "GIT_CONFIG_COUNT": "0"}
 
 
 def test_notes_are_written_as_ever_whatever_git_is_pointed_at(
