@@ -16,6 +16,7 @@ from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
 from accelerator import __version__
+from accelerator.remotes import is_loopback
 from accelerator.web.bodies import ENCODINGS
 from accelerator.web.sockets import Adapter
 from accelerator.web.watch import Watch
@@ -161,8 +162,7 @@ def _variable(environment: Mapping[str, str], name: str) -> str:
 
 def _is_direct(parts: SplitResult, no_proxy: str) -> bool:
     host = parts.hostname or ""
-    address = _address(host)
-    if host == "localhost" or (address is not None and address.is_loopback):
+    if is_loopback(host):
         return True
     entries = [entry.strip().lower() for entry in no_proxy.split(",")]
     return any(_covers(entry, host, _port(parts)) for entry in entries if entry)
