@@ -10,10 +10,10 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.request import Request, urlopen
 
 from accelerator.errors import UsageProblem
 from accelerator.models import Endpoint, Secret
+from accelerator.web.sessions import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,12 +43,15 @@ class LocalPlatform:
 
     def slow_builds(self, seconds: float) -> None:
         """Make every build take that much longer than it needs on this machine."""
-        body = json.dumps({"build_seconds": seconds}).encode()
-        request = Request(f"{self.url}/local/v1/durations", body, method="PUT")  # noqa: S310  # ours
-        request.add_header("Content-Type", "application/json")
-        request.add_header("Authorization", f"Bearer {self.control_token.reveal()}")
-        with urlopen(request, timeout=STOP_SECONDS):  # noqa: S310  # the platform started here
-            pass
+        token = {"Authorization": f"Bearer {self.control_token.reveal()}"}
+        where, body = f"{self.url}/local/v1/durations", {"build_seconds": seconds}
+        # Of the environment nothing is taken: no proxy is to get the token.
+        with (
+            Session({}) as session,
+            session.within(STOP_SECONDS),
+            session.put(where, json=body, headers=token, timeout=STOP_SECONDS) as answer,
+        ):
+            answer.raise_for_status()
 
 
 @contextlib.contextmanager

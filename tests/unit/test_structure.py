@@ -183,18 +183,27 @@ def test_every_route_has_its_file_with_what_it_writes_and_how_it_is_taken() -> N
 
 def test_sessions_of_http_are_made_in_one_place_only() -> None:
     speaking = {"get", "post", "put", "request", "Session", "session", "PoolManager", "urlopen"}
+    libraries = {"requests", "urllib3", "urllib"}
     client = ROOT / "accelerator"
     apart = {client / "localheroku", client / "demo" / "sample", client / "web"}
+
+    def is_made(node: ast.AST) -> bool:
+        if isinstance(node, ast.ImportFrom):
+            is_library = (node.module or "").partition(".")[0] in libraries
+            return is_library and any(name.name in speaking for name in node.names)
+        return (
+            isinstance(node, ast.Attribute)
+            and node.attr in speaking
+            and isinstance(node.value, ast.Name)
+            and node.value.id in {*libraries, "request"}
+        )
 
     made = {
         f"{path.relative_to(client)}:{node.lineno}"
         for path in modules(client)
         if not apart & set(path.parents)
         for node in ast.walk(parse(path))
-        if isinstance(node, ast.Attribute)
-        and node.attr in speaking
-        and isinstance(node.value, ast.Name)
-        and node.value.id in {"requests", "urllib3", "request"}
+        if is_made(node)
     }
 
     assert made == set()
