@@ -57,13 +57,13 @@ class Platform:
     token: str
     session: requests.Session
 
-    def call(self, method: str, path: str, body: Any = None) -> Any:
-        """Send one API request that must succeed."""
-        return self._send(method, path, body, self.key)
+    def call(self, method: str, path: str, body: Any = None, page: str | None = None) -> Any:
+        """Send one API request that must succeed; `page` is a range of a list."""
+        return self._send(method, path, body, {"Range": page, **_bearer(self.key)})
 
     def control(self, method: str, name: str, body: Any = None) -> Any:
         """Use a control of the platform; those are not in its journal."""
-        return self._send(method, f"/local/v1/{name}", body, self.token)
+        return self._send(method, f"/local/v1/{name}", body, _bearer(self.token))
 
     def set_latency(self, seconds: float) -> None:
         """Let every answer wait that long."""
@@ -89,17 +89,21 @@ class Platform:
             if each["ended_seconds"] is not None
         ]
 
-    def _send(self, method: str, path: str, body: Any, credential: str) -> Any:
+    def _send(self, method: str, path: str, body: Any, headers: Mapping[str, str | None]) -> Any:
         answer = self.session.request(
             method,
             f"{self.url}{path}",
             json=body,
-            headers={"Authorization": f"Bearer {credential}"},
+            headers=headers,
             timeout=PATIENCE_SECONDS,
         )
         if not answer.ok:
             raise BenchFailed(f"{method} {path} answered {answer.status_code}: {answer.text[:300]}")
         return answer.json()
+
+
+def _bearer(credential: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {credential}"}
 
 
 @contextmanager

@@ -100,10 +100,7 @@ def _count_writes(journal: list[Entry]) -> Mapping[str, int]:
 
 
 def _read_all(site: Site, path: str, order: str) -> list[dict[str, Any]]:
-    session, url = site.platform.session, site.platform.url
-    answer = session.get(url + path, headers={"Range": f"{order} ..; max=1000"}, timeout=60)
-    answer.raise_for_status()
-    found: list[dict[str, Any]] = answer.json()
+    found: list[dict[str, Any]] = site.platform.call("GET", path, page=f"{order} ..; max=1000")
     return found
 
 
