@@ -17,6 +17,7 @@ from accelerator.models import LockMode, Refusal, Swap
 from accelerator.steps.guard.findings import Finding
 from accelerator.steps.guard.held import look
 from accelerator.steps.guard.notes import (
+    PREFIX,
     LockNote,
     Mark,
     freeze_ref,
@@ -169,9 +170,19 @@ def _mark(remote: LockRemote, ref: str, order: MarkOrder, now: datetime, state: 
 def _remove(remote: LockRemote, ref: str) -> bool:
     """Remove a ref, if there is one; return whether there was.
 
-    So are refs below it, which are none of ours and keep git from making the ref itself.
+    So are refs below and above it, which are none of ours and keep git from making the ref itself.
+    A branch above all of ours may be somebody's work: that one is only named.
     """
-    found = {one: sha for one, sha in remote.find(ref).items() if f"{one}/".startswith(f"{ref}/")}
+    root = PREFIX.removesuffix("/")
+    standing = remote.find(root)
+    if root in standing:
+        branch = root.removeprefix("refs/heads/")
+        raise LockUnavailable(f"its branch {branch} keeps git from making {branch}/…: remove it")
+    found = {
+        one: sha
+        for one, sha in standing.items()
+        if f"{one}/".startswith(f"{ref}/") or f"{ref}/".startswith(f"{one}/")
+    }
     for one, sha in found.items():
         end = remote.swap(one, sha, None)
         if end is Swap.LOST or (end is Swap.UNKNOWN and one in remote.find(one)):
