@@ -33,6 +33,8 @@ def read_file(path: Path | None, start_dir: Path) -> tuple[Mapping[str, Any], Pa
         problem = f"{found}: is not UTF-8 text"
     except tomllib.TOMLDecodeError as error:
         problem = f"{found}: {error}"
+    except (RecursionError, ValueError):  # what the parser itself cannot take
+        problem = f"{found}: is nested too deep, or has a number of thousands of digits"
     raise ConfigurationInvalid((problem,))
 
 

@@ -680,6 +680,8 @@ def test_a_file_above_the_repository_configures_nothing(tmp_path: Path, inside: 
 BROKEN = [
     pytest.param(b'on_miss = "a"\nlock = auto\n', "at line 2", id="not TOML, with the line"),
     pytest.param(b"on_miss = '\xff'\n", "is not UTF-8 text", id="not text"),
+    pytest.param(b"wait = " + b"[" * 100_000, "is nested too deep", id="nested too deep"),
+    pytest.param(b"wait = " + b"9" * 5000, "thousands of digits", id="a number too long"),
 ]
 
 
