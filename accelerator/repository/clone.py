@@ -73,7 +73,8 @@ class Repository:
         # rev-list, not log: the user's settings for `git log` have no say in it.
         read = self._git.ask("rev-list", "-1", "--encoding=UTF-8", _FORMAT, found.text, "--")
         lines = read.out.decode("utf-8", "replace").split("\n")
-        _, sha, tree, seconds, author, subject = lines[:6]
+        # A commit may have no subject: the answer then ends a line early.
+        _, sha, tree, seconds, author, subject = [*lines, ""][:6]
         return Commit(sha, tree, _moment(seconds), subject, one_line(author, 100))
 
     def ancestry(self, older: str, newer: str) -> Ancestry:
@@ -113,14 +114,15 @@ class Repository:
 
     def read_trees(self, shas: frozenset[str]) -> dict[str, str]:
         """Return the tree of each of these commits that is here, in one git process."""
+        # What a build names as its commit may be the sha of a tree.
         known = sorted(sha for sha in shas if _FULL_SHA.fullmatch(sha))
-        answer = (
-            self._git.ask("rev-parse", *(f"{sha}^{{tree}}" for sha in known)) if known else None
-        )
+        names = [f"{sha}^{{commit}}^{{tree}}" for sha in known]
+        answer = self._git.ask("rev-parse", *names) if known else None
         if answer is not None and answer.status == 0:
             return dict(zip(known, answer.text.split(), strict=True))
-        found = ((sha, self._git.ask("rev-parse", "--verify", f"{sha}^{{tree}}")) for sha in known)
-        return {sha: answer.text for sha, answer in found if answer.status == 0}
+        found = (self._git.ask("rev-parse", "--verify", name) for name in names)
+        pairs = zip(known, found, strict=True)
+        return {sha: answer.text for sha, answer in pairs if answer.status == 0}
 
     def submodules(self, commit: Commit) -> tuple[str, ...]:
         """List the paths where the commit points at other repositories."""

@@ -139,6 +139,17 @@ def test_trees_are_read_for_the_commits_that_are_here(origin: Origin, tmp_path: 
         }
         assert clone.read_trees(here | {"0" * 40, "main", "--all"}) == clone.read_trees(here)
         assert clone.read_trees(frozenset()) == {}
+        assert clone.read_trees(frozenset({tree})) == {}  # a tree is no commit
+
+
+def test_a_commit_without_a_subject_is_read(origin: Origin, tmp_path: Path) -> None:
+    origin.git("commit", "--allow-empty", "--allow-empty-message", "--message", "")
+    sha = origin.git("rev-parse", "HEAD")
+
+    with origin.clone(tmp_path / "clone") as clone:
+        found = clone.resolve(sha)
+
+    assert (found.sha, found.subject) == (sha, "")
 
 
 def names_in(repository: Repository, sha: str, folder: str | None) -> dict[str, bytes]:
