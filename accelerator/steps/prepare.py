@@ -162,7 +162,7 @@ def _push(run: Run, app: str, commit: Commit) -> Build:
             run.git.url_of(app),
             key=run.git.key,
             on_line=lambda line: run.events.emit(LogLine(f"build {app}", line)),
-            timeout_seconds=run.waits.build,
+            timeout_seconds=run.deadline.within(run.waits.build).remaining,
         )
     page = run.heroku.builds.fetch_newest(app)
     built = next(iter(find_known(commit, {app: page}, failed_too=True)), None)

@@ -545,6 +545,7 @@ class FakeClone:
     folder: str | None = None
     directory: Path | None = None
     pusher: Callable[[str, str, Callable[[str], None]], PushOutcome] | None = None
+    push_seconds: float | None = None
 
     def repository(self) -> FakeClone:
         return self
@@ -564,6 +565,7 @@ class FakeClone:
         assert self.pusher is not None
         assert key.reveal() == "key"
         assert timeout_seconds > 0
+        self.push_seconds = timeout_seconds
         return self.pusher(sha, url, on_line)
 
     def ancestry(self, older: str, newer: str) -> Ancestry:

@@ -173,6 +173,14 @@ def test_a_push_without_a_build_is_unknown_and_names_the_way_out(stage: Stage) -
     assert "--strategy source" in str(caught.value.hint)
 
 
+def test_a_push_ends_with_the_run(stage: Stage) -> None:
+    stage.run.deadline.shorten(5.0)
+
+    push(stage, PushOutcome.PUSHED, make_build("shop-prepare", "good", COMMIT))
+
+    assert stage.clone.push_seconds == 5.0
+
+
 def test_nothing_is_pushed_when_the_run_is_given_up(stage: Stage) -> None:
     stage.run.stop.set()
 
