@@ -32,6 +32,7 @@ _LFS_POINTER = re.compile(
     rb"version https://git-lfs\.github\.com/spec/v\d+\n"
     rb"(?:[a-z0-9.-]+ .*\n)*?oid [a-z0-9]+:[0-9a-f]+\n(?:[a-z0-9.-]+ .*\n)*?size \d+\n"
 )
+_LINK_MOST = 4096  # Linux's PATH_MAX
 _SYMLINK, _EXECUTABLE, _GITLINK = "120000", "100755", "160000"
 
 # Memory must not grow with the repository: big blobs are streamed, packs mapped in small windows.
@@ -131,6 +132,8 @@ def _write_entry(entry: Entry, mtime: int, source: IO[bytes], out: Writable) -> 
     info = TarInfo(entry.path)
     info.mtime = mtime
     if entry.mode == _SYMLINK:
+        if size > _LINK_MOST:  # it is held whole, several times over
+            raise RepositoryProblem(f"{entry.path} is a link that no system can make: too long")
         info.type, info.mode = SYMTYPE, 0o777
         info.linkname = source.read(size).decode("utf-8", "surrogateescape")
         out.write(_header(info))

@@ -142,6 +142,21 @@ def test_trees_are_read_for_the_commits_that_are_here(origin: Origin, tmp_path: 
         assert clone.read_trees(frozenset({tree})) == {}  # a tree is no commit
 
 
+def test_a_link_too_long_to_be_one_is_refused(origin: Origin, tmp_path: Path) -> None:
+    (origin.path / "long").write_text("a" * 5000)
+    blob = origin.git("hash-object", "-w", "long")
+    origin.git("update-index", "--add", "--cacheinfo", f"120000,{blob},link")
+    origin.git("commit", "--quiet", "--message", "link")
+
+    with (
+        origin.clone(tmp_path / "clone", "--no-checkout") as clone,
+        pytest.raises(RepositoryProblem) as caught,
+    ):
+        clone.archive(clone.resolve("HEAD"), io.BytesIO())
+
+    assert "link is a link that no system can make" in caught.value.message
+
+
 def test_a_commit_without_a_subject_is_read(origin: Origin, tmp_path: Path) -> None:
     origin.git("commit", "--allow-empty", "--allow-empty-message", "--message", "")
     sha = origin.git("rev-parse", "HEAD")
