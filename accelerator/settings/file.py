@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+MOST_BYTES = 16 * 1024
+MOST_DEEP = 20
+
 
 def read_file(path: Path | None, start_dir: Path) -> tuple[Mapping[str, Any], Path] | None:
     """Read the named file, or the nearest `accelerator.toml` from `start_dir` upwards.
@@ -24,18 +27,41 @@ def read_file(path: Path | None, start_dir: Path) -> tuple[Mapping[str, Any], Pa
     import tomllib  # noqa: PLC0415  # many have no file
 
     try:
-        return tomllib.loads(found.read_text(encoding="utf-8")), found
+        content = tomllib.loads(_read(found))
+        _check_depth(content)
+        return content, found
     except FileNotFoundError:
         problem = f"{found}: there is no such file"
     except OSError as error:
         problem = f"{found}: cannot be read ({error.strerror})"
     except UnicodeDecodeError:
         problem = f"{found}: is not UTF-8 text"
-    except tomllib.TOMLDecodeError as error:
-        problem = f"{found}: {error}"
-    except (RecursionError, ValueError):  # what the parser itself cannot take
-        problem = f"{found}: is nested too deep, or has a number of thousands of digits"
+    except (ValueError, RecursionError) as error:  # of a number of thousands of digits, too
+        problem = f"{found}: {'nested too deep' if isinstance(error, RecursionError) else error}"
     raise ConfigurationInvalid((problem,))
+
+
+def _read(path: Path) -> str:
+    """Return the text of a file that comes with the code under review: not more than a little.
+
+    Time and memory of Python's parser grow with the square of what it reads.
+    """
+    with path.open("rb") as file:
+        content = file.read(MOST_BYTES + 1)
+    if len(content) > MOST_BYTES:
+        raise ValueError(f"longer than {MOST_BYTES} bytes")
+    return content.decode()
+
+
+def _check_depth(content: Mapping[str, Any]) -> None:
+    """Raise `ValueError` where dotted keys go deeper than anything here does."""
+    tables: list[object] = [content]
+    for _ in range(MOST_DEEP):
+        tables = [
+            value for table in tables if isinstance(table, dict) for value in table.values()
+        ]
+    if tables:
+        raise ValueError("nested too deep")
 
 
 def find_file(start_dir: Path) -> Path | None:

@@ -680,8 +680,10 @@ def test_a_file_above_the_repository_configures_nothing(tmp_path: Path, inside: 
 BROKEN = [
     pytest.param(b'on_miss = "a"\nlock = auto\n', "at line 2", id="not TOML, with the line"),
     pytest.param(b"on_miss = '\xff'\n", "is not UTF-8 text", id="not text"),
-    pytest.param(b"wait = " + b"[" * 100_000, "is nested too deep", id="nested too deep"),
-    pytest.param(b"wait = " + b"9" * 5000, "thousands of digits", id="a number too long"),
+    pytest.param(b"#" * 16_385, "longer than 16384 bytes", id="endless"),
+    pytest.param(b"a = " + b"[" * 15_000, "nested too deep", id="deep in brackets"),
+    pytest.param(b".".join([b"a"] * 8_000) + b" = 1", "nested too deep", id="deep in dots"),
+    pytest.param(b"wait = " + b"9" * 10_000, "digits", id="a number beyond what Python reads"),
 ]
 
 
