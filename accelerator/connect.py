@@ -56,11 +56,14 @@ class Connection:
         events: Recorder,
     ) -> None:
         self.settings, self.environment, self.events = settings, environment, events
+        self.deadline = Deadline.after(events.clock, settings.timeout or FOREVER)
         # Git gets the key where it needs one, for that one host.
         given = Secret(environment.get(settings.key_env, "").strip())
         self._for_git = for_git(without_key(environment, given, settings.key_env))
         subdir, is_exact = settings.prepare.subdir, settings.verify_source
-        self.clone = Lineage(directory, self._for_git, subdir, is_exact=is_exact)
+        self.clone = Lineage(
+            directory, self._for_git, subdir, is_exact=is_exact, deadline=self.deadline
+        )
         self._heroku: Heroku | None = None
 
     @cached_property
@@ -80,18 +83,17 @@ class Connection:
     def run(self) -> Run:
         """Connect: the collaborators and limits of this run."""
         self.clone.open_ahead()
-        deadline = Deadline.after(self.events.clock, self.settings.timeout or FOREVER)
         self._heroku = Heroku(
             self.endpoint,
             self.key,
-            deadline=deadline,
+            deadline=self.deadline,
             listener=self.events.emit,
             environment=self.environment,
         )
         return Run(
             self._heroku,
             self.events,
-            deadline,
+            self.deadline,
             self._waits,
             self.clone,
             HerokuGit(self.endpoint.git_url, self.key),
@@ -118,7 +120,8 @@ class Connection:
         address = named or url_of(host, self.prepare_apps[0])
         remote = read_remote(address)
         is_ours = remote.origin == parse_origin(host) and not remote.user
-        return LockHost(address, self.key if is_ours else None, self._for_git)
+        key = self.key if is_ours else None
+        return LockHost(address, key, self._for_git, self.deadline)
 
     @property
     def prepare_apps(self) -> tuple[str, ...]:

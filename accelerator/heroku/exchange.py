@@ -40,7 +40,7 @@ CONNECT_SECONDS = 5.0
 READ_SECONDS = 60.0
 # For a whole answer, its headers and its body: nothing that Heroku says takes longer.
 ANSWER_SECONDS = 120.0
-BODY_BYTES = 8 << 20
+BODY_BYTES = 4 << 20
 ERROR_BYTES = 1 << 16
 MOST_REDIRECTS = 5  # of a signed address
 _LONGEST_ID = 100

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from accelerator.models import Secret
     from accelerator.repository.packing import Packing
+    from accelerator.waiting import Deadline
 
 _MOMENT = re.compile(r"[0-9]{1,11}")  # a commit may claim any; so many seconds are 3000 years
 _FULL_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
@@ -33,15 +34,22 @@ _FORMAT = "--format=%H%n%T%n%ct%n%an <%ae>%n%s"
 class Repository:
     """A git repository, opened by `open`; closes with `close` or as a context manager."""
 
-    def __init__(self, repo: Repo, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, repo: Repo, environment: Mapping[str, str], deadline: Deadline | None = None
+    ) -> None:
         self._repo = repo
         self._environment = dict(environment)
-        self._git = Git(self.root, for_git(environment))
+        self._git = Git(self.root, for_git(environment), deadline)
 
     @classmethod
-    def open(cls, path: Path, environment: Mapping[str, str]) -> Repository:
-        """Open the repository around `path`; `environment` is all that git gets of one."""
-        return cls(open_repo(path), environment)
+    def open(
+        cls, path: Path, environment: Mapping[str, str], deadline: Deadline | None = None
+    ) -> Repository:
+        """Open the repository around `path`; `environment` is all that git gets of one.
+
+        Past the `deadline` git's answers are not waited for.
+        """
+        return cls(open_repo(path), environment, deadline)
 
     def __enter__(self) -> Repository:
         return self

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
     from git import Repo
 
+    from accelerator.waiting import Deadline
+
 OUT_OF_TIME = 124  # as `timeout` has it
+MOMENT_SECONDS = 1.0
+LONGEST_SECONDS = 7 * 24 * 3600.0  # the system's own waits cannot be told to last for years
 
 # English, because outcomes are told apart by git's words; no replaced objects, because what is
 # shipped is the commit that was named.
@@ -57,8 +61,11 @@ class Git:
     adds to it: hooks, helpers and servers that git starts would find the API key there.
     """
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str], deadline: Deadline | None = None
+    ) -> None:
         self._folder, self._environment = folder, dict(environment)
+        self._deadline = deadline
         self._program = environment.get("GIT_PYTHON_GIT_EXECUTABLE") or "git"
 
     def ask(
@@ -69,8 +76,11 @@ class Git:
     ) -> Answer:
         """Run git to its end, or for so long; the exit status is the caller's to judge.
 
-        When we are interrupted git is ended too: it would go on and finish behind our back.
+        Git knows no deadline, and the servers it asks may never answer: past the run's own it has
+        a moment, for what is to be put in order. When we are interrupted git is ended too: it would
+        go on and finish behind our back.
         """
+        seconds = self._limit(seconds)
         with self.running(*arguments, environment=environment) as process:
             try:
                 out, error = process.communicate(timeout=seconds)
@@ -84,6 +94,12 @@ class Git:
                 "`git config --global --add safe.directory '*'` in the job, or run as the owner",
             )
         return answer
+
+    def _limit(self, seconds: float | None) -> float | None:
+        if self._deadline is None or self._deadline.remaining > LONGEST_SECONDS:
+            return seconds
+        left = max(self._deadline.remaining, MOMENT_SECONDS)
+        return left if seconds is None else min(seconds, left)
 
     @contextmanager
     def running(

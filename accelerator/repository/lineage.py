@@ -21,13 +21,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from accelerator.models import Commit
+    from accelerator.waiting import Deadline
 
 
 class Lineage:
     """What the clone around `directory` knows of commits; without a clone, nothing.
 
     `folder` is the part of the repository that is built (a monorepo's), or None for all of it.
-    With `is_exact` the bytes of an archive follow from the commit alone: it is not compressed.
+    With `is_exact` the bytes of an archive follow from the commit alone: it is not compressed. Past
+    the `deadline` git, which may ask a server for what the clone lacks, is not waited for.
     """
 
     def __init__(
@@ -37,8 +39,10 @@ class Lineage:
         folder: str | None = None,
         *,
         is_exact: bool = False,
+        deadline: Deadline | None = None,
     ) -> None:
         self.directory, self._environment, self.folder = directory, environment, folder
+        self._deadline = deadline
         self._packing = exact if is_exact else fast
         self._told: dict[tuple[str, str], Ancestry] = {}
         self._checksums: dict[str, frozenset[str]] = {}
@@ -53,7 +57,9 @@ class Lineage:
         """Return the clone; raises `RepositoryProblem` where there is none."""
         with self._opening:
             if self._repository is None:
-                self._repository = Repository.open(self.directory, self._environment)
+                self._repository = Repository.open(
+                    self.directory, self._environment, self._deadline
+                )
             return self._repository
 
     def resolve(self, revision: str) -> Commit:

@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 
     from accelerator.models import Secret
     from accelerator.repository.commands import Answer
+    from accelerator.waiting import Deadline
 
 _TEXT_LIMIT = 20_000
+_AT_ONCE = 200  # refs on one command line, which may be 128 kB on any system
 _READ_LIMIT = 64_000  # bytes of a commit, with its headers
 # What strangers put there may be any size. Git gives up a fetch for which it would need more memory
 # than this at once (a commit is held whole), and streams files beyond a megabyte to disk.
@@ -68,19 +70,27 @@ class LockHost:
     url: str = field(repr=False)
     key: Secret | None
     environment: Mapping[str, str] = field(repr=False)
+    deadline: Deadline | None = None
 
     def open(self) -> RefStore:
         """Connect to the remote; raises where git is missing or no folder can be made."""
-        return RefStore(self.url, self.key, self.environment)
+        return RefStore(self.url, self.key, self.environment, self.deadline)
 
 
 class RefStore:
     """The notes of one remote repository; usable from several threads.
 
-    `key` is sent to that remote only, and None where the remote needs none of ours.
+    `key` is sent to that remote only, and None where the remote needs none of ours. Past the
+    `deadline` the remote has a moment to answer.
     """
 
-    def __init__(self, url: str, key: Secret | None, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: Secret | None,
+        environment: Mapping[str, str],
+        deadline: Deadline | None = None,
+    ) -> None:
         remote = read_remote(url)
         self.is_metered = key is not None  # Heroku's host counts requests; only that takes our key
         self._redact = Redactor(key, remote.password)
@@ -90,7 +100,7 @@ class RefStore:
         folder = Path(self._temporary.name)
         own = {**_IDENTITY, **_ALLOCATION, "GIT_DIR": str(folder)}
         self._remotely = with_config({**self._access.environment, **own}, _ALONE)
-        self._git = Git(folder, with_config({**self._access.beside, **own}, _ALONE))
+        self._git = Git(folder, with_config({**self._access.beside, **own}, _ALONE), deadline)
         try:
             self._demand("init", "--quiet", "--bare", "--template=", "--object-format=sha1")
         except BaseException:
@@ -186,6 +196,18 @@ class RefStore:
         if "rejected]" in report or self._is_certain(answer.error):
             raise LockUnavailable(self._shown(_reason(report, answer.error)))
         return Swap.UNKNOWN
+
+    def remove(self, refs: Mapping[str, str]) -> None:
+        """Remove refs where they still are as given: many at once, as servers count requests.
+
+        What is left shows `find`.
+        """
+        names = [_checked(ref) for ref in refs]
+        for first in range(0, len(names), _AT_ONCE):
+            some = names[first : first + _AT_ONCE]
+            leases = (f"--force-with-lease={ref}:{refs[ref]}" for ref in some)
+            pushed = ("push", "--porcelain", "--no-verify", "--no-signed", *leases, "--")
+            self._ask(*pushed, self._access.address, *(f":{ref}" for ref in some))
 
     def _ask(self, *arguments: str) -> Answer:
         """Run a command that talks to the remote, which may never answer."""

@@ -57,9 +57,7 @@ def _check_depth(content: Mapping[str, Any]) -> None:
     """Raise `ValueError` where dotted keys go deeper than anything here does."""
     tables: list[object] = [content]
     for _ in range(MOST_DEEP):
-        tables = [
-            value for table in tables if isinstance(table, dict) for value in table.values()
-        ]
+        tables = [value for table in tables if isinstance(table, dict) for value in table.values()]
     if tables:
         raise ValueError("nested too deep")
 

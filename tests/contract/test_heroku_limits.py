@@ -69,7 +69,7 @@ def test_a_body_longer_than_any_that_is_meant_is_unreadable(bench: Bench) -> Non
 
 
 def test_a_body_of_some_size_is_read(bench: Bench) -> None:
-    bench.api.answers(Answer([APP | {"filler": "x" * 5000} for _ in range(1000)]))
+    bench.api.answers(Answer([APP | {"filler": "x" * 3000} for _ in range(1000)]))
 
     assert len(bench.client().couplings.fetch_apps(["a-1"])) == 1000
 

@@ -488,6 +488,10 @@ class MemoryRefs:
                 done = self._change(ref, old, new)
             return Swap.UNKNOWN if fate else (Swap.DONE if done else Swap.LOST)
 
+    def remove(self, refs: Mapping[str, str]) -> None:
+        for ref, sha in refs.items():
+            self.swap(ref, sha, None)
+
     def put(self, ref: str, text: str) -> None:
         """Place a note as somebody else would."""
         self.refs[ref] = self.write(text)

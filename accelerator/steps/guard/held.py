@@ -28,7 +28,7 @@ from accelerator.steps.guard.notes import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from accelerator.steps.guard.notes import LockNote
@@ -56,6 +56,9 @@ class LockRemote(Protocol):
 
     def swap(self, ref: str, old: str | None, new: str | None) -> Swap:
         """Change a ref where it still is `old`."""
+
+    def remove(self, refs: Mapping[str, str]) -> None:
+        """Remove refs where they still are as given; `find` shows what is left."""
 
     def hurry(self) -> None:
         """Wait for answers a moment only, from now on: the run is being stopped."""

@@ -183,11 +183,13 @@ def _remove(remote: LockRemote, ref: str) -> bool:
         for one, sha in standing.items()
         if f"{one}/".startswith(f"{ref}/") or f"{ref}/".startswith(f"{one}/")
     }
-    for one, sha in found.items():
-        end = remote.swap(one, sha, None)
-        if end is Swap.LOST or (end is Swap.UNKNOWN and one in remote.find(one)):
-            raise LockUnavailable("somebody changed it at the same moment; look again")
-    return bool(found)
+    if not found:
+        return False
+    remote.remove(found)
+    if left := found.keys() & remote.find(root).keys():
+        some = ", ".join(sorted(left)[:3])
+        raise LockUnavailable(f"{some} cannot be removed, or somebody wrote it anew; look again")
+    return True
 
 
 def _put(remote: LockRemote, ref: str, old: str | None, text: str) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from accelerator.errors import BuildFailed, NotFound, OutcomeUnknown, RequestInvalid
+from accelerator.errors import BuildFailed, KeyRefused, NotFound, OutcomeUnknown, RequestInvalid
 from accelerator.models import StepName
 from accelerator.steps.compare.facts import CutShort
 from accelerator.steps.follow.builds_and_releases import find_release_of_build, follow_build
@@ -93,7 +93,7 @@ def _follow_promotion(run: Run, note: LockNote) -> None:
         return
     title = f"Let the promotion to {note.app} end"
     with (
-        suppress(NotFound, RequestInvalid),
+        suppress(NotFound, RequestInvalid, KeyRefused),  # it is none of ours
         run.events.step(StepName.RECONCILE, title, note.app) as step,
     ):
         try:
