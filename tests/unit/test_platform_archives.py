@@ -436,3 +436,11 @@ class TestIgnoring:
 
         assert (tmp_path / "precious").exists()
         assert (tree / "out").is_symlink()
+
+
+def test_folders_that_names_imply_count_as_entries(tmp_path: Path) -> None:
+    names = ("/".join([str(number), *["a"] * 17, "file"]) for number in range(5))
+    archive = tar(tmp_path / "deep.tar", *map(member, names))
+
+    with pytest.raises(UnsafeArchive, match="more than 50 entries"):
+        unpack(archive, tmp_path / "to", limits=FEW)

@@ -100,17 +100,16 @@ class _Writing:
     members: int = 0
     size: int = 0
     links: list[tuple[Path, str]] = field(default_factory=list)
+    folders: set[Path] = field(default_factory=set)
 
     def add(self, member: Member) -> None:
         """Write a member, or remember the link that it is."""
         self.check()
-        self.members += 1
-        if self.members > self.limits.members:
-            raise UnsafeArchive(f"it has more than {self.limits.members} entries")
+        self._count()
         path = self._path_of(member.name)
         if path == self.to:
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._make_folder(path.parent)
         if member.kind == "directory":
             path.mkdir(exist_ok=True)
         elif member.kind == "symlink":
@@ -132,6 +131,21 @@ class _Writing:
             self.check()
             if not Path(os.path.realpath(path)).is_relative_to(top):
                 raise _leaves(path, self.to)
+
+    def _count(self) -> None:
+        self.members += 1
+        if self.members > self.limits.members:
+            raise UnsafeArchive(f"it has more than {self.limits.members} entries")
+
+    def _make_folder(self, folder: Path) -> None:
+        """Make a folder with those above it: a name of a few bytes can stand for hundreds."""
+        if folder == self.to or folder in self.folders:
+            return
+        self._make_folder(folder.parent)
+        if not folder.is_dir():
+            self._count()
+        folder.mkdir(exist_ok=True)
+        self.folders.add(folder)
 
     def _copy(self, member: Member, original: Path, path: Path) -> None:
         # Both would be one file, and the copy empty before it is read.
