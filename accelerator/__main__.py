@@ -31,6 +31,11 @@ GARBAGE_AFTER = 50_000  # objects: starting makes many that stay, and no garbage
 def main() -> NoReturn:
     """Run the command line and exit; the only place that does."""
     gc.set_threshold(GARBAGE_AFTER)
+    # Started with one of them closed, Python has None there: what is done counts all the same.
+    sys.stdout, sys.stderr = (
+        stream or Path(os.devnull).open("w")  # noqa: SIM115  # until the process ends
+        for stream in (sys.stdout, sys.stderr)
+    )
     for stream in (sys.stdout, sys.stderr):
         tolerate(stream)
     threading.excepthook = lambda failed: _show_bug(failed.exc_value)

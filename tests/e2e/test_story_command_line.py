@@ -174,6 +174,18 @@ def test_bash_completes_commands_with_that_script(bare: Command) -> None:
     assert done.stdout.split() == ["deploy", "demo"]
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_stream_that_is_closed_from_the_start_is_no_failure(bare: Command, closed: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'"{bare.program}" config {closed}'],
+        env=bare.environment,
+        check=False,
+        capture_output=True,
+    )
+
+    assert done.returncode == 0
+
+
 def command_named(name: str) -> click.Command:
     found = root_command.get_command(click.Context(root_command), name)
     assert found is not None
