@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", re.ASCII)
 _SHOWN = re.compile(r"[A-Za-z0-9.:_/\[\]-]{1,200}", re.ASCII)
+_PORT = re.compile(r"(?::[0-9]{0,5})?", re.ASCII)
 _FRIENDLY = (b"same-origin", b"same-site", b"none")
 
 
@@ -131,9 +132,10 @@ def _checked(name: str) -> str:
 def _name_in(address: str) -> str:
     """Return the host in ``host:port``, in small letters."""
     if address.startswith("["):
-        inside, closed, _ = address[1:].partition("]")
-        return inside.lower() if closed else ""
-    return address.partition(":")[0].lower().removesuffix(".")
+        inside, closed, rest = address[1:].partition("]")
+        return inside.lower() if closed and _PORT.fullmatch(rest) else ""
+    name, colon, port = address.partition(":")
+    return name.lower().removesuffix(".") if _PORT.fullmatch(colon + port) else ""
 
 
 def _is_loopback(name: str) -> bool:

@@ -55,6 +55,8 @@ def test_every_name_of_loopback_is_a_host_of_ours(host: str | None) -> None:
         "evil.example:5080",
         "localhost.evil.example",
         "127.0.0.1.evil.example",
+        "[::1].evil.example",
+        "127.0.0.1:80@evil.example",
         "evillocalhost",
         "10.0.0.1",
         "[::2]",
