@@ -16,6 +16,7 @@ from accelerator.errors import (
     Refused,
     Superseded,
     Unreachable,
+    UsageProblem,
     VerificationFailed,
     WrongArtifact,
 )
@@ -303,6 +304,15 @@ def test_without_a_lock_remote_auto_goes_on_and_says_so() -> None:
 
     assert hit.held("shop") == "good"
     assert "going on without a lock" in hit.stage.ear.warnings()[0]
+
+
+def test_an_environment_that_git_refuses_is_no_missing_lock_remote() -> None:
+    hit = one()
+    hit.refs.trouble = UsageProblem("GIT_SSL_NO_VERIFY is set")
+
+    error = hit.fail(UsageProblem)
+
+    assert (error.exit_code, hit.writes()) == (2, [])
 
 
 def test_without_a_lock_remote_required_writes_nothing() -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from accelerator.errors import AcceleratorError, LockUnavailable
+from accelerator.errors import AcceleratorError, LockUnavailable, RepositoryProblem, UsageProblem
 from accelerator.models import LockMode, StepName
 from accelerator.steps.guard.acquire import take
 from accelerator.steps.guard.marks import find_marks
@@ -233,7 +233,9 @@ class TargetLocks:
         return self.run.deadline.clock.now()
 
     def _forgive(self, trouble: AcceleratorError) -> None:
-        if self.policy.mode is LockMode.REQUIRED:
+        # What the caller has to mend is no trouble of the remote: freezes would go unseen with it.
+        is_ours = isinstance(trouble, UsageProblem) and not isinstance(trouble, RepositoryProblem)
+        if self.policy.mode is LockMode.REQUIRED or is_ours:
             raise trouble
         self.run.events.note(
             f"going on without a lock: {trouble.message}; the target is read again before the "
