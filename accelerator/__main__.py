@@ -43,18 +43,17 @@ def main() -> NoReturn:
     stops.watch()
     try:
         code = run(sys.argv[1:], stops)
-        sys.stdout.flush()
     except Terminated:
         code = ExitCode.TERMINATED
     except KeyboardInterrupt:
         code = ExitCode.INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone, which is its right
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = ExitCode.DONE
     except Exception as bug:
         _show_bug(bug)
         code = ExitCode.BUG
     stops.ignore()
+    flush()
     sys.exit(code)
 
 
@@ -84,9 +83,9 @@ def run(arguments: list[str], stops: Stops) -> int:
     """Run one command; return its exit code."""
     if split_command(arguments)[0]:
         keep_to_itself()
-    edge = (dict(os.environ), Path.cwd(), sys.stdout, sys.stderr)
-    invocation = Invocation(*edge, stops.ignore, stdin=sys.stdin, forget=forget)
     try:
+        edge = (dict(os.environ), find_directory(), sys.stdout, sys.stderr)
+        invocation = Invocation(*edge, stops.ignore, stdin=sys.stdin, forget=forget)
         result = commands.main(
             arguments, prog_name="accelerator", obj=invocation, standalone_mode=False
         )
@@ -117,6 +116,25 @@ def keep_to_itself() -> None:
 
     with contextlib.suppress(OSError, AttributeError):  # a C library without it
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def find_directory() -> Path:
+    """Return the working directory; raises `UsageProblem` where it was removed."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise UsageProblem(
+            "the working directory is gone", "change into one that exists, and run this again"
+        ) from None
+
+
+def flush() -> None:
+    """Write out what is left for stdout and stderr; nobody has to be there to read it."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:  # Python would try again at its end, and change the exit code
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def forget(variable: str) -> None:

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 HELPER_SECONDS = 10.0
 
 # Variables that hold a key of Heroku's by their very names: of another stage, say.
-_KEYS = re.compile(r"HEROKU_(?:.*_)?(?:KEY|TOKEN|PASSWORD|SECRET)")
+_KEYS = re.compile(
+    r"HEROKU_(?:.*_)?(?:KEY|TOKEN|PASSWORD|SECRET)|ACCELERATOR_LOCAL_(?:TOKEN|API_KEY)"
+)
 _LOCK_REMOTE = "ACCELERATOR_LOCK_REMOTE"
 _GIT_VALUE = "GIT_CONFIG_VALUE_"
 

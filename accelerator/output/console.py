@@ -5,6 +5,7 @@ Every event is one line. What it says may come from strangers: a note, a proxy, 
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, TextIO
 
@@ -21,7 +22,7 @@ from accelerator.foreign import one_line
 from accelerator.output.door import Door, Painted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from accelerator.waiting import Clock
 
@@ -57,7 +58,7 @@ class Console:
 
     def error(self, message: str, hint: str | None) -> None:
         """Write a failure: what happened, then what to do."""
-        with self._lock:
+        with self._lock, self._while_it_is_read():
             if not self._is_closed:
                 self._door.error(message, hint)
 
@@ -150,8 +151,16 @@ class Console:
     def _write(self, *parts: str | Painted) -> None:
         if self._is_closed:
             return
-        self._door.line(*parts)
+        with self._while_it_is_read():
+            self._door.line(*parts)
         self._silent_since = self._clock.now()
+
+    @contextmanager
+    def _while_it_is_read(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError:  # whoever read it has gone, or the disk is full: the work goes on
+            self._is_closed = True
 
 
 def render_seconds(seconds: float) -> str:

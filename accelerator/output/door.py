@@ -1,8 +1,8 @@
 r"""The one way to what people read: foreign text is made harmless here, and nobody else writes.
 
-Where output is no terminal it goes to the reader of a CI system, which takes some lines for
-commands: they set variables of later steps, mask words, end the log. What a build, a commit or a
-note says must never be one. So `break_commands` puts a backslash into each of them:
+Output may go to the reader of a CI system, terminal or not: some give their jobs one. It takes
+some lines for commands: they set variables of later steps, mask words, end the log. What a build,
+a commit or a note says must never be one. So `break_commands` puts a backslash into each of them:
 
 - GitHub's runner takes ``::name`` at the start of a line, blanks before it aside, and ``##[name]``
   anywhere in a line (actions/runner, ActionCommand.cs).
@@ -65,16 +65,18 @@ class Painted:
 class Door:
     """A stream that people read, and the only writer to it.
 
-    ``color`` is for terminals: there, commands are not broken, as nobody takes them for any.
+    ``color`` is for terminals. A line that would be a command goes there without colours, too.
     """
 
     def __init__(self, stream: TextIO, *, color: bool = False) -> None:
         self._stream, self._color = stream, color
-        self._breaks = not (color or stream.isatty())
 
     def line(self, *parts: str | Painted) -> None:
         """Write one line, whatever its parts hold: no more than `LINE_LETTERS`, and harmless."""
-        shown = self._coloured(parts) if self._color else self._plain(parts)
+        plain = visible(_COLOUR.sub("", "".join(map(_raw, parts))))
+        harmless = break_commands(plain)
+        is_coloured = self._color and harmless == plain
+        shown = self._coloured(parts) if is_coloured else _cut(harmless, LINE_LETTERS)
         self._stream.write(shown + "\n")
         self._stream.flush()
 
@@ -95,7 +97,7 @@ class Door:
 
     def question(self, text: str) -> None:
         """Write a question; its answer is typed on the same line."""
-        self._stream.write(self._plain([one_line(text)]) + " ")
+        self._stream.write(break_commands(one_line(text)) + " ")
         self._stream.flush()
 
     def document(self, document: Any, indent: int | None = 2) -> None:
@@ -108,10 +110,6 @@ class Door:
         """Write what is not for people to read, as it is. It must hold no foreign text."""
         self._stream.write(text + "\n")
         self._stream.flush()
-
-    def _plain(self, parts: Iterable[str | Painted]) -> str:
-        shown = visible(_COLOUR.sub("", "".join(map(_raw, parts))))
-        return _cut(break_commands(shown) if self._breaks else shown, LINE_LETTERS)
 
     def _coloured(self, parts: Iterable[str | Painted]) -> str:
         shown, left = "", LINE_LETTERS

@@ -266,3 +266,43 @@ def test_the_document_of_a_failure_names_its_command_and_comes_only_when_asked_f
         assert result.stdout == ""
     else:
         assert result.document["schema"] == f"accelerator.{expected}/1"
+
+
+@pytest.mark.parametrize(
+    ("command", "code"), [("config", 0), ("config --config nowhere.toml", 2), ("deploy --to x", 2)]
+)
+@pytest.mark.parametrize("where", ["> /dev/full", "2>&1 | true", "| true"])
+def test_a_result_that_cannot_be_written_changes_no_exit_code(
+    bare: Command, command: str, code: int, where: str
+) -> None:
+    line = f'"{bare.program}" {command} --json {where}'
+
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", line],
+        env=bare.environment,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_working_directory_that_is_gone_is_an_error_of_one_line(
+    bare: Command, tmp_path: Path
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+
+    done = subprocess.run(
+        ["sh", "-c", f'rmdir "{here}" && "{bare.program}" config'],
+        env=bare.environment,
+        cwd=here,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: the working directory is gone\n")

@@ -182,3 +182,20 @@ def test_a_closed_console_is_silent_whoever_speaks() -> None:
     console.break_silence(60, "still waiting")
 
     assert stream.getvalue() == LINES[LINE]
+
+
+class Gone(io.StringIO):
+    """A stream whose reader has left."""
+
+    def write(self, text: str) -> int:  # noqa: ARG002  # nobody reads it
+        raise BrokenPipeError
+
+
+def test_a_reader_that_has_gone_ends_the_talk_and_not_the_work() -> None:
+    console = Console(Gone(), FakeClock(), color=False)
+
+    console(STARTED)
+    console(WARNING)
+    console.error("what", "do this")
+
+    assert console.break_silence(0, "still waiting") >= 0

@@ -89,12 +89,12 @@ def test_colours_that_are_taken_out_leave_no_command_behind() -> None:
     assert shown("\x1b\x1b[0m[31mx") == "\\x1b[31mx\n"
 
 
-def test_a_terminal_gets_the_words_as_they_are() -> None:
-    assert shown(f"##[error] {SET}", terminal=True) == f"##[error] {SET}\n"
+@pytest.mark.parametrize("color", [False, True])
+def test_a_terminal_may_be_that_of_a_ci_job_and_gets_no_command_either(color: bool) -> None:
+    line = shown(Painted("app | ", dim=True), "#\x1b[31m#[error] x", color=color, terminal=True)
 
-
-def test_a_command_comes_with_no_terminal_however_it_is_written() -> None:
-    assert shown("a\r##[error]b", terminal=True) == "a\\x0d##[error]b\n"
+    assert line == "app | #\\#[error] x\n"
+    assert shown("a\r##[error]b", color=color, terminal=True) == "a\\x0d#\\#[error]b\n"
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ import pytest
 from accelerator.errors import LockUnavailable
 from accelerator.models import Secret, Swap
 from accelerator.repository import RefStore
+from accelerator.waiting import Deadline, SystemClock
 from tests.unit.githost import ENCODED, KEY, GitHost, git_environment, hosting, run
 
 if TYPE_CHECKING:
@@ -423,3 +424,44 @@ def test_thousands_of_refs_of_strangers_are_no_trouble(refs: RefStore, bare: Pat
 
     assert len(refs.find("refs/heads/accelerator/")) == 5_001
     assert refs.read(REF) == (sha, "held")
+
+
+def test_many_refs_are_removed_with_one_push_and_only_as_they_were(
+    refs: RefStore, bare: Path, host: GitHost, environment: dict[str, str]
+) -> None:
+    theirs, newer = refs.write("theirs"), refs.write("newer")
+    names = [f"{REF}/{number}" for number in range(150)]
+    lines = "".join(f"create {name} {theirs}\n" for name in names)
+    put(refs, "theirs", OTHER_REF)
+    for sha in (theirs, newer):
+        refs.swap(f"refs/heads/x/{sha}", None, sha)
+    subprocess.run(
+        ["git", "update-ref", "--stdin"],
+        input=lines.encode(),
+        cwd=bare,
+        env=environment,
+        check=True,
+    )
+    run(["git", "update-ref", names[7], newer], bare, environment)
+    before = len(host.seen)
+
+    refs.remove(dict.fromkeys(names, theirs))
+
+    assert sorted(refs.find(REF + "/")) == [names[7]]
+    pushes = [path for path, _ in host.seen[before:] if path.endswith("/git-receive-pack")]
+    assert len(pushes) <= 1
+    refs.remove(dict.fromkeys(names, theirs) | {names[7]: newer})
+    assert refs.find(REF + "/") == {}
+
+
+def test_a_remote_that_does_not_answer_is_left_with_the_time_of_the_run(
+    environment: dict[str, str],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/locks.git"
+        deadline = Deadline.after(SystemClock(), 0.2)
+        with (
+            RefStore(url, None, environment, deadline) as store,
+            pytest.raises(LockUnavailable, match="did not end within"),
+        ):
+            store.find(REF)

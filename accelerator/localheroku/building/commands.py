@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+_MOST_CAPTURED = 1 << 20
 _LOOK_AGAIN_SECONDS = 0.05
 _BUSY_SECONDS = 10.0
 _LONGEST_LINE = 1 << 16
@@ -87,9 +88,16 @@ class Shell:
             time.sleep(_LOOK_AGAIN_SECONDS / 5)
 
     def capture(self, command: Sequence[str | Path]) -> tuple[int, str]:
-        """Run `command` and return its exit status and its output."""
+        """Run `command` and return its exit status and the first MiB of its output."""
         lines: list[str] = []
-        status = self.run(command, lines.append)
+        room = _MOST_CAPTURED
+
+        def keep(line: str) -> None:
+            nonlocal room
+            lines.append(line[:room])
+            room -= len(lines[-1])
+
+        status = self.run(command, keep)
         return status, "".join(lines)
 
     def check(self) -> None:

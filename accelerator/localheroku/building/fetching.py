@@ -1,9 +1,12 @@
 """Fetching what a build is made of: its source, and buildpacks that are archives."""
 
 import hashlib
+import threading
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import Future
+from http.client import HTTPResponse
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,6 +14,7 @@ from accelerator.localheroku.bodies import MEBIBYTE, MOST_UPLOAD
 from accelerator.localheroku.state.objects import SourceBlob
 
 _TIMEOUT = 60
+_HEAD_SECONDS = 75.0  # an open connection, and the head of an answer
 _LONGEST_SECONDS = 900.0
 _BLOCK = 1 << 16
 
@@ -45,10 +49,7 @@ def download(url: str, path: Path, most: int = MOST_UPLOAD) -> None:
     The scheme is the caller's concern.
     """
     ends = time.monotonic() + _LONGEST_SECONDS
-    with (
-        urllib.request.urlopen(url, timeout=_TIMEOUT) as answer,  # noqa: S310 - by the caller
-        path.open("wb") as file,
-    ):
+    with _open(url) as answer, path.open("wb") as file:
         # What is there comes at once, so that one byte at a time meets the end as well.
         while block := answer.read1(_BLOCK):
             if time.monotonic() > ends:
@@ -56,6 +57,26 @@ def download(url: str, path: Path, most: int = MOST_UPLOAD) -> None:
             if file.tell() + len(block) > most:
                 raise OSError(f"it is larger than {most // MEBIBYTE} MiB")
             file.write(block)
+
+
+def _open(url: str) -> HTTPResponse:
+    """Ask for a download; its head, too, has an end: a timeout is for single reads only.
+
+    The thread that waits is left behind, and ends with the process at the latest.
+    """
+    asked: Future[HTTPResponse] = Future()
+
+    def ask() -> None:
+        try:
+            asked.set_result(urllib.request.urlopen(url, timeout=_TIMEOUT))  # noqa: S310
+        except Exception as problem:
+            asked.set_exception(problem)
+
+    threading.Thread(target=ask, name="download", daemon=True).start()
+    try:
+        return asked.result(_HEAD_SECONDS)
+    except TimeoutError:
+        raise OSError("it took too long") from None
 
 
 def _reason(problem: Exception) -> str:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _CHUNK = 1 << 18
+_MOST = 64 << 20  # kept in memory while it grows
+_CUT = b"\n(what follows is not kept: the output is longer than 64 MiB)\n"
 
 
 class Output:
@@ -37,8 +39,10 @@ class Output:
 
     def write(self, text: str) -> None:
         """Add text and wake the readers."""
-        if not self.is_closed and text:
+        if not self.is_closed and text and self._size < _MOST:
             self._data += text.encode()
+            if len(self._data) >= _MOST:
+                self._data[_MOST:] = _CUT
             self._size = len(self._data)
             self._wake()
 
