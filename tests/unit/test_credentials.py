@@ -227,6 +227,7 @@ def basic(user: str) -> str:
         pytest.param("HEADER", f"Authorization: Basic {basic('ada')}", id="with a user"),
         pytest.param("HEADER", f"Authorization: Basic {basic('me@x')}", id="with another"),
         pytest.param("ACCELERATOR_LOCK_REMOTE", "https://a:b@x/y.git", id="a lock remote's own"),
+        pytest.param("ACCELERATOR_LOCAL_TOKEN", "x", id="the token of a local platform"),
     ],
 )
 def test_what_holds_a_key_is_not_handed_to_tests_and_smoke_commands(

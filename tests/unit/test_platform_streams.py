@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import socket
 import threading
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
 
-from accelerator.localheroku.building import fetching
+from accelerator.localheroku.building import commands, fetching
 from accelerator.localheroku.building.commands import Lines
 from accelerator.localheroku.building.fetching import SourceUnreadable, fetch_source
 from accelerator.localheroku.state.objects import SourceBlob
+from accelerator.localheroku.streams import outputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,3 +93,53 @@ def test_a_source_that_drips_is_given_up(tmp_path: Path, monkeypatch: pytest.Mon
         with pytest.raises(SourceUnreadable, match="it took too long"):
             fetch_source(blob, tmp_path / "source", is_ours=False)
         enough.set()
+
+
+def test_a_download_whose_head_drips_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "_HEAD_SECONDS", 0.3)
+    ended = threading.Event()
+
+    def drip(server: socket.socket) -> None:
+        line, _ = server.accept()
+        with line, suppress(OSError):
+            line.sendall(b"HTTP/1.1 200 OK\r\nX-A: ")
+            while not ended.wait(0.05):
+                line.sendall(b"a")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip, args=(server,))
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/source.tgz"
+        try:
+            with pytest.raises(SourceUnreadable, match="it took too long"):
+                fetch_source(SourceBlob(url, None, None), tmp_path / "source", is_ours=False)
+        finally:
+            ended.set()
+            thread.join()
+
+
+def test_an_output_without_end_is_cut_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outputs, "_MOST", 1000)
+    output = outputs.Output(tmp_path / "output", lambda: None)
+
+    for _ in range(50):
+        output.write("a" * 99 + "\n")
+    output.close()
+
+    text = (tmp_path / "output").read_text()
+    assert text.startswith("a" * 99 + "\n")
+    assert text.endswith("longer than 64 MiB)\n")
+    assert len(text) < 1100
+
+
+def test_of_what_a_program_answers_only_the_beginning_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commands, "_MOST_CAPTURED", 1000)
+    shell = commands.Shell(tmp_path, {}, print, threading.Event(), time.monotonic() + 60, None)
+
+    assert shell.capture(["/bin/sh", "-c", "yes | head -n 5000"]) == (0, "y\n" * 500)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import socket
 import tarfile
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import pytest
 from accelerator.errors import RepositoryProblem
 from accelerator.models import Ancestry
 from accelerator.repository import Lineage, Repository
+from accelerator.waiting import Deadline, SystemClock
 from tests.unit.githost import git_environment, run
 
 if TYPE_CHECKING:
@@ -302,3 +304,16 @@ def test_a_commit_that_claims_an_absurd_moment_is_read_all_the_same(
         found = repository.resolve(sha)
 
     assert (found.sha, found.subject, found.committed_at) == (sha, "four", None)
+
+
+def test_an_origin_that_does_not_answer_is_left_with_the_time_of_the_run(
+    origin: Origin, tmp_path: Path
+) -> None:
+    origin.clone(tmp_path / "clone", "--depth", "1").close()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/shop.git"
+        run(["git", "remote", "set-url", "origin", address], tmp_path / "clone", origin.environment)
+        deadline = Deadline.after(SystemClock(), 0.2)
+
+        with Repository.open(tmp_path / "clone", origin.environment, deadline) as clone:
+            assert not clone.deepen(origin.shas["one"], origin.shas["four"])
