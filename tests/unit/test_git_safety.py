@@ -24,7 +24,7 @@ from accelerator.repository import RefStore, Repository, for_git
 from accelerator.repository.surroundings import Redactor
 from accelerator.settings import load_settings
 from accelerator.waiting import SystemClock
-from tests.unit.githost import ENCODED, KEY, GitHost, git_environment, hosting, run
+from tests.unit.githost import ENCODED, KEY, GitHost, hosting, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,17 +35,6 @@ pytestmark = pytest.mark.git
 REF = "refs/heads/accelerator/lock/shop"
 PASSWORD = "p@ss/w0rd#1"
 LOGIN = base64.b64encode(f"ann:{PASSWORD}".encode()).decode()
-
-
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    return git_environment(tmp_path / "home")
-
-
-@pytest.fixture
-def host(tmp_path: Path, environment: dict[str, str]) -> Iterator[GitHost]:
-    with hosting(tmp_path / "host", environment) as server:
-        yield server
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from accelerator.errors import LockUnavailable
 from accelerator.models import Secret, Swap
 from accelerator.repository import RefStore
 from accelerator.waiting import Deadline, SystemClock
-from tests.unit.githost import ENCODED, KEY, GitHost, git_environment, hosting, run
+from tests.unit.githost import ENCODED, KEY, GitHost, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,17 +25,6 @@ pytestmark = pytest.mark.git
 
 REF = "refs/heads/accelerator/lock/shop"
 OTHER_REF = "refs/heads/accelerator/lock/shop-eu"
-
-
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    return git_environment(tmp_path / "home")
-
-
-@pytest.fixture
-def host(tmp_path: Path, environment: dict[str, str]) -> Iterator[GitHost]:
-    with hosting(tmp_path / "host", environment) as server:
-        yield server
 
 
 @pytest.fixture

@@ -19,24 +19,12 @@ from accelerator.errors import (
 from accelerator.foreign import LINE_LETTERS
 from accelerator.models import PushOutcome, Secret
 from accelerator.repository import Repository
-from tests.unit.githost import ENCODED, KEY, GitHost, git_environment, hosting, run
+from tests.unit.githost import ENCODED, KEY, GitHost, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.git
-
-
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    return git_environment(tmp_path / "home")
-
-
-@pytest.fixture
-def host(tmp_path: Path, environment: dict[str, str]) -> Iterator[GitHost]:
-    with hosting(tmp_path / "host", environment) as server:
-        yield server
 
 
 class Work:

@@ -65,6 +65,8 @@ def _locked(data: Path) -> Iterator[int]:
         try:
             data.mkdir(mode=0o700, parents=True, exist_ok=True)
             _check_ours(data)
+            data.chmod(0o700)
+            _check_ours(data)  # what others put there until now
             _make_private(data)
             owner = stack.enter_context(_open_private(data / _OWNER))
             held = stack.enter_context(_open_private(data / _HELD))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
 _HOP_BY_HOP = {"connection", "keep-alive", "proxy-connection", "te", "upgrade"}
 _NO_BODY_STATUSES = (204, 304)
+_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")  # of a chunk (RFC 9112, section 7.1)
 
 
 class BadMessage(Exception):
@@ -139,10 +141,10 @@ async def _copy_chunks(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
     total, size = 0, 1
     while size:
         line = await reader.readuntil(b"\r\n")
-        try:
-            size = int(line.split(b";")[0], 16)
-        except ValueError as error:
-            raise BadMessage("a chunk without a size") from error
+        digits = line.split(b";")[0].strip()
+        if not _SIZE.fullmatch(digits):
+            raise BadMessage("a chunk without a size")
+        size = int(digits, 16)
         total += await _send(line, writer)
         if size:
             total += await _copy_length(size + 2, reader, writer)

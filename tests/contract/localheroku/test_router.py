@@ -255,6 +255,11 @@ def test_a_dyno_that_hangs_up_without_an_answer_is_h13() -> None:
             "H18",
             id="no chunks",
         ),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n",
+            "H18",
+            id="a chunk of less than nothing",
+        ),
     ],
 )
 def test_a_dyno_that_talks_nonsense_is_cut_off(answer: bytes, code: str) -> None:
