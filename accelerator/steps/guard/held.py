@@ -39,14 +39,18 @@ MARGIN_SECONDS = 30.0  # what a write may take, at least, before the lock may en
 
 
 class LockRemote(Protocol):
-    """The lock remote (`repository.refs.RefStore`); `is_metered` where requests are counted."""
+    """The lock remote (`repository.refs.RefStore`), whose notes are named as `guard.notes` does."""
 
     @property
     def is_metered(self) -> bool:
         """Return whether it allows only so many requests per hour."""
 
-    def find(self, prefix: str) -> dict[str, str]:
-        """List the refs that begin so, with their shas."""
+    @property
+    def is_advisory(self) -> bool:
+        """Return whether two changes at once may both seem to work there."""
+
+    def find(self) -> dict[str, str]:
+        """List all notes with their shas."""
 
     def read(self, ref: str) -> tuple[str, str] | None:
         """Read a note's sha and text; the text is empty for what stands there and is no note."""
@@ -200,7 +204,7 @@ class HeldLock:
         for _ in range(TRIES):
             if _swap_surely(self._remote, ref, standing, new):
                 break
-            seen = self._remote.find(ref).get(ref)
+            seen = self._remote.find().get(ref)
             if seen == new:  # it only took its time
                 break
             if seen is None or seen not in self._written:
@@ -225,5 +229,5 @@ def _swap_surely(remote: LockRemote, ref: str, old: str | None, new: str | None)
     """Swap, and where the reply was lost look which it was."""
     end = remote.swap(ref, old, new)
     if end is Swap.UNKNOWN:
-        return remote.find(ref).get(ref) == new
+        return remote.find().get(ref) == new
     return end is Swap.DONE
