@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from accelerator.errors import NotFound, RepositoryProblem, ShallowClone
 from accelerator.foreign import one_line
 from accelerator.models import Ancestry, Commit, PushOutcome
 from accelerator.repository import archives
-from accelerator.repository.commands import Git, open_repo
+from accelerator.repository.commands import LOW_SPEED, OUT_OF_TIME, Git, open_repo
 from accelerator.repository.own_remotes import find_own_remote
 from accelerator.repository.packing import Packed, fast
 from accelerator.repository.pushing import Push, run_push
@@ -19,6 +18,7 @@ from accelerator.repository.surroundings import for_git
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from git import Repo
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from accelerator.repository.packing import Packing
     from accelerator.waiting import Deadline
 
+FETCH_SECONDS = 60.0
 _MOMENT = re.compile(r"[0-9]{1,11}")  # a commit may claim any; so many seconds are 3000 years
 _FULL_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -34,14 +35,22 @@ _FORMAT = "--format=%H%n%T%n%ct%n%an <%ae>%n%s"
 
 
 class Repository:
-    """A git repository, opened by `open`; closes with `close` or as a context manager."""
+    """A git repository, opened by `open`; closes with `close` or as a context manager.
+
+    `root` is its top folder: that of the working tree, or of the bare repository.
+    """
 
     def __init__(
-        self, repo: Repo, environment: Mapping[str, str], deadline: Deadline | None = None
+        self,
+        repo: Repo,
+        root: Path,
+        environment: Mapping[str, str],
+        deadline: Deadline | None = None,
     ) -> None:
-        self._repo = repo
+        self._repo, self.root = repo, root
         self._environment = dict(environment)
-        self._git = Git(self.root, for_git(environment), deadline)
+        self._git = Git(self.root, LOW_SPEED | for_git(environment), deadline)
+        self._is_origin_silent = False
 
     @classmethod
     def open(
@@ -51,7 +60,7 @@ class Repository:
 
         Past the `deadline` git's answers are not waited for.
         """
-        return cls(open_repo(path), environment, deadline)
+        return cls(*open_repo(path), environment, deadline)
 
     def __enter__(self) -> Repository:
         return self
@@ -62,11 +71,6 @@ class Repository:
     def close(self) -> None:
         """Let go of what GitPython holds open."""
         self._repo.close()
-
-    @property
-    def root(self) -> Path:
-        """Return the top folder: of the working tree, or of the bare repository."""
-        return Path(self._repo.working_tree_dir or self._repo.git_dir)
 
     @property
     def is_shallow(self) -> bool:
@@ -119,8 +123,13 @@ class Repository:
         return self._fetch(*more, "--", "origin", *missing) or self._fetch(*more, "--", "origin")
 
     def _fetch(self, *what: str) -> bool:
+        """Fetch, for a while; an origin that did not answer in time is not asked again."""
+        if self._is_origin_silent:
+            return False
         quietly = ("fetch", "--quiet", "--no-tags", "--no-recurse-submodules")
-        return self._git.ask(*quietly, *what).status == 0
+        status = self._git.ask(*quietly, *what, seconds=FETCH_SECONDS).status
+        self._is_origin_silent = status == OUT_OF_TIME
+        return status == 0
 
     def read_trees(self, shas: frozenset[str]) -> dict[str, str]:
         """Return the tree of each of these commits that is here, in one git process."""

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
+from threading import Timer
 from typing import TYPE_CHECKING, Any
 
 from accelerator.errors import RepositoryProblem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from git import Repo
 
@@ -21,7 +23,15 @@ if TYPE_CHECKING:
 
 OUT_OF_TIME = 124  # as `timeout` has it
 MOMENT_SECONDS = 1.0
-LONGEST_SECONDS = 7 * 24 * 3600.0  # the system's own waits cannot be told to last for years
+# No git of ours runs for ever: one that reads a partial clone may be asking a server, and what
+# `running` streams may be the archive of a large commit.
+ASK_SECONDS = 300.0
+RUN_SECONDS = 6 * 3600.0
+# A server that sends next to nothing is given up by git itself: of use where a cap is far away.
+LOW_SPEED = {"GIT_HTTP_LOW_SPEED_LIMIT": "100", "GIT_HTTP_LOW_SPEED_TIME": "30"}
+# Since 2.31 git takes settings from its environment, which is how keys and logins reach it here.
+OLDEST = (2, 31)
+_VERSION = re.compile(r"git version (?P<all>(?P<major>\d{1,4})\.(?P<minor>\d{1,4})\S*)")
 
 # English, because outcomes are told apart by git's words; no replaced objects, because what is
 # shipped is the commit that was named.
@@ -68,10 +78,23 @@ class Git:
         self._deadline = deadline
         self._program = environment.get("GIT_PYTHON_GIT_EXECUTABLE") or "git"
 
+    def demand_version(self) -> None:
+        """Raise `RepositoryProblem` where git is too old for what is asked of it here.
+
+        An old one does not say so: it leaves out the settings it does not know of.
+        """
+        found = _VERSION.match(self.ask("version").text)
+        if found and (int(found["major"]), int(found["minor"])) < OLDEST:
+            wanted = ".".join(map(str, OLDEST))
+            raise RepositoryProblem(
+                f"{self._program} is of version {found['all']}, and {wanted} or newer is needed",
+                "install a newer git, or name one in GIT_PYTHON_GIT_EXECUTABLE",
+            )
+
     def ask(
         self,
         *arguments: str,
-        seconds: float | None = None,
+        seconds: float = ASK_SECONDS,
         environment: Mapping[str, str] | None = None,
     ) -> Answer:
         """Run git to its end, or for so long; the exit status is the caller's to judge.
@@ -81,7 +104,7 @@ class Git:
         go on and finish behind our back.
         """
         seconds = self._limit(seconds)
-        with self.running(*arguments, environment=environment) as process:
+        with self._piped(arguments, None, environment) as process:
             try:
                 out, error = process.communicate(timeout=seconds)
             except subprocess.TimeoutExpired:
@@ -99,11 +122,10 @@ class Git:
         """Return the environment for a command outside of any repository, wherever it is run."""
         return {**self._environment, "GIT_DIR": os.devnull}
 
-    def _limit(self, seconds: float | None) -> float | None:
-        if self._deadline is None or self._deadline.remaining > LONGEST_SECONDS:
+    def _limit(self, seconds: float) -> float:
+        if self._deadline is None:
             return seconds
-        left = max(self._deadline.remaining, MOMENT_SECONDS)
-        return left if seconds is None else min(seconds, left)
+        return min(seconds, max(self._deadline.remaining, MOMENT_SECONDS))
 
     @contextmanager
     def running(
@@ -111,8 +133,22 @@ class Git:
     ) -> Iterator[subprocess.Popen[bytes]]:
         """Start git with pipes; when the block ends early, git and all its helpers are ended.
 
-        With an `environment` that one holds, in place of the usual one.
+        So they are when the run's time is up. With an `environment` that one holds, in place of the
+        usual one.
         """
+        with self._piped(arguments, stdin, environment) as process:
+            watch = Timer(self._limit(RUN_SECONDS), end, [process])
+            watch.daemon = True
+            watch.start()
+            try:
+                yield process
+            finally:
+                watch.cancel()
+
+    @contextmanager
+    def _piped(
+        self, arguments: tuple[str, ...], stdin: Any, environment: Mapping[str, str] | None
+    ) -> Iterator[subprocess.Popen[bytes]]:
         process = self._start(arguments, stdin, environment or self._environment)
         try:
             yield process
@@ -155,17 +191,21 @@ def git_missing() -> RepositoryProblem:
     return RepositoryProblem("git was not found", "install git, or put it on PATH")
 
 
-def open_repo(path: Path) -> Repo:
-    """Open the repository that holds `path`, however deep inside."""
+def open_repo(path: Path) -> tuple[Repo, Path]:
+    """Open the repository that holds `path`, however deep inside; return it and its top folder."""
     try:
         from git import Repo  # noqa: PLC0415  # costs 30 ms, and a full sha needs no repository
         from git.exc import InvalidGitRepositoryError, NoSuchPathError  # noqa: PLC0415  # same
     except ImportError as missing:  # GitPython looks for git when it is imported
         raise git_missing() from missing
     try:
-        return Repo(path, search_parent_directories=True)
+        repo = Repo(path, search_parent_directories=True)
     except (InvalidGitRepositoryError, NoSuchPathError) as error:
         raise RepositoryProblem(
             f"{path} is not inside a git repository",
             "run this in a checkout of the app (in CI: after the checkout step)",
         ) from error
+    # GitPython believes the GIT_WORK_TREE of this process, which a hook may have set for another.
+    here = path.absolute()
+    tops = (folder for folder in (here, *here.parents) if (folder / ".git").exists())
+    return repo, next(tops, Path(repo.git_dir))

@@ -101,12 +101,12 @@ class Lineage:
         return self.repository().read_trees(shas)
 
     def ancestry(self, older: str, newer: str) -> Ancestry:
-        """Ask the clone, with more history where it is shallow and the answer is not in it."""
+        """Ask the clone, with more history where it is shallow and the answer is not in it.
+
+        What could not be found out is not asked again either: it would be fetched again and again.
+        """
         if (older, newer) not in self._told:
-            told = self._ask(older, newer)
-            if told is Ancestry.UNKNOWN:
-                return told
-            self._told[older, newer] = told
+            self._told[older, newer] = self._ask(older, newer)
         return self._told[older, newer]
 
     def contains(self, newer: str, older: str) -> bool:

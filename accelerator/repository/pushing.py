@@ -81,6 +81,7 @@ def run_push(
     on_line: Callable[[str], None],
 ) -> PushOutcome:
     """Push, and hand the server's lines to `on_line` as they come."""
+    git.demand_version()
     redact = Redactor(key)
     access = make_access(read_remote(push.url), key, environment)
     arguments = (

@@ -54,7 +54,13 @@ _IDENTITY = {
 _LISTED, _LEFT = "refs/listed/", "refs/left/"
 
 # The settings of whoever runs this are for their repositories: no hooks, and no tidying up.
-_ALONE = (("core.hooksPath", "/dev/null"), ("gc.auto", "0"), ("maintenance.auto", "false"))
+_ALONE = (
+    ("core.hooksPath", "/dev/null"),
+    ("core.fsmonitor", "false"),
+    ("gc.auto", "0"),
+    ("init.defaultBranch", "main"),  # whatever the user has there may be no name of a branch
+    ("maintenance.auto", "false"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,7 @@ class RefStore:
         self._remotely = with_config({**self._access.environment, **own}, _ALONE)
         self._git = Git(folder, with_config({**self._access.beside, **own}, _ALONE), host.deadline)
         try:
+            self._git.demand_version()
             self._demand("init", "--quiet", "--bare", "--template=", "--object-format=sha1")
         except BaseException:
             self._temporary.cleanup()
