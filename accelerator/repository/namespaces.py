@@ -71,9 +71,12 @@ ON_HEROKU = Namespace("refs/heads/accelerator/")
 
 
 def parse_list(text: str) -> dict[str, str]:
-    """Read refs with their shas, parted by line ends alone: names may hold what looks like one."""
+    """Read refs with their shas, parted by line ends alone: names may hold what looks like one.
+
+    What a tag points at is listed beside it, and is no ref.
+    """
     pairs = (line.split("\t", 1) for line in text.split("\n") if "\t" in line)
-    return {ref: sha for sha, ref in pairs}
+    return {ref: sha for sha, ref in pairs if not ref.endswith("^{}")}
 
 
 def _demand_none_left(found: Mapping[str, str]) -> None:

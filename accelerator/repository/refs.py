@@ -12,11 +12,9 @@ is stored there is one archive per app. So a store there is advisory.
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass, field
-from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from accelerator.errors import LockUnavailable, NoLockRefs
 from accelerator.foreign import hide_credentials
@@ -24,7 +22,9 @@ from accelerator.models import Swap
 from accelerator.repository import replies
 from accelerator.repository.commands import OUT_OF_TIME, Git
 from accelerator.repository.namespaces import KINDS, OF_ITS_OWN, ON_HEROKU, parse_list
-from accelerator.repository.surroundings import Redactor, make_access, read_remote, with_config
+from accelerator.repository.surroundings import Redactor, for_throwaway, make_access, read_remote
+from accelerator.repository.throwaway import Throwaway
+from accelerator.waiting import StillPending, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,29 +38,14 @@ if TYPE_CHECKING:
 _TEXT_LIMIT = 20_000
 _AT_ONCE = 200  # refs on one command line, which may be 128 kB on any system
 _READ_LIMIT = 64_000  # bytes of a commit, with its headers
-# What strangers put there may be any size. Git gives up a fetch for which it would need more memory
-# than this at once (a commit is held whole), and streams files beyond a megabyte to disk.
-_ALLOCATION = {"GIT_ALLOC_LIMIT": "16m"}
 _STREAMED = ("-c", "core.bigFileThreshold=1m")
 ANSWER_SECONDS = 30.0
 HURRY_SECONDS = 2.0
-_IDENTITY = {
-    "GIT_AUTHOR_NAME": "accelerator",
-    "GIT_AUTHOR_EMAIL": "accelerator@localhost",
-    "GIT_COMMITTER_NAME": "accelerator",
-    "GIT_COMMITTER_EMAIL": "accelerator@localhost",
-}
+# For how long a read is repeated, after one that failed by what may pass. Heroku counts requests.
+PATIENCE_SECONDS, METERED_PATIENCE_SECONDS = 15.0, 4.0
+METERED_SLOWER = 10.0
 # Where notes are put that were fetched to be listed: those of today, and an older version's.
 _LISTED, _LEFT = "refs/listed/", "refs/left/"
-
-# The settings of whoever runs this are for their repositories: no hooks, and no tidying up.
-_ALONE = (
-    ("core.hooksPath", "/dev/null"),
-    ("core.fsmonitor", "false"),
-    ("gc.auto", "0"),
-    ("init.defaultBranch", "main"),  # whatever the user has there may be no name of a branch
-    ("maintenance.auto", "false"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,17 +99,15 @@ class RefStore:
         self._namespace = ON_HEROKU if host.is_heroku else OF_ITS_OWN
         self._redact = Redactor(host.key, remote.password, *host.secrets)
         self._access = make_access(remote, host.key, host.environment, host.entries, host.secrets)
-        # Removed when the process ends at the latest: a thread may be hanging in a push then.
-        self._temporary = tempfile.TemporaryDirectory(prefix="accelerator-refs-")
-        folder = Path(self._temporary.name)
-        own = {**_IDENTITY, **_ALLOCATION, "GIT_DIR": str(folder)}
-        self._remotely = with_config({**self._access.environment, **own}, _ALONE)
-        self._git = Git(folder, with_config({**self._access.beside, **own}, _ALONE), host.deadline)
+        self._temporary, self._deadline = Throwaway(), host.deadline
+        folder = self._temporary.path
+        self._remotely = for_throwaway(self._access.environment, folder)
+        self._git = Git(folder, for_throwaway(self._access.beside, folder), host.deadline)
         try:
             self._git.demand_version()
             self._demand("init", "--quiet", "--bare", "--template=", "--object-format=sha1")
         except BaseException:
-            self._temporary.cleanup()
+            self._temporary.remove()
             raise
         self._fetching = Lock()  # FETCH_HEAD is one file
         self._seconds = ANSWER_SECONDS
@@ -139,7 +122,7 @@ class RefStore:
 
     def close(self) -> None:
         """Remove the throwaway repository."""
-        self._temporary.cleanup()
+        self._temporary.remove()
 
     def hurry(self) -> None:
         """Wait for the remote a moment only, from now on: the run is being stopped."""
@@ -177,8 +160,8 @@ class RefStore:
 
     def _list_all(self, *options: str) -> dict[str, str]:
         """List all refs of the remote with one request."""
-        listed = ("-c", "protocol.version=0", "ls-remote", *options, "--refs", "--quiet", "--")
-        answer = self._ask(*listed, self._access.address)
+        listed = ("-c", "protocol.version=0", "ls-remote", *options, "--quiet", "--")
+        answer = self._ask_again(*listed, self._access.address)
         if answer.status != 0:
             raise LockUnavailable(self._shown(answer.complaint))
         return parse_list(answer.out.decode("utf-8", "replace"))
@@ -212,7 +195,7 @@ class RefStore:
 
     def _fetch(self, *options: str, refs: tuple[str, ...]) -> Answer:
         what = ("fetch", "--quiet", "--no-tags", "--depth", "1", *options, "--")
-        return self._ask(*_STREAMED, *what, self._access.address, *refs)
+        return self._ask_again(*_STREAMED, *what, self._access.address, *refs)
 
     def _read_text(self, sha: str) -> str:
         """Return the message of a commit; nothing for any other object, and for a large one."""
@@ -240,6 +223,8 @@ class RefStore:
         answer = self._ask(*pushed, self._access.address, f"{new or ''}:{ref}")
         report = answer.out.decode("utf-8", "replace")
         if replies.is_lost(report):
+            if old is None and replies.is_blocked(report):
+                self._demand_room()
             return Swap.LOST
         if answer.status == 0 and replies.is_taken(report):
             return Swap.DONE
@@ -265,6 +250,28 @@ class RefStore:
             pushed = ("push", "--porcelain", "--no-verify", "--no-signed", *leases, "--")
             self._ask(*pushed, self._access.address, *(f":{ref}" for ref in some))
 
+    def _demand_room(self) -> None:
+        """Raise `LockUnavailable` where a ref stands in the place of our whole namespace."""
+        self._namespace.pick(self._list_all("--heads") if self.is_metered else self._list_all())
+
+    def _ask_again(self, *arguments: str) -> Answer:
+        """Read from the remote, and again for a while where what went wrong may pass."""
+        answer = self._ask(*arguments)
+        if self._deadline is None or self._seconds < ANSWER_SECONDS or not _may_pass(answer):
+            return answer
+        patience = METERED_PATIENCE_SECONDS if self.is_metered else PATIENCE_SECONDS
+        slower = METERED_SLOWER if self.is_metered else 1.0
+        try:
+            return wait_for(
+                lambda: self._ask(*arguments),
+                lambda answer: not _may_pass(answer),
+                self._deadline.within(patience),
+                lambda: slower,
+                first=answer,
+            )
+        except StillPending as pending:
+            return cast("Answer", pending.seen)
+
     def _ask(self, *arguments: str) -> Answer:
         """Run a command that talks to the remote, which may never answer."""
         return self._git.ask(*arguments, seconds=self._seconds, environment=self._remotely)
@@ -279,3 +286,7 @@ class RefStore:
     def _shown(self, complaint: str) -> str:
         """Return what git or the server said, without secrets: both repeat addresses."""
         return hide_credentials(self._redact(complaint))
+
+
+def _may_pass(answer: Answer) -> bool:
+    return answer.status == OUT_OF_TIME or (answer.status != 0 and replies.may_pass(answer.error))

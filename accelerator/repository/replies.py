@@ -11,7 +11,8 @@ import re
 
 _LOST = re.compile(
     r"^!\t[^\t]*\t\[(?:remote )?rejected\] \((?:stale info|fetch first|non-fast-forward|"
-    r"cannot lock ref|failed to update ref|incorrect old value|reference already exists)",
+    r"cannot lock ref|failed to update ref|directory/file conflict|incorrect old value"
+    r"|reference already exists)",
     re.MULTILINE,
 )
 _TAKEN = re.compile(r"^[ +*=-]\t", re.MULTILINE)
@@ -33,6 +34,28 @@ _NOT_THE_REF = re.compile(
     r"out|try again|too many|rate limit|not found|could not be found",
     re.IGNORECASE,
 )
+
+# What may be over when it is asked again: a server in trouble, a network that fails.
+_MAY_PASS = re.compile(
+    r"returned error: (?:408|425|429|5\d\d)\b|HTTP (?:429|5\d\d)\b|could not resolve host"
+    r"|failed to connect|connect to host|connection (?:refused|reset|timed out|closed|was reset)"
+    r"|couldn't connect|timed out|too slow|empty reply|early eof|hung up|unexpected disconnect"
+    r"|recv failure|ssl_error_syscall|tls connection was non-properly terminated|bad pack header"
+    r"|network is unreachable|transfer closed|temporary failure|expected flush|invalid index-pack",
+    re.IGNORECASE,
+)
+# Git could not make the ref, which says nothing of who has it.
+_BLOCKED = re.compile(r"cannot lock ref|failed to update ref|directory/file conflict")
+
+
+def may_pass(said: str) -> bool:
+    """Return whether a failed read is worth another try."""
+    return bool(_MAY_PASS.search(said))
+
+
+def is_blocked(report: str) -> bool:
+    """Return whether a ref could not be made, maybe as another stands in its way."""
+    return bool(_BLOCKED.search(report))
 
 
 def is_lost(report: str) -> bool:

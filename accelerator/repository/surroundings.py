@@ -19,6 +19,7 @@ from accelerator.remotes import parse_remote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from accelerator.models import Secret
     from accelerator.remotes import Remote
@@ -47,6 +48,24 @@ _HELPER = (
     f'"${_LOGIN[0]}" "${_LOGIN[1]}"; }}; f'
 )
 
+_IDENTITY = {
+    "GIT_AUTHOR_NAME": "accelerator",
+    "GIT_AUTHOR_EMAIL": "accelerator@localhost",
+    "GIT_COMMITTER_NAME": "accelerator",
+    "GIT_COMMITTER_EMAIL": "accelerator@localhost",
+}
+# What strangers put there may be any size. Git gives up a fetch for which it would need more memory
+# than this at once (a commit is held whole), and streams files beyond a megabyte to disk.
+_ALLOCATION = {"GIT_ALLOC_LIMIT": "16m"}
+# The settings of whoever runs this are for their repositories: no hooks, and no tidying up.
+_ALONE = (
+    ("core.hooksPath", "/dev/null"),
+    ("core.fsmonitor", "false"),
+    ("gc.auto", "0"),
+    ("init.defaultBranch", "main"),  # whatever the user has there may be no name of a branch
+    ("maintenance.auto", "false"),
+)
+
 
 def read_remote(address: str) -> Remote:
     """Read a repository's address; raises `UsageProblem` for what git shall not be told."""
@@ -70,6 +89,15 @@ def for_git(given: Mapping[str, str], secrets: Iterable[Secret] = ()) -> dict[st
         entry for entry in _configured(given) if not any(w in "\n".join(entry) for w in hidden)
     )
     return with_config(own, kept)
+
+
+def for_throwaway(environment: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """Return the environment for a git process in a repository that is thrown away.
+
+    The repository is named, so that none is looked for.
+    """
+    own = {**_IDENTITY, **_ALLOCATION, "GIT_DIR": str(folder)}
+    return with_config({**environment, **own}, _ALONE)
 
 
 def with_config(environment: Mapping[str, str], entries: Entries) -> dict[str, str]:

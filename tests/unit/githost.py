@@ -108,6 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
             "CONTENT_TYPE": self.headers.get("Content-Type", ""),
             "CONTENT_LENGTH": str(len(body)),
             "REMOTE_USER": "heroku",
+            "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
         }
         backend = subprocess.Popen(
             ["git", "http-backend"],

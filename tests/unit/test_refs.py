@@ -6,7 +6,9 @@ import multiprocessing
 import os
 import socket
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,9 @@ import pytest
 from accelerator.errors import LockUnavailable, NoLockRefs
 from accelerator.models import Secret, Swap
 from accelerator.repository import LockHost, RefStore
+from accelerator.repository.throwaway import Throwaway, remove_left
 from accelerator.waiting import Deadline, SystemClock
+from tests.unit.fakes import FakeClock
 from tests.unit.githost import ENCODED, KEY, GitHost, run
 
 if TYPE_CHECKING:
@@ -457,3 +461,206 @@ def test_a_remote_that_does_not_answer_is_left_with_the_time_of_the_run(
             pytest.raises(LockUnavailable, match="did not end within"),
         ):
             store.find()
+
+
+# What stands in the way, and what was left
+
+
+def heroku(
+    host: GitHost, environment: dict[str, str], deadline: Deadline | None = None
+) -> LockHost:
+    url = f"{host.url}/prepare.git"
+    return LockHost(url, Secret(KEY), environment, deadline, is_heroku=True)
+
+
+def test_on_herokus_host_notes_are_branches_and_listed_with_one_request(
+    host: GitHost, bare: Path, environment: dict[str, str]
+) -> None:
+    with heroku(host, environment).open() as store:
+        sha = put(store, "held")
+        before = len(host.seen)
+        found = store.find()
+
+    assert found == {REF: sha}
+    assert len(host.seen) == before + 1
+    assert heads(bare, environment) == {f"refs/heads/accelerator/{REF}": sha}
+
+
+@pytest.mark.parametrize("is_heroku", [True, False], ids=["on Heroku", "elsewhere"])
+def test_a_ref_in_the_place_of_all_notes_is_named_at_once(
+    host: GitHost, bare: Path, environment: dict[str, str], is_heroku: bool
+) -> None:
+    root = "refs/heads/accelerator" if is_heroku else "refs/accelerator"
+    stand(bare, make_commit(bare, b"somebody's work"), root)
+    place = replace(heroku(host, environment), is_heroku=is_heroku)
+
+    with place.open() as store, pytest.raises(LockUnavailable, match="keeps git from making") as no:
+        store.swap(REF, None, store.write("held"))
+
+    assert not isinstance(no.value, NoLockRefs)
+    assert f"git push REMOTE :{root}" in (no.value.hint or "")
+    assert root in heads(bare, environment)
+
+
+def test_notes_that_an_older_version_left_among_the_branches_are_not_passed_over(
+    refs: RefStore, bare: Path
+) -> None:
+    stand(bare, make_commit(bare, b"closed"), "refs/heads/accelerator/freeze/shop")
+
+    with pytest.raises(LockUnavailable, match="left notes among its branches") as caught:
+        refs.find()
+
+    assert "git push REMOTE :refs/heads/accelerator/freeze/shop" in (caught.value.hint or "")
+
+
+def test_only_the_refs_that_are_ours_are_asked_for(
+    refs: RefStore, bare: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sha = put(refs, "held")
+    packed = "".join(f"{sha} refs/pull/{number:04}/head\n" for number in range(1000))
+    (bare / "packed-refs").write_text(f"# pack-refs with: sorted\n{packed}", encoding="utf-8")
+    trace = tmp_path / "trace"
+    monkeypatch.setitem(refs._remotely, "GIT_TRACE_PACKET", str(trace))  # type: ignore[arg-type]
+
+    assert refs.find() == {REF: sha}
+    assert "refs/pull" not in trace.read_text()
+
+
+def left(parent: Path, name: str) -> Path:
+    folder = parent / f"accelerator-refs-{name}"
+    folder.mkdir()
+    (folder / "owner").touch()
+    return folder
+
+
+def test_what_killed_runs_left_is_removed_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    dead, old, young = left(tmp_path, "dead"), left(tmp_path, "old"), left(tmp_path, "young")
+    for folder in (old, young):
+        (folder / "owner").unlink()
+    os.utime(old, (0, 0))
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "owner").touch()
+    linked, odd = tmp_path / "accelerator-refs-linked", left(tmp_path, "odd")
+    linked.symlink_to(elsewhere)
+    (odd / "owner").unlink()
+    (odd / "owner").symlink_to(elsewhere / "owner")
+    living = Throwaway()
+
+    remove_left(tmp_path)
+
+    kept = {living.path, young, linked, odd, elsewhere}
+    assert set(tmp_path.iterdir()) == kept
+    assert not dead.exists()
+    living.remove()
+    assert not living.path.exists()
+
+
+def test_a_living_run_of_another_process_keeps_its_folder(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    code = "from accelerator.repository.throwaway import Throwaway; t = Throwaway(); print(t.path)"
+    command = [sys.executable, "-c", f"{code}; import sys; sys.stdout.flush(); sys.stdin.read()"]
+    own = {**environment, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(
+        command, env=own, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        folder = Path(other.stdout.readline().strip())
+        remove_left(tmp_path)
+        was_there = folder.is_dir()
+        other.kill()
+        other.wait()
+    is_left = folder.is_dir()
+
+    remove_left(tmp_path)
+
+    assert (was_there, is_left, folder.exists()) == (True, True, False)
+
+
+def test_a_temporary_directory_that_cannot_be_read_hinders_nobody(tmp_path: Path) -> None:
+    remove_left(tmp_path / "gone")
+
+    assert not (tmp_path / "gone").exists()
+
+
+# What may pass, and what does not
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503])
+@pytest.mark.parametrize("is_heroku", [True, False], ids=["on Heroku", "elsewhere"])
+def test_a_read_is_repeated_where_what_went_wrong_may_pass(
+    host: GitHost, bare: Path, environment: dict[str, str], status: int, is_heroku: bool
+) -> None:
+    assert bare.is_dir()
+    clock = FakeClock()
+    place = heroku(host, environment, Deadline.after(clock, 600.0))
+    with replace(place, is_heroku=is_heroku).open() as store:
+        sha = put(store, "held")
+        host.answers["refs"] = status
+        clock.sleep = lambda seconds: (  # type: ignore[assignment,method-assign]
+            clock.naps.append(seconds),
+            host.answers.clear(),
+        )
+
+        assert store.find() == {REF: sha}
+
+    assert len(clock.naps) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        pytest.param(401, LockUnavailable, id="401"),
+        pytest.param(403, LockUnavailable, id="403"),
+        pytest.param(404, LockUnavailable, id="404: who may not see it is told so, too"),
+        pytest.param(429, LockUnavailable, id="429"),
+        pytest.param(500, LockUnavailable, id="500"),
+        pytest.param(503, LockUnavailable, id="503"),
+    ],
+)
+@pytest.mark.parametrize("way", ["find", "read", "swap"])
+def test_no_answer_of_a_server_but_a_rule_means_that_there_are_no_locks(
+    refs: RefStore, host: GitHost, answer: int, error: type[LockUnavailable], way: str
+) -> None:
+    host.answers["refs"] = answer
+    ask = {
+        "find": refs.find,
+        "read": lambda: refs.read(REF),
+        "swap": lambda: refs.swap(REF, None, refs.write("held")),
+    }[way]
+
+    with pytest.raises(error) as caught:
+        ask()
+
+    assert type(caught.value) is error
+
+
+@pytest.mark.parametrize(
+    ("hook", "is_absence"),
+    [
+        pytest.param("exit 1", True, id="without a word"),
+        pytest.param("echo no such refs here >&2; exit 1", True, id="the ref"),
+        pytest.param("echo 'GitLab: You are not allowed to push' >&2; exit 1", False, id="who"),
+        pytest.param("echo 'Permission denied to bot' >&2; exit 1", False, id="a permission"),
+        pytest.param("echo 'GitLab: Internal API unreachable' >&2; exit 1", False, id="behind it"),
+        pytest.param("echo 'No space left on device' >&2; exit 1", False, id="a full disk"),
+        pytest.param("echo 'this repository is archived' >&2; exit 1", False, id="read only"),
+        pytest.param("echo 'Repository in maintenance' >&2; exit 1", False, id="for a while"),
+    ],
+)
+def test_a_hooks_refusal_is_absence_only_where_it_is_about_the_ref(
+    host: GitHost, environment: dict[str, str], hook: str, is_absence: bool
+) -> None:
+    host.create("strict", hook)
+
+    with (
+        LockHost(f"{host.url}/strict.git", Secret(KEY), environment).open() as store,
+        pytest.raises(LockUnavailable) as caught,
+    ):
+        store.swap(REF, None, store.write("held"))
+
+    assert isinstance(caught.value, NoLockRefs) == is_absence
