@@ -162,3 +162,14 @@ def test_builds_of_other_commits_are_not_waited_with(stage: Stage) -> None:
     assert not wait_for_build(stage.run, replace(awaited("shop-prepare"), wait_seconds=60.0))
     assert 0 < sum(stage.clock.naps) <= 60.0
     assert stage.ear.finished()[0].detail == "none appeared"
+
+
+def test_a_build_of_the_same_source_is_one_that_was_waited_for(stage: Stage) -> None:
+    late = make_build("shop-prepare", None, OTHER, status="pending", stack="heroku-24")
+    nobodys = make_build("shop-prepare", "x", replace(OTHER, sha="not a sha"))
+    stage.app("shop-prepare").builds = [nobodys, late]
+    stage.clone.trees = {COMMIT.sha: "tree", OTHER.sha: "tree"}
+    short = replace(awaited("shop-prepare"), wait_seconds=5.0)
+
+    assert not wait_for_build(stage.run, short)
+    assert wait_for_build(stage.run, replace(short, same_tree=True))

@@ -60,20 +60,20 @@ def _may_speak_for(other: Release, release: Release) -> bool:
 
 def _list_words(release: Release, same: list[Release]) -> Iterator[str]:
     """Yield descriptions that may have the alias of a release, the most telling first."""
-    yield release.description
-    own = [
-        each
-        for each in same
-        if each.app_name == release.app_name and each.version < release.version
-    ]
+    app, version = release.app_name, release.version
+    own = [each for each in same if each.app_name == app and each.version < version]
+    for each in (release, *own):
+        yield each.description
+        named = _find_named(each)
+        yield from (it.description for it in same if (it.app_name, str(it.version)) == named)
+
+
+def _find_named(release: Release) -> tuple[str, str] | None:
+    """Find the app and the version of the release that was brought back, or promoted to this."""
     if back := _ROLLBACK.match(release.description):
-        yield from (each.description for each in own if str(each.version) == back["version"])
-    if promoted := _PROMOTION.match(release.description):
-        named = (promoted["app"], promoted["version"])
-        yield from (
-            each.description for each in same if (each.app_name, str(each.version)) == named
-        )
-    yield from (each.description for each in own)
+        return release.app_name, back["version"]
+    promoted = _PROMOTION.match(release.description)
+    return (promoted["app"], promoted["version"]) if promoted else None
 
 
 IN_EFFECT = frozenset({"succeeded", "expired"})  # an expired one has lost its artifact since
