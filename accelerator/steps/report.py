@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from accelerator.models import Route, Strategy, TargetStatus, Verified
+from accelerator.steps.compare.before import find_before
 from accelerator.steps.compare.decision import witness_of
 from accelerator.steps.verify.going_back import WentBack
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         Release,
     )
     from accelerator.steps.compare.decision import Decision
+    from accelerator.steps.compare.same_source import SameSource
     from accelerator.steps.guard.marks import Marked, MarkOrder
     from accelerator.steps.plan import Plan
     from accelerator.steps.route.landing import Landing
@@ -51,6 +53,7 @@ class SourceReport:
     commit: str | None
     metadata: str
     verified: Verified = Verified.NOT_RUN
+    same: SameSource | None = None
 
 
 @dataclass
@@ -94,7 +97,7 @@ class Report:
         for target in decision.facts.targets:
             entry = self._entry(target.app)
             entry.route = decision.routes[target.app]
-            entry.previous_release = decision.facts.before(target, decision.commit)
+            entry.previous_release = find_before(decision.facts, target, decision.commit)
 
     def refused(self, reason: Refusal) -> None:
         """Record which guard said no."""
@@ -156,14 +159,15 @@ class PrepareReport:
     release: Release | None = None
     artifact: Artifact | None = None
     reused: bool = False
+    same: SameSource | None = None
 
     def ordered(self, commit: Commit, strategy: Strategy) -> None:
         """Record what is to be prepared, and how."""
         self.commit, self.strategy = commit, strategy
 
-    def found(self, app: str, build: Build | None) -> None:
-        """Record which app is taken, and the build that was there already."""
-        self.app, self.build, self.reused = app, build, build is not None
+    def found(self, app: str, build: Build | None, same: SameSource | None = None) -> None:
+        """Record which app is taken, and the build that was there already, of which source."""
+        self.app, self.build, self.reused, self.same = app, build, build is not None, same
 
     def building(self, build: Build) -> None:
         """Record what is known of the build now."""
@@ -243,4 +247,5 @@ def _source_of(decision: Decision) -> SourceReport | None:
         facts.commit_of(ref),
         witness_of(candidate, decision.source_commit),
         Verified.NOT_RUN if facts.archives is None else Verified.PASSED,
+        facts.find_same(ref, decision.commit),
     )

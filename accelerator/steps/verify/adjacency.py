@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from accelerator.errors import VerificationFailed
+from accelerator.steps.compare.descriptions import find_alias_of
 from accelerator.steps.compare.reading import find_artifact
 
 if TYPE_CHECKING:
@@ -28,11 +29,14 @@ def refuse_if_overtaken(run: Run, forward: Forward, facts: Facts, ours: Release)
     if ours.version <= newest + 1:
         return
     known = {ours.artifact, target.current.artifact if target.current else None, None}
-    for release in run.heroku.releases.fetch_newest(app, 20):
+    page = run.heroku.releases.fetch_newest(app, 20)
+    for release in page:
         is_between = newest < release.version < ours.version and release.status == "succeeded"
         if not is_between or release.artifact in known:
             continue
-        found = forward.check(app, _commit_of(run, app, facts, release.artifact))
+        built = _commit_of(run, app, facts, release.artifact)
+        served = find_alias_of(release, (*page, *target.releases)) or built
+        found = forward.check(app, served)
         if found.refusal is not None:
             flaw = f"v{release.version} was released at the same moment, and {found.text}"
             raise VerificationFailed(app, flaw, None, f": v{ours.version} is what serves now")

@@ -136,7 +136,7 @@ class Verifier:
         facts, ref = self.decision.facts, landing.ref
         if ref is None or landing.release_id is None:
             raise ValueError("a landing without an error has a release and its artifact")
-        # An equal tree's artifact says of itself the commit it was built from.
+        # What was built from the same source says of itself the commit it was built from.
         own = landing.artifact.commit if isinstance(landing.artifact, Artifact) else None
         built = Commit(own or facts.commit_of(ref) or self.decision.commit.sha)
         return Claim(landing.app, landing.release_id, ref, built, self._checks_of(landing.app))
@@ -185,10 +185,10 @@ class Verifier:
 
     def _way_back(self, settled: Settled) -> WayBack:
         """Return from which release to which one a target goes back, and how that is checked."""
-        served = self.commit_before(settled)
-        commit = Commit(served) if served else None
-        checks = self._checks_of(settled.app)
-        return WayBack(settled.app, settled.release, settled.landing.before, commit, checks)
+        before, checks = settled.landing.before, self._checks_of(settled.app)
+        # What was shipped under an alias says of itself the commit it was built from.
+        built = self.decision.facts.commit_of(before.artifact) if before else None
+        return WayBack(settled.app, settled.release, before, built, checks)
 
     def _checks_of(self, app: str) -> tuple[SmokeCheck, ...]:
         return self.rules.checks_of(self.decision.facts.target(app).stage)
