@@ -159,7 +159,7 @@ class Connection:
 
     def make_rules(self, *, allow_older: bool = False, allow_diverged: bool = False) -> Rules:
         """Make the rules of deploys; whatever is wrong in them is raised before any request."""
-        settings = self.settings
+        settings, ci = self.settings, detect_ci(self.environment)
         return Rules(
             verification=self._make_verification(),
             sources=tuple(SourceApp(app) for app in self.prepare_apps),
@@ -174,7 +174,9 @@ class Connection:
                 settings.lock,
                 settings.lock_wait,
                 self.author,
-                detect_ci(self.environment).job_url,
+                ci.job_url,
+                ci.job,
+                ci.attempt,
             ),
         )
 
