@@ -26,7 +26,7 @@ TARGETS = (STAGING, PRODUCTION)
 METADATA = "runtime-dyno-metadata"
 PROMOTION_SECONDS = 0.3
 ASK_SECONDS = 10.0
-LOCKS = "refs/heads/accelerator/lock"
+LOCKS = "refs/accelerator/lock"
 SERVER = """
 import http.server, os, pathlib
 body = pathlib.Path("number").read_bytes()

@@ -444,7 +444,8 @@ class MemoryRefs:
     on the way there, "after" is done and its reply lost, "late" is done only at the next look.
     """
 
-    is_metered, is_advisory = True, False
+    is_metered = True
+    is_advisory = False
 
     def __init__(self) -> None:
         self.refs: dict[str, str] = {}
@@ -457,10 +458,10 @@ class MemoryRefs:
         self._late: list[tuple[str, str | None, str | None]] = []
         self._guard = RLock()
 
-    def find(self, prefix: str) -> dict[str, str]:
+    def find(self) -> dict[str, str]:
         with self._guard:
             self._answer()
-            found = {ref: sha for ref, sha in self.refs.items() if ref.startswith(prefix)}
+            found = dict(self.refs)
             self._arrive()
             return found
 

@@ -360,7 +360,7 @@ def test_a_renewal_whose_fate_could_not_be_seen_is_recognised_by_the_next_one(de
     assert desk.refs.refs == {}
 
 
-def no_answer(_: str) -> dict[str, str]:
+def no_answer() -> dict[str, str]:
     raise LockUnavailable("no answer")
 
 
@@ -487,11 +487,11 @@ def test_an_interrupt_while_taking_leaves_no_lock_behind(desk: Desk) -> None:
     desk.refs.lose = ["after"]
     find, looks = desk.refs.find, []
 
-    def interrupted(prefix: str) -> dict[str, str]:
-        looks.append(prefix)
+    def interrupted() -> dict[str, str]:
+        looks.append("look")
         if len(looks) == 1:
             raise KeyboardInterrupt
-        return find(prefix)
+        return find()
 
     desk.refs.find = interrupted  # type: ignore[method-assign]
 

@@ -79,7 +79,7 @@ class Acquisition:
         """Let go of a lock that landed while we were interrupted, as far as that can be told."""
         ref = lock_ref(self.note.app)
         with suppress(AcceleratorError):
-            standing = self.remote.find(ref).get(ref)
+            standing = self.remote.find().get(ref)
             if standing not in self.made:
                 return
             old = self.over[standing].note if standing in self.over else None
@@ -108,7 +108,7 @@ class Acquisition:
         """Look, with one small question, whether it is worth a try."""
         ref = lock_ref(self.note.app)
         try:
-            seen = self.remote.find(ref).get(ref)
+            seen = self.remote.find().get(ref)
         except LockUnavailable:  # it may have been renewed
             return False
         return seen != standing.sha or standing.is_free_for(self.note, self.now())
@@ -132,7 +132,7 @@ class Acquisition:
         """Look again where two may have been told that the lock is theirs; one of them stands."""
         if not self.remote.is_advisory:
             return lock
-        if self.remote.find(lock_ref(self.note.app)).get(lock_ref(self.note.app)) == sha:
+        if self.remote.find().get(lock_ref(self.note.app)) == sha:
             return lock
         standing = look(self.remote, self.note.app)
         self._tell(standing)
@@ -144,7 +144,7 @@ class Acquisition:
         end = self.remote.swap(ref, old, new)
         if end is not Swap.UNKNOWN:
             return end is Swap.DONE
-        standing = self.remote.find(ref).get(ref)
+        standing = self.remote.find().get(ref)
         self.unanswered += standing == old
         if self.unanswered >= MOST_UNANSWERED:
             raise LockUnavailable("pushes there come to nothing")

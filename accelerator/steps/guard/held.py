@@ -43,7 +43,7 @@ TRIES = 3
 
 
 class LockRemote(Protocol):
-    """The lock remote (`repository.refs.RefStore`)."""
+    """The lock remote (`repository.refs.RefStore`), whose notes are named as `guard.notes` does."""
 
     @property
     def is_metered(self) -> bool:
@@ -51,10 +51,10 @@ class LockRemote(Protocol):
 
     @property
     def is_advisory(self) -> bool:
-        """Return whether two changes at once may both be told that they were made."""
+        """Return whether two changes at once may both seem to work there."""
 
-    def find(self, prefix: str) -> dict[str, str]:
-        """List the refs that begin so, with their shas."""
+    def find(self) -> dict[str, str]:
+        """List all notes with their shas."""
 
     def read(self, ref: str) -> tuple[str, str] | None:
         """Read a note's sha and text; the text is empty for what stands there and is no note."""
@@ -252,7 +252,7 @@ class HeldLock:
                 end = self._remote.swap(ref, standing, new)
             if end is Swap.DONE:
                 break
-            seen = self._remote.find(ref).get(ref)
+            seen = self._remote.find().get(ref)
             if seen == new:  # it only took its time, or its reply was lost
                 break
             if seen is None or seen not in self._written:
@@ -276,4 +276,3 @@ def look(remote: LockRemote, app: str) -> Found | None:
         return None
     note = parse_lock(seen[1])
     return Found(seen[0], note if note is not None and note.app == app else None)
-

@@ -18,7 +18,7 @@ from accelerator.models import LockMode, StepName
 from accelerator.steps.guard.acquire import take
 from accelerator.steps.guard.keeper import Keeper
 from accelerator.steps.guard.marks import find_marks
-from accelerator.steps.guard.notes import PREFIX, LockNote, lock_ref
+from accelerator.steps.guard.notes import LockNote, lock_ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -236,7 +236,7 @@ class TargetLocks:
             if self._opened is None and self.run.marks is not None:
                 self.remote = self._opened = self.run.marks.open()
             if self.remote is not None:
-                self.standing, self._read_at = self.remote.find(PREFIX), self._now()
+                self.standing, self._read_at = self.remote.find(), self._now()
         except AcceleratorError as trouble:
             self._trouble = trouble
 

@@ -1,6 +1,7 @@
 """What is written down about a target in the lock remote: locks, freezes, rejections; pure.
 
-Each is the text of a ref (see `repository.refs`): a line for people, then one JSON document.
+Each is the text of a ref, named as below; where in the remote those are, only the store knows
+(`repository.refs`). A text is a line for people, then one JSON document.
 
 Whoever may write to the lock remote may write anything there. So what is read is a claim: it is
 read within limits, made fit to show, and checked against the platform where something rests on it.
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FULL_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-PREFIX = "refs/heads/accelerator/"
 
 SKEW_SECONDS = 5.0
 BY_HAND_SECONDS = 366 * 24 * 3600.0  # the longest lock that `accelerator lock` takes
@@ -68,17 +68,17 @@ METERED_LEASE = Lease(300.0, 180.0, 30.0)  # where each request counts (Heroku: 
 
 def lock_ref(app: str) -> str:
     """Return the ref of a target's lock."""
-    return f"{PREFIX}lock/{app}"
+    return f"lock/{app}"
 
 
 def freeze_ref(app: str) -> str:
     """Return the ref of a target's freeze."""
-    return f"{PREFIX}freeze/{app}"
+    return f"freeze/{app}"
 
 
 def reject_ref(app: str, sha: str) -> str:
     """Return the ref that keeps a commit from a target."""
-    return f"{PREFIX}reject/{app}/{sha}"
+    return f"reject/{app}/{sha}"
 
 
 @dataclass(frozen=True, slots=True)
