@@ -1,8 +1,8 @@
 """Keep the locks of a run: one thread renews them all, with one push.
 
-Whatever goes wrong there (the remote is away, the disk is full, a mistake of ours) ends no renewing:
-it is tried again, later each time. Until a try works out the locks simply grow older, and a lock
-that is too old is renewed before the next write, or keeps it from being sent.
+Whatever goes wrong there (the remote is away, the disk is full, a mistake of ours) ends no
+renewing: it is tried again, later each time. Until a try works out the locks simply grow older, and
+a lock that is too old is renewed before the next write, or keeps it from being sent.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Keeper:
         for lock, change in changes:
             try:
                 lock.settle(change, ends[change.ref])
-            except Exception as failure:  # noqa: BLE001  # the others are settled all the same
+            except Exception as failure:  # the others are settled all the same
                 trouble = failure
         if trouble is not None:
             raise trouble
@@ -79,7 +79,7 @@ class Keeper:
         try:
             self.renew()
             self._failures = 0
-        except Exception:  # noqa: BLE001  # a thread that ended would let every lock run out
+        except Exception:  # a thread that ended would let every lock run out
             self._failures += 1
         return self._pause
 

@@ -143,12 +143,12 @@ class LockNote:
     def last_write_at(self, taken_at: datetime) -> datetime:
         """Return when its holder can have begun a write for the last time.
 
-        `taken_at` is when somebody took the lock over. One that was let go was let go after its
-        last write; one that ran out allows none in its last seconds.
+        `taken_at` is when somebody took the lock over, whatever the note says. One that was let go
+        was let go after its last write; one that ran out allows none in its last seconds.
         """
-        if self.state == "interrupted":
-            return self.last_seen_at
         last = datetime.fromisoformat(self.expires_at) - timedelta(seconds=MARGIN_SECONDS)
+        if self.state == "interrupted":
+            last = self.last_seen_at
         return min(last, taken_at + timedelta(seconds=LOOK_SECONDS))
 
     def is_overlong(self, now: datetime) -> bool:
@@ -171,7 +171,7 @@ class LockNote:
         """Return it in words."""
         link = f", {self.link}" if self.link else ""
         what = f"{self.route} of {self.commit[:8]}" if self.commit else self.route
-        return f"{self.holder} ({what} since {self.acquired_at}{link})"
+        return f"{self.holder or 'somebody'} ({what} since {self.acquired_at}{link})"
 
 
 def expiry(now: datetime, lease: Lease = LEASE) -> str:
