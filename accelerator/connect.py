@@ -141,7 +141,7 @@ class Connection:
         ci = detect_ci(self.environment)
         if ci.name:
             return f"{ci.name} job {os.getpid()}" if ci.job_url is None else f"{ci.name} job"
-        return f"{getpass.getuser()}@{socket.gethostname()}"
+        return f"{_find_user()}@{socket.gethostname()}"
 
     @property
     def usage(self) -> Usage | None:
@@ -235,6 +235,14 @@ def _is_of_heroku(remote: Remote) -> bool:
     """Return whether an address leads to Heroku's git host, whichever way."""
     host = remote.origin.host if remote.origin else ""
     return host == "heroku.com" or host.endswith(".heroku.com")
+
+
+def _find_user() -> str:
+    """Return who runs this; its number where it has no name, as in containers of any user id."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no variable names one, and no entry in passwd
+        return f"user {os.getuid()}"
 
 
 def _parse_checks(texts: tuple[str, ...]) -> tuple[SmokeCheck, ...]:

@@ -189,7 +189,9 @@ class FakeHeroku:
         self.before: dict[str, Callable[[], object]] = {}
         self.always: dict[str, Callable[[], object]] = {}
         self.lost_replies: set[str] = set()
-        self.promotion_names: str | None = None
+        self.promotion_names: str | None = (
+            None  # which release an answer is about; "": it says none
+        )
         self.promotion_looks: list[dict[str, str]] = []
         self.log_lines: tuple[str, ...] = ()
         self.uploaded = b""
@@ -350,7 +352,8 @@ class _Promotions(_Noun):
             self._pending[name] = landed
         assert pipeline_id
         self.heroku.answered(call)
-        return Promotion("promotion-1", "pending", self.heroku.promotion_names or release_id)
+        said = self.heroku.promotion_names
+        return Promotion("promotion-1", "pending", release_id if said is None else said or None)
 
     def fetch_targets(self, promotion_id: str) -> tuple[PromotionTarget, ...]:
         self.heroku.told(f"promotions.fetch_targets {promotion_id}")

@@ -13,6 +13,7 @@ from accelerator.errors import (
     OutcomeUnknown,
     PartlyDone,
     VerificationFailed,
+    WrongArtifact,
 )
 from accelerator.models import LockMode, OnFailure
 from accelerator.steps.guard.held import look
@@ -224,3 +225,28 @@ def test_an_interrupt_while_a_lock_is_given_back_leaves_no_other_one_behind() ->
 
     assert told == [lock_ref("eu")]
     assert hit.refs.refs == {}
+
+
+@pytest.mark.parametrize("names", ["", "shop-prepare-v9"], ids=["no release", "another one"])
+def test_a_promotion_whose_answer_is_odd_keeps_its_note_until_its_end_is_known(names: str) -> None:
+    odd = one()
+    odd.stage.heroku.promotion_names = names
+    odd.stage.heroku.promotion_looks = [{"shop": "pending"}] * 2
+    odd.stage.run = replace(odd.stage.run, waits=replace(odd.stage.run.waits, promotion=0.1))
+
+    error = odd.fail(OutcomeUnknown)
+
+    found = look(odd.refs, "shop")
+    assert error.exit_code == 9
+    assert found is not None
+    assert found.note is not None
+    assert (found.note.state, found.note.promotion) == ("interrupted", "promotion-1")
+
+
+def test_what_a_promotion_of_nothing_known_brought_is_judged_by_the_artifact() -> None:
+    odd = one(arriving="somebody-elses")
+    odd.stage.heroku.promotion_names = ""
+
+    error = odd.fail(WrongArtifact)
+
+    assert "was to get artifact good but holds somebody-elses" in error.message

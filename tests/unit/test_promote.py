@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from accelerator.errors import Interrupted, OutcomeUnknown, WrongArtifact
@@ -70,17 +72,42 @@ def test_a_promotion_that_has_ended_takes_one_look(stage: Stage, candidate: Cand
     assert stage.heroku.calls[1:] == ["promotions.fetch_targets promotion-1"]
 
 
-def test_an_answer_that_names_another_release_is_not_followed(
+def test_an_answer_that_names_another_release_is_followed_to_its_end_before_that_is_said(
     stage: Stage, candidate: Candidate
 ) -> None:
     stage.heroku.promotion_names = "shop-prepare-v2"
+    stage.heroku.promotion_looks = [{"shop": "pending"}] * 3
 
     with pytest.raises(WrongArtifact) as caught:
         promote(stage.run, candidate, (SHOP,))
 
     assert "shop-prepare-v1" in caught.value.message
     assert "shop-prepare-v2" in caught.value.message
-    assert len(stage.heroku.calls) == 1
+    assert stage.heroku.promotion_looks == []
+
+
+def test_an_answer_that_names_no_release_is_judged_by_how_it_ends(
+    stage: Stage, candidate: Candidate
+) -> None:
+    stage.heroku.promotion_names = ""
+
+    ends = promote(stage.run, candidate, (SHOP,))
+
+    assert ends["shop"].status == "succeeded"
+
+
+@pytest.mark.parametrize("names", ["", "shop-prepare-v2"], ids=["no release", "another one"])
+def test_one_that_is_pending_at_the_deadline_is_unknown_whatever_its_answer_named(
+    stage: Stage, candidate: Candidate, names: str
+) -> None:
+    stage.heroku.promotion_names = names
+    stage.heroku.promotion_looks = [{"shop": "pending"}] * 2
+    run = replace(stage.run, waits=replace(stage.run.waits, promotion=0.1))
+
+    with pytest.raises(OutcomeUnknown) as caught:
+        promote(run, candidate, (SHOP,))
+
+    assert caught.value.exit_code == 9
 
 
 def test_a_failed_target_is_given_back_beside_the_others(

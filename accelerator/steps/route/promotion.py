@@ -84,8 +84,10 @@ def promote(
     """Promote the candidate's release to the targets; return the terminal state of each by app.
 
     The promotion is pinned to the release (`source.release.id`), so whatever lands on the source
-    app meanwhile changes nothing; the answer is checked to name that release. A failed target is
-    returned, not raised: the others may have succeeded. `on_begun` is told the promotion's id.
+    app meanwhile changes nothing; the answer is checked to name that release. One that names
+    another is followed to its end all the same: until then it can release over anything. One that
+    names none is judged by what the targets carry then. A failed target is returned, not raised:
+    the others may have succeeded. `on_begun` is told the promotion's id.
     """
     release, coupling = candidate.release, candidate.source.coupling
     if release is None or coupling is None:
@@ -98,14 +100,15 @@ def promote(
     except OutcomeUnknown as lost:
         return _find_ends(run, candidate, targets, lost)
     on_begun(promotion.id)
-    if promotion.source_release_id != release.id:
+    names = {target.app_id: target.app for target in targets}
+    ends = {names[end.app_id]: end for end in _follow(run, promotion, names)}
+    if promotion.source_release_id not in {None, release.id}:
         raise WrongArtifact(
             ", ".join(target.app for target in targets),
             f"release {release.id} of {candidate.source.app}",
             f"release {promotion.source_release_id}",
         )
-    names = {target.app_id: target.app for target in targets}
-    return {names[end.app_id]: end for end in _follow(run, promotion, names)}
+    return ends
 
 
 def _find_ends(
