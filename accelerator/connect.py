@@ -18,14 +18,14 @@ from accelerator.credentials import find_key, without_key
 from accelerator.environment import detect_ci, find_commit
 from accelerator.errors import UsageProblem
 from accelerator.heroku import Heroku
-from accelerator.models import Commit, Secret
+from accelerator.models import Commit, LockMode, Secret
 from accelerator.remotes import parse_origin
 from accelerator.repository import HerokuGit, Lineage, LockHost, for_git, read_remote, url_of
 from accelerator.settings import STAGES, endpoint
 from accelerator.steps.compare.stages import resolve_targets
 from accelerator.steps.compare.wanted import SourceApp
 from accelerator.steps.guard.direction import Direction
-from accelerator.steps.guard.policy import LockPolicy
+from accelerator.steps.guard.policy import LockPolicy, demand_enough
 from accelerator.steps.order import Rules
 from accelerator.steps.run import Run, Waits
 from accelerator.steps.verify.settled import Verification
@@ -162,9 +162,15 @@ class Connection:
     def make_rules(self, *, allow_older: bool = False, allow_diverged: bool = False) -> Rules:
         """Make the rules of deploys; whatever is wrong in them is raised before any request."""
         settings = self.settings
+        sources = tuple(SourceApp(app) for app in self.prepare_apps)
+        if settings.lock is LockMode.REQUIRED:
+            host = self.lock_host
+            demand_enough(
+                settings.lock, is_advisory=host.is_heroku, is_named=host.is_named_heroku
+            )
         return Rules(
             verification=self._make_verification(),
-            sources=tuple(SourceApp(app) for app in self.prepare_apps),
+            sources=sources,
             on_miss=settings.on_miss,
             wait_seconds=settings.wait,
             same_tree=settings.same_tree,

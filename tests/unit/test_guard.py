@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -20,6 +21,7 @@ from tests.unit.fakes import (
     COMMIT,
     OTHER,
     FakeClone,
+    FakeHost,
     MemoryRefs,
     artifact,
     make_release,
@@ -29,6 +31,8 @@ from tests.unit.fakes import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from accelerator.repository import LockHost
 
 YES, NO, UNKNOWN = Ancestry.YES, Ancestry.NO, Ancestry.UNKNOWN
 STRICT, NOTHING = Direction(strict=True), Direction()
@@ -238,8 +242,10 @@ def test_a_mark_that_was_just_removed_still_counts_as_it_was_seen() -> None:
 
 def test_a_lock_is_seen_by_its_name() -> None:
     def stand_on_shop(app: str) -> bool:
-        standing = {lock_ref(app): "1"}
-        return TargetLocks(make_stage().run, LockPolicy(), standing=standing).stand_on(SHOP)
+        refs = MemoryRefs()
+        refs.put(lock_ref(app), "anything")
+        run = replace(make_stage().run, marks=cast("LockHost", FakeHost(refs)))
+        return TargetLocks(run, LockPolicy()).stand_on(SHOP)
 
     assert stand_on_shop("shop")
     assert not stand_on_shop("shop-eu")

@@ -134,9 +134,14 @@ class HeldLock:
         if self.is_lost:
             raise Refused(
                 Refusal.LOCKED,
-                f"the lock of {self.note.app} ran out and was taken by somebody else",
+                f"the lock of {self.note.app} ran out, or somebody took it away",
                 "nothing more was written; run the same command again",
             )
+
+    def see(self, standing: str | None) -> None:
+        """Learn what stands in the lock's place: anything but a note of ours means it is lost."""
+        if standing not in self._written:
+            self.is_lost = True
 
     def remember(self, promotion: str) -> None:
         """Have the note name a promotion, from the next time on that it is written anyway."""
