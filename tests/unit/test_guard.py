@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from accelerator.errors import LockUnavailable, Refused, Superseded
-from accelerator.models import Ancestry, Refusal
+from accelerator.errors import LockUnavailable, Refused, Superseded, UsageProblem
+from accelerator.models import Ancestry, LockMode, Refusal
 from accelerator.steps.compare.facts import Facts, TargetState
 from accelerator.steps.guard.direction import Direction, Forward
 from accelerator.steps.guard.findings import Finding, demand
 from accelerator.steps.guard.locks import TargetLocks
 from accelerator.steps.guard.marks import find_marks
 from accelerator.steps.guard.notes import Mark, freeze_ref, lock_ref, reject_ref, render_note
-from accelerator.steps.guard.policy import LockPolicy
+from accelerator.steps.guard.policy import LockPolicy, demand_enough
 from tests.unit.fakes import (
     COMMIT,
     OTHER,
@@ -249,3 +249,23 @@ def test_a_lock_is_seen_by_its_name() -> None:
 
     assert stand_on_shop("shop")
     assert not stand_on_shop("shop-eu")
+
+
+@pytest.mark.parametrize(
+    ("mode", "is_advisory", "is_named", "is_enough"),
+    [
+        pytest.param(LockMode.REQUIRED, True, False, False, id="required, and nothing said"),
+        pytest.param(LockMode.REQUIRED, True, True, True, id="required, and written down"),
+        pytest.param(LockMode.REQUIRED, False, False, True, id="required, compare-and-swap"),
+        pytest.param(LockMode.AUTO, True, False, True, id="auto"),
+        pytest.param(LockMode.OFF, True, False, True, id="off"),
+    ],
+)
+def test_an_advisory_lock_is_enough_for_required_only_where_that_is_written(
+    mode: LockMode, is_advisory: bool, is_named: bool, is_enough: bool
+) -> None:
+    if is_enough:
+        demand_enough(mode, is_advisory=is_advisory, is_named=is_named)
+    else:
+        with pytest.raises(UsageProblem, match="compares and swaps"):
+            demand_enough(mode, is_advisory=is_advisory, is_named=is_named)
