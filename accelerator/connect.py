@@ -194,9 +194,7 @@ class Connection:
         sources = tuple(SourceApp(app) for app in self.prepare_apps)
         if settings.lock is LockMode.REQUIRED:
             host = self.lock_host
-            demand_enough(
-                settings.lock, is_advisory=host.is_heroku, is_named=host.is_named_heroku
-            )
+            demand_enough(settings.lock, is_advisory=host.is_heroku, is_named=host.is_named_heroku)
         return Rules(
             verification=self._make_verification(),
             sources=sources,

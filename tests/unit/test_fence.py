@@ -184,8 +184,10 @@ def second_look(made: Scene, app: str, happen: Callable[[], object]) -> None:
     made.stage.heroku.always[f"releases.fetch_newest {app}"] = look
 
 
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("is_advisory", [True, False])
+@pytest.mark.parametrize(
+    ("loss", "is_advisory"),
+    [("taken by others", True), ("taken by others", False), ("removed by hand", False)],
+)
 def test_a_lock_that_is_gone_stops_the_write_though_its_lease_still_runs(
     loss: str, is_advisory: bool
 ) -> None:
@@ -198,6 +200,37 @@ def test_a_lock_that_is_gone_stops_the_write_though_its_lease_still_runs(
     assert (error.reason, made.writes()) == ("locked", [])
     assert made.report.reason is Refusal.LOCKED
     assert made.report.lock is (LockKind.ADVISORY if is_advisory else LockKind.HELD)
+
+
+def test_a_lock_that_a_push_to_something_else_undid_is_put_back_on_an_advisory_remote() -> None:
+    made = watched("good", make_app("shop", "old"))
+    made.refs.is_advisory = True
+    taken: list[str] = []
+
+    def undo() -> None:
+        taken.append(made.refs.refs.pop(lock_ref("shop")))
+
+    second_look(made, "shop", undo)
+
+    made.deploy()
+
+    assert (lock_ref("shop"), None, taken[0]) in made.refs.swaps
+    assert (made.held("shop"), made.refs.refs) == ("good", {})
+
+
+def test_a_lock_that_cannot_be_put_back_either_is_lost() -> None:
+    made = watched("good", make_app("shop", "old"))
+    made.refs.is_advisory = True
+
+    def undo() -> None:
+        made.refs.refs.pop(lock_ref("shop"))
+        made.refs.undo = [0]
+
+    second_look(made, "shop", undo)
+
+    error = made.fail(Refused)
+
+    assert (error.reason, made.writes()) == ("locked", [])
 
 
 def test_a_lock_lost_while_the_first_target_is_released_keeps_the_second_untouched() -> None:
@@ -225,8 +258,12 @@ def test_a_lock_lost_in_the_first_wave_stops_the_second_and_the_first_is_told() 
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_a_run_that_lost_its_lock_sends_no_rollback_and_no_rejection(loss: str) -> None:
+@pytest.mark.parametrize("seconds", [JUST_NOW_SECONDS, 0.0], ids=["slow", "at once"])
+def test_a_run_that_lost_its_lock_sends_no_rollback_and_no_rejection(
+    loss: str, seconds: float
+) -> None:
     made = watched("good", bad("shop"))
+    made.stage.heroku.call_seconds = seconds
     made.stage.heroku.before["dynos.fetch shop"] = lambda: LOSSES[loss](made, "shop")
 
     error = made.fail(VerificationFailed)

@@ -66,12 +66,15 @@ class Fence:
         demand(self.locks.find_marks(self.commit, apps, JUST_NOW_SECONDS))
 
     def _demand_back(self, apps: tuple[str, ...]) -> None:
-        """Demand the locks of these apps only; a lease that still runs is as good as a look."""
+        """Demand the locks of these apps only; a lease that still runs stands in for a look.
+
+        The look is a new one: whatever led here took place since the last.
+        """
         if not self.held.of(apps):
             return
         self.held.demand(apps)
         try:
-            standing = self.locks.read(JUST_NOW_SECONDS)
+            standing = self.locks.read(0.0)
         except AcceleratorError as trouble:
             self.locks.run.events.note(
                 f"the lock is held by its lease, as it cannot be looked at: {trouble.message}",
