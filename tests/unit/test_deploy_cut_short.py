@@ -85,7 +85,7 @@ def test_a_lock_lost_before_others_are_returned_keeps_them_and_tells_the_first_f
 
     assert error.message.startswith("done: eu; not done: us (the promotion to us failed")
     assert bad.held("eu") == "good"
-    assert "taken by somebody else" in str(bad.entry("eu").error)
+    assert "somebody took it away" in str(bad.entry("eu").error)
     assert bad.report.compensation == "none"
 
 
@@ -166,17 +166,22 @@ def test_an_interrupted_compensation_tells_who_went_back_and_notes_where_the_oth
     assert cut.entry("eu").status == "compensated"
 
 
+@pytest.mark.parametrize("mode", [LockMode.AUTO, LockMode.REQUIRED])
 @pytest.mark.parametrize(
-    ("mode", "held"), [(LockMode.AUTO, "old"), (LockMode.REQUIRED, "good")], ids=str
+    ("seconds", "held"),
+    [
+        pytest.param(60.0, "old", id="while the lease runs"),
+        pytest.param(290.0, "good", id="as the lease ends"),
+    ],
 )
 def test_a_lock_remote_that_dies_before_a_compensation_never_hides_the_failure(
-    mode: LockMode, held: str
+    mode: LockMode, seconds: float, held: str
 ) -> None:
     bad = compensating(make_app("eu", "old"), make_app("us", "old", failing={"good"}))
     bad.lock(mode)
 
     def die() -> None:
-        bad.stage.clock.pass_seconds(290)
+        bad.stage.clock.pass_seconds(seconds)
         bad.refs.trouble = LockUnavailable("gone")
 
     bad.stage.heroku.always["promotions.create shop-prepare-v1 to us"] = die
