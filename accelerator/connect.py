@@ -18,7 +18,7 @@ from accelerator.credentials import find_key, without_key
 from accelerator.environment import detect_ci, find_commit
 from accelerator.errors import UsageProblem
 from accelerator.heroku import Heroku
-from accelerator.models import Commit, Secret
+from accelerator.models import Commit, LockMode, Secret
 from accelerator.remotes import is_remote_name, parse_origin
 from accelerator.repository import (
     HerokuGit,
@@ -34,7 +34,7 @@ from accelerator.settings import STAGES, endpoint
 from accelerator.steps.compare.stages import resolve_targets
 from accelerator.steps.compare.wanted import SourceApp
 from accelerator.steps.guard.direction import Direction
-from accelerator.steps.guard.policy import LockPolicy
+from accelerator.steps.guard.policy import LockPolicy, demand_enough
 from accelerator.steps.order import Rules
 from accelerator.steps.run import Run, Waits
 from accelerator.steps.verify.settled import Verification
@@ -170,7 +170,7 @@ class Connection:
         ci = detect_ci(self.environment)
         if ci.name:
             return f"{ci.name} job {os.getpid()}" if ci.job_url is None else f"{ci.name} job"
-        return f"{getpass.getuser()}@{socket.gethostname()}"
+        return f"{_find_user()}@{socket.gethostname()}"
 
     @property
     def usage(self) -> Usage | None:
@@ -190,10 +190,14 @@ class Connection:
 
     def make_rules(self, *, allow_older: bool = False, allow_diverged: bool = False) -> Rules:
         """Make the rules of deploys; whatever is wrong in them is raised before any request."""
-        settings = self.settings
+        settings, ci = self.settings, detect_ci(self.environment)
+        sources = tuple(SourceApp(app) for app in self.prepare_apps)
+        if settings.lock is LockMode.REQUIRED:
+            host = self.lock_host
+            demand_enough(settings.lock, is_advisory=host.is_heroku, is_named=host.is_named_heroku)
         return Rules(
             verification=self._make_verification(),
-            sources=tuple(SourceApp(app) for app in self.prepare_apps),
+            sources=sources,
             on_miss=settings.on_miss,
             wait_seconds=settings.wait,
             same_tree=settings.same_tree,
@@ -205,7 +209,9 @@ class Connection:
                 settings.lock,
                 settings.lock_wait,
                 self.author,
-                detect_ci(self.environment).job_url,
+                ci.job_url,
+                ci.job,
+                ci.attempt,
             ),
         )
 
@@ -262,6 +268,14 @@ def _is_of_heroku(remote: Remote) -> bool:
     """Return whether an address leads to Heroku's git host, whichever way."""
     host = remote.origin.host if remote.origin else ""
     return host == "heroku.com" or host.endswith(".heroku.com")
+
+
+def _find_user() -> str:
+    """Return who runs this; its number where it has no name, as in containers of any user id."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no variable names one, and no entry in passwd
+        return f"user {os.getuid()}"
 
 
 def _parse_checks(texts: tuple[str, ...]) -> tuple[SmokeCheck, ...]:

@@ -237,6 +237,22 @@ class RefStore:
             raise LockUnavailable(why)
         return Swap.UNKNOWN
 
+    def swap_all(self, changes: Mapping[str, tuple[str, str]]) -> dict[str, Swap]:
+        """Change several notes with one push, each by itself: where it still is as given first."""
+        refs = {name: self._namespace.full(name) for name in changes}
+        leases = (f"--force-with-lease={refs[name]}:{old}" for name, (old, _) in changes.items())
+        specs = (f"{new}:{refs[name]}" for name, (_, new) in changes.items())
+        pushed = ("push", "--porcelain", "--no-verify", "--no-signed", *leases, "--")
+        answer = self._ask(*pushed, self._access.address, *specs)
+        lines = answer.out.decode("utf-8", "replace").splitlines()
+        ends = {}
+        for name, ref in refs.items():
+            line = next((line for line in lines if f":{ref}\t" in line), "")
+            is_done = answer.status == 0 and replies.is_taken(line)
+            lost_or_not_known = Swap.LOST if replies.is_lost(line) else Swap.UNKNOWN
+            ends[name] = Swap.DONE if is_done else lost_or_not_known
+        return ends
+
     def remove(self, notes: Mapping[str, str]) -> None:
         """Remove notes where they still are as given: many at once, as servers count requests.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from accelerator.errors import AcceleratorError, KeyRefused, NotFound
+from accelerator.errors import AcceleratorError, KeyRefused, LockUnavailable, NotFound, Refused
 from accelerator.models import Commit, StepName, Verified
 from accelerator.steps.compare.descriptions import describe_rollback, find_alias_of
 from accelerator.steps.compare.reading import fetch_artifact
@@ -21,6 +21,7 @@ from accelerator.steps.verify.serving import Claim, verify
 
 if TYPE_CHECKING:
     from accelerator.models import ArtifactRef, Release
+    from accelerator.steps.route.landing import Fence
     from accelerator.steps.run import Run
     from accelerator.steps.verify.smoke import SmokeCheck
 
@@ -84,7 +85,7 @@ class NotWentBack:
         return cls(Hindrance.FAILED_TOO, said, is_open(error))
 
 
-def roll_back(run: Run, way: WayBack) -> WentBack | NotWentBack:
+def roll_back(run: Run, way: WayBack, fence: Fence) -> WentBack | NotWentBack:
     """Release the previous artifact again and verify it; never raises an expected error."""
     app, previous = way.app, way.previous
     if previous is None or previous.artifact is None:
@@ -97,7 +98,10 @@ def roll_back(run: Run, way: WayBack) -> WentBack | NotWentBack:
         try:
             alias, built = find_alias_of(previous, page), way.built
             description = describe_rollback(previous, alias, built)
-            made = release(run, TargetState(app, "", page), previous.artifact, description)
+            made = release(run, TargetState(app, "", page), previous.artifact, description, fence)
+        except (LockUnavailable, Refused) as lost:
+            step.outcome = "failed"
+            return NotWentBack.as_of(Hindrance.LOCK_LOST, said=lost.message)
         except AcceleratorError as error:
             step.outcome = "failed"
             return NotWentBack.failed(error)
