@@ -89,7 +89,7 @@ def test_a_stream_that_takes_ascii_only_gets_ascii(
         pytest.param("2>&1 | true", id="a reader that has gone", marks=pytest.mark.slow),
     ],
 )
-@pytest.mark.parametrize("form", ["--json", "--debug"])
+@pytest.mark.parametrize("form", ["--json", pytest.param("--debug", marks=pytest.mark.slow)])
 def test_a_deploy_that_nobody_listens_to_ends_as_it_should(
     form: str, where: str, pipeline: Pipeline, repo: Repository, run: Command
 ) -> None:
