@@ -22,7 +22,7 @@ from accelerator.models import Commit, Secret
 from accelerator.remotes import parse_origin
 from accelerator.repository import HerokuGit, Lineage, LockHost, for_git, read_remote, url_of
 from accelerator.settings import STAGES, endpoint
-from accelerator.steps.compare.stages import resolve_targets
+from accelerator.steps.compare.stages import find_name, resolve_targets
 from accelerator.steps.compare.wanted import SourceApp
 from accelerator.steps.guard.direction import Direction
 from accelerator.steps.guard.policy import LockPolicy
@@ -80,9 +80,8 @@ class Connection:
         return key
 
     @cached_property
-    def run(self) -> Run:
-        """Connect: the collaborators and limits of this run."""
-        self.clone.open_ahead()
+    def heroku(self) -> Heroku:
+        """Connect to the platform."""
         self._heroku = Heroku(
             self.endpoint,
             self.key,
@@ -90,8 +89,14 @@ class Connection:
             listener=self.events.emit,
             environment=self.environment,
         )
+        return self._heroku
+
+    @cached_property
+    def run(self) -> Run:
+        """Connect: the collaborators and limits of this run."""
+        self.clone.open_ahead()
         return Run(
-            self._heroku,
+            self.heroku,
             self.events,
             self.deadline,
             self._waits,
@@ -123,15 +128,15 @@ class Connection:
         key = self.key if is_ours else None
         return LockHost(address, key, self._for_git, self.deadline)
 
-    @property
+    @cached_property
     def prepare_apps(self) -> tuple[str, ...]:
-        """Return the prepare apps; raises `UsageProblem` when none is named."""
+        """Return the names of the prepare apps; raises `UsageProblem` when none is named."""
         if not self.settings.prepare.apps:
             raise UsageProblem(
                 "no prepare app is named",
                 "use --from APP (for prepare: --app APP), or set prepare.apps in accelerator.toml",
             )
-        return self.settings.prepare.apps
+        return tuple(dict.fromkeys(self._find_name(app) for app in self.settings.prepare.apps))
 
     @property
     def author(self) -> str:
@@ -179,7 +184,7 @@ class Connection:
         )
 
     def resolve_waves(self, waves: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
-        """Turn stage names into the apps at that stage of the prepare app's pipeline.
+        """Turn ids into names, and stages into the apps there in the prepare app's pipeline.
 
         Raises `UsageProblem` for an app that is in two waves: it would be released twice.
         """
@@ -193,15 +198,18 @@ class Connection:
         return found
 
     def find_app(self, target: str) -> str:
-        """Find the app that a target stands for; raises `UsageProblem` where it is several."""
+        """Find the name of the app a target stands for; raises `UsageProblem` for several."""
         if target not in STAGES:
-            return target
+            return self._find_name(target)
         (names,) = self.resolve_waves([(target,)])
         if len(names) > 1:
             raise UsageProblem(
                 f"several apps are at stage {target}: {', '.join(names)}", "name one of them"
             )
         return names[0]
+
+    def _find_name(self, app: str) -> str:
+        return find_name(app, lambda text: self.heroku.apps.fetch(text))
 
     def close(self) -> None:
         """Close what was connected."""
