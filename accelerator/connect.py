@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from accelerator.events import Recorder
     from accelerator.heroku import Usage
-    from accelerator.models import Endpoint
+    from accelerator.models import App, Endpoint
     from accelerator.settings import Settings
     from accelerator.steps.verify.smoke import SmokeCheck
 
@@ -209,7 +209,10 @@ class Connection:
         return names[0]
 
     def _find_name(self, app: str) -> str:
-        return find_name(app, lambda text: self.heroku.apps.fetch(text))
+        return find_name(app, self._fetch_app)
+
+    def _fetch_app(self, app: str) -> App:
+        return self.heroku.apps.fetch(app)
 
     def close(self) -> None:
         """Close what was connected."""
