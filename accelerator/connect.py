@@ -31,7 +31,7 @@ from accelerator.repository import (
     url_of,
 )
 from accelerator.settings import STAGES, endpoint
-from accelerator.steps.compare.stages import resolve_targets
+from accelerator.steps.compare.stages import find_name, resolve_targets
 from accelerator.steps.compare.wanted import SourceApp
 from accelerator.steps.guard.direction import Direction
 from accelerator.steps.guard.policy import LockPolicy, demand_enough
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from accelerator.events import Recorder
     from accelerator.heroku import Usage
-    from accelerator.models import Endpoint
+    from accelerator.models import App, Endpoint
     from accelerator.remotes import Remote
     from accelerator.settings import Settings
     from accelerator.steps.verify.smoke import SmokeCheck
@@ -91,9 +91,8 @@ class Connection:
         return key
 
     @cached_property
-    def run(self) -> Run:
-        """Connect: the collaborators and limits of this run."""
-        self.clone.open_ahead()
+    def heroku(self) -> Heroku:
+        """Connect to the platform."""
         self._heroku = Heroku(
             self.endpoint,
             self.key,
@@ -101,8 +100,14 @@ class Connection:
             listener=self.events.emit,
             environment=self.environment,
         )
+        return self._heroku
+
+    @cached_property
+    def run(self) -> Run:
+        """Connect: the collaborators and limits of this run."""
+        self.clone.open_ahead()
         return Run(
-            self._heroku,
+            self.heroku,
             self.events,
             self.deadline,
             self._waits,
@@ -154,15 +159,15 @@ class Connection:
             return None
         return LockHostToFind(lambda: self.lock_host, named == HEROKU)
 
-    @property
+    @cached_property
     def prepare_apps(self) -> tuple[str, ...]:
-        """Return the prepare apps; raises `UsageProblem` when none is named."""
+        """Return the names of the prepare apps; raises `UsageProblem` when none is named."""
         if not self.settings.prepare.apps:
             raise UsageProblem(
                 "no prepare app is named",
                 "use --from APP (for prepare: --app APP), or set prepare.apps in accelerator.toml",
             )
-        return self.settings.prepare.apps
+        return tuple(dict.fromkeys(self._find_name(app) for app in self.settings.prepare.apps))
 
     @property
     def author(self) -> str:
@@ -216,7 +221,7 @@ class Connection:
         )
 
     def resolve_waves(self, waves: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
-        """Turn stage names into the apps at that stage of the prepare app's pipeline.
+        """Turn ids into names, and stages into the apps there in the prepare app's pipeline.
 
         Raises `UsageProblem` for an app that is in two waves: it would be released twice.
         """
@@ -230,15 +235,21 @@ class Connection:
         return found
 
     def find_app(self, target: str) -> str:
-        """Find the app that a target stands for; raises `UsageProblem` where it is several."""
+        """Find the name of the app a target stands for; raises `UsageProblem` for several."""
         if target not in STAGES:
-            return target
+            return self._find_name(target)
         (names,) = self.resolve_waves([(target,)])
         if len(names) > 1:
             raise UsageProblem(
                 f"several apps are at stage {target}: {', '.join(names)}", "name one of them"
             )
         return names[0]
+
+    def _find_name(self, app: str) -> str:
+        return find_name(app, self._fetch_app)
+
+    def _fetch_app(self, app: str) -> App:
+        return self.heroku.apps.fetch(app)
 
     def close(self) -> None:
         """Close what was connected."""

@@ -9,7 +9,7 @@ from accelerator.models import ArtifactKind, ArtifactRef, BuildInput, Reason, Ro
 from accelerator.steps.compare.decision import compare
 from accelerator.steps.compare.facts import Facts
 from accelerator.steps.compare.reading import confirm, fetch_facts, refresh_targets
-from accelerator.steps.compare.stages import resolve_targets
+from accelerator.steps.compare.stages import find_name, resolve_targets
 from accelerator.steps.compare.states import SourceState, TargetState
 from accelerator.steps.compare.wanted import SourceApp, Wanted
 from tests.unit.fakes import (
@@ -300,3 +300,72 @@ def test_the_source_is_no_target() -> None:
 
     with pytest.raises(UsageProblem, match="both the source and a target"):
         resolve_targets(stage.run, "shop-prepare", ("shop", "shop-prepare"))
+
+
+LONG = (
+    "shop-for-things-that-sell"  # its id here, `id-of-…`, is too long for a name, as real ids are
+)
+ID = f"id-of-{LONG}"
+
+
+@pytest.mark.parametrize("text", ["shop", "a", "x-1", "a" * 30])
+def test_what_can_only_be_a_name_is_not_asked_for(text: str) -> None:
+    assert find_name(text, make_stage().heroku.apps.fetch) == text
+
+
+@pytest.mark.parametrize("text", ["01234567-89ab-cdef-0123-456789abcdef", "Shop", "shop_1", "9x"])
+def test_what_may_be_something_else_has_the_name_that_is_answered(text: str) -> None:
+    stage = make_stage(FakeApp("shop"))
+    app = stage.heroku.apps.fetch("shop")
+
+    assert find_name(text, {text: app}.__getitem__) == "shop"
+
+
+@pytest.mark.parametrize(
+    "text", ["", " shop", "a b", "a/../b", "shop\n", "-x", "a?b", "a@b:c", "ü"]
+)
+def test_what_is_neither_name_nor_id_is_refused_without_a_request(text: str) -> None:
+    stage = make_stage()
+
+    with pytest.raises(UsageProblem, match="cannot be the name of an app"):
+        find_name(text, stage.heroku.apps.fetch)
+
+    assert stage.heroku.calls == []
+
+
+@pytest.mark.parametrize("text", ["01234567-89ab-cdef-0123-456789abcdef", "Shop"])
+def test_an_app_there_is_not_is_not_found(text: str) -> None:
+    with pytest.raises(NotFound):
+        resolve_targets(make_stage().run, "shop-prepare", ("shop", text))
+
+
+def test_an_id_stands_for_the_name() -> None:
+    stage = make_stage(FakeApp(LONG))
+
+    assert resolve_targets(stage.run, "shop-prepare", (ID, "blog")) == (LONG, "blog")
+    assert stage.heroku.calls == [f"apps.fetch {ID}"]
+
+
+@pytest.mark.parametrize("targets", [(LONG, ID), (ID, LONG), (ID, "blog", LONG)])
+def test_an_app_named_in_two_ways_is_refused(targets: tuple[str, ...]) -> None:
+    with pytest.raises(UsageProblem, match=f"are one app, {LONG}"):
+        resolve_targets(make_stage(FakeApp(LONG)).run, "shop-prepare", targets)
+
+
+def test_the_source_is_no_target_by_its_id_either() -> None:
+    with pytest.raises(UsageProblem, match="both the source and a target"):
+        resolve_targets(make_stage(FakeApp(LONG)).run, LONG, (ID,))
+
+
+@pytest.mark.parametrize("renamed", ["shop-prepare", "shop"])
+def test_an_app_that_answers_under_another_name_is_refused(renamed: str) -> None:
+    apps = {name: make_app(name, make_release(name, 3, "a")) for name in ("shop-prepare", "shop")}
+    apps[renamed].releases[:] = [make_release(renamed, 3, "a", app_name="store")]
+    stage = make_stage(*apps.values())
+    wanted = Wanted(COMMIT, (SourceApp("shop-prepare"),), ("shop",))
+
+    with pytest.raises(UsageProblem, match=f"{renamed} is called store") as caught:
+        fetch_facts(stage.run, wanted)
+
+    assert "write store" in (caught.value.hint or "")
+    assert stage.heroku.writes() == []

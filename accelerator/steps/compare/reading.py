@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from accelerator.errors import KeyRefused, NotFound
+from accelerator.errors import KeyRefused, NotFound, UsageProblem
 from accelerator.models import ArtifactKind
 from accelerator.steps.compare.facts import Facts
 from accelerator.steps.compare.fit import Fit, fingerprint
@@ -65,6 +65,7 @@ def fetch_states(run: Run, wanted: Wanted, known: Facts = NOTHING_KNOWN) -> Fact
         artifacts={},
         inputs=None,
     )
+    _refuse_other_names(facts)
     if wanted.same_tree:
         facts = replace(facts, inputs=read_inputs(run, wanted.commit, facts))
     return replace(facts, archives=_make_archives(run, wanted, facts))
@@ -75,6 +76,20 @@ def read_inputs(run: Run, commit: Commit, facts: Facts) -> Mapping[str, BuildInp
     states: tuple[SourceState | TargetState, ...] = (*facts.sources, *facts.targets)
     built = {build.commit for state in states for build in state.builds}
     return run.clone.read_inputs(frozenset({commit.sha, *filter(None, built)}))
+
+
+def _refuse_other_names(facts: Facts) -> None:
+    """Raise for an app that Heroku answers for under another name, after it was renamed, say.
+
+    Its locks, freezes and rejections are kept under the name it has: they would be passed over.
+    """
+    states: tuple[SourceState | TargetState, ...] = (*facts.sources, *facts.targets)
+    for state in states:
+        name = next((release.app_name for release in state.releases), state.app)
+        if name != state.app:
+            raise UsageProblem(
+                f"{state.app} is called {name} on Heroku", f"write {name} in its place"
+            )
 
 
 def _make_archives(run: Run, wanted: Wanted, facts: Facts) -> Mapping[str, frozenset[str]] | None:

@@ -1,28 +1,62 @@
-"""The apps that a target stands for: its own name, or those at a stage of the pipeline."""
+"""The apps that a target stands for: by name, by id, or those at a stage of the pipeline.
+
+Locks, freezes, rejections and documents are by name, so an app has to have one name in all of them:
+that which Heroku gives it.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from accelerator.errors import NotFound, UsageProblem
+from accelerator.foreign import one_line
 from accelerator.settings import STAGES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from accelerator.heroku import Heroku
+    from accelerator.models import App
     from accelerator.steps.run import Run
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,29}")  # an id is longer, and new apps get no other letters
+_NAME_OR_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*", re.ASCII)
+
+
+def find_name(text: str, fetch: Callable[[str], App]) -> str:
+    """Return the name of the app that a text stands for.
+
+    What can only be a name stands for itself. What may be an id, or another spelling, is asked
+    for. Raises `UsageProblem` where it can be neither, and `NotFound` where there is no such app.
+    """
+    if _NAME.fullmatch(text):
+        return text
+    if not _NAME_OR_ID.fullmatch(text):
+        raise UsageProblem(
+            f"{one_line(text, 60)!r} cannot be the name of an app",
+            "`heroku apps` lists the names of yours",
+        )
+    return fetch(text).name
 
 
 def resolve_targets(run: Run, source: str, targets: tuple[str, ...]) -> tuple[str, ...]:
-    """Turn stage names into the names of the apps at that stage of the source's pipeline.
+    """Turn ids into names, and stages into the names of the apps there in the source's pipeline.
 
     App names pass through without a request. Raises `NotFound` for a stage without an app, and
-    `UsageProblem` for a target that is the source itself.
+    `UsageProblem` for a target that is the source itself, or is named in two ways.
     """
     names: list[str] = []
+    given: dict[str, str] = {}
     apps_at: dict[str, list[str]] | None = None
     for target in targets:
         if target not in STAGES:
-            names.append(target)
+            name = find_name(target, run.heroku.apps.fetch)
+            if given.setdefault(name, target) != target:
+                raise UsageProblem(
+                    f"{given[name]} and {target} are one app, {name}", "name each target once"
+                )
+            names.append(name)
             continue
         apps_at = apps_at if apps_at is not None else _fetch_stages(run.heroku, source)
         if not apps_at.get(target):
