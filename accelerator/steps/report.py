@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from accelerator.steps.compare.decision import Decision
     from accelerator.steps.guard.marks import Marked, MarkOrder
+    from accelerator.steps.guard.probe import Probed
     from accelerator.steps.plan import Plan
     from accelerator.steps.route.landing import Landing
     from accelerator.steps.verify.settled import Results, Settled
@@ -219,6 +220,7 @@ class MarkReport:
     by: str | None = None
     reason: str | None = None
     at: str | None = None
+    probe: Probed | None = None
 
     def ordered(self, order: MarkOrder) -> None:
         """Record what is asked for."""
