@@ -59,13 +59,14 @@ def test_a_probe_says_what_locks_are_worth_and_leaves_nothing(
     own = run("lock", "--probe", "--lock-remote", "project", "--json")
     herokus = run("lock", "--probe", "--from", pipeline.prepare.name, "--json")
 
-    found = own.check(0)["probe"]
+    found = own.document["probe"]
+    assert (own.exit_code, own.document["ok"]) == (0, True), own.told
     assert found["held"] == found["races"] > 0
     assert found["operations"] >= 3 * found["races"]
     assert repo.git("ls-remote", "project") == ""
-    refused = herokus.check(3)
-    assert refused["error"]["code"] == "lock_unavailable"
-    assert "advisory" in refused["error"]["message"]
+    assert herokus.exit_code == 3, herokus.told
+    assert herokus.document["error"]["code"] == "lock_unavailable"
+    assert "advisory" in herokus.document["error"]["message"]
 
 
 def test_run_by_a_hook_of_a_linked_worktree_nothing_of_the_repository_is_changed(
@@ -73,8 +74,8 @@ def test_run_by_a_hook_of_a_linked_worktree_nothing_of_the_repository_is_changed
 ) -> None:
     bare = keep_locks(repo, tmp_path)
     linked = tmp_path / "linked"
-    repo.git("worktree", "add", "--quiet", str(linked))
     commit = prepare(pipeline, repo, run)
+    repo.git("worktree", "add", "--quiet", str(linked))
     own = str(next((repo.directory / ".git" / "worktrees").iterdir()))
     before = repo.git("config", "--list", "--local"), repo.git("status", "--porcelain")
     hook = {"GIT_DIR": own, "GIT_WORK_TREE": str(linked), "GIT_INDEX_FILE": f"{own}/index"}
