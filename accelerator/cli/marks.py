@@ -10,11 +10,14 @@ import click
 from accelerator.cli.endings import epilog
 from accelerator.cli.options import COMMIT, WHERE_LOCKS_ARE, Talk, takes
 from accelerator.cli.session import Session
+from accelerator.errors import UsageProblem
 from accelerator.output.marks import mark_document, render_mark
 from accelerator.settings.parsing import parse_duration
 from accelerator.steps.guard import marks as step
 from accelerator.steps.guard.marks import Desk, MarkOrder
 from accelerator.steps.guard.notes import BY_HAND_SECONDS
+from accelerator.steps.guard.probe import Probed
+from accelerator.steps.guard.probe import probe as race
 from accelerator.steps.guard.watch import open_remote
 from accelerator.steps.report import MarkReport
 
@@ -41,8 +44,13 @@ def _parse_seconds(_context: click.Context, _option: click.Parameter, typed: str
 
 
 @click.command(epilog=epilog("lock"))
-@click.argument("target")
+@click.argument("target", required=False)
 @takes(
+    click.option(
+        "--probe",
+        is_flag=True,
+        help="Lock nothing: race for notes that nobody needs, and say what locks are worth there.",
+    ),
     click.option("--reason", metavar="TEXT", help="Why, for those who have to wait."),
     click.option(
         "--for",
@@ -61,13 +69,26 @@ def lock(
     /,
     talk: Talk,
     given: Given,
-    target: str,
+    target: str | None,
     reason: str | None,
+    *,
     seconds: float,
+    probe: bool,
 ) -> ExitCode:
-    """Keep deploys away from TARGET for a while; they wait for the lock."""
+    """Keep deploys away from TARGET for a while; they wait for the lock.
+
+    With --probe no TARGET is named: it tries out whether locks hold where they would be.
+    """
+    session = Session("lock", invocation, talk, given)
+    if probe is not (target is None):
+        raise UsageProblem(
+            "lock takes a target, or --probe without one",
+            "name the app or the stage to lock: accelerator lock foo-staging",
+        )
+    if target is None:
+        return _probe(session)
     return _perform(
-        Session("lock", invocation, talk, given),
+        session,
         target,
         lambda desk, order: step.lock(desk, order, seconds),
         reason,
@@ -162,6 +183,23 @@ def accept(
         target,
         step.accept,
         find_commit=lambda: session.connection.find_commit(commit),
+    )
+
+
+def _probe(session: Session) -> ExitCode:
+    report = MarkReport("", session.name)
+
+    def work() -> None:
+        host = session.connection.lock_host
+        report.probe = Probed()
+        race(host.open, session.clock.moment(), report.probe)
+        session.events.note(f"{report.probe.operations} git operations were made")
+        report.probe.demand_worth(is_named_heroku=host.is_named_heroku)
+
+    return session.perform(
+        work,
+        lambda outcome: mark_document(report, outcome),
+        lambda _: render_mark(report),
     )
 
 

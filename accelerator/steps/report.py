@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from accelerator.steps.compare.decision import Decision
     from accelerator.steps.compare.same_source import SameSource
     from accelerator.steps.guard.marks import Marked, MarkOrder
+    from accelerator.steps.guard.probe import Probed
     from accelerator.steps.plan import Plan
     from accelerator.steps.route.landing import Landing
     from accelerator.steps.verify.settled import Results, Settled
@@ -235,6 +236,7 @@ class MarkReport:
     reason: str | None = None
     at: str | None = None
     written: Written | None = None
+    probe: Probed | None = None
 
     def ordered(self, order: MarkOrder) -> None:
         """Record what is asked for."""
