@@ -31,7 +31,7 @@ from accelerator.steps.guard.predecessor import say_what_is_doubted, see_predece
 from accelerator.steps.guard.source import check_source
 from accelerator.steps.plan import make_plan
 from accelerator.steps.route.take import take_routes
-from accelerator.steps.verify.going_back import Hindrance, NotWentBack, WentBack
+from accelerator.steps.verify.going_back import Hindrance, NotWentBack
 from accelerator.steps.verify.settled import Results
 from accelerator.steps.verify.targets import Verifier
 
@@ -228,7 +228,7 @@ def _record_end(
 ) -> None:
     """Record the end of a target; one that went back keeps the commit away until `accept`."""
     report.settled([settled])
-    if isinstance(settled.went_back, WentBack) and settled.error is not None:
+    if settled.is_refuted:
         flaw = settled.flaw or ""
         reject_after_rollback(run, order.rules.lock, settled.app, order.commit, flaw)
     if settled.is_over:

@@ -10,7 +10,8 @@ from accelerator.errors import (
     WrongArtifact,
 )
 from accelerator.models import Dyno, Verified
-from accelerator.steps.verify.serving import Claim, is_serving, verify
+from accelerator.steps.verify.dynos import is_serving
+from accelerator.steps.verify.serving import Claim, verify
 from accelerator.steps.verify.smoke import SmokeCheck
 from tests.unit.fakes import COMMIT, Stage, make_app, make_release, make_stage, slug
 
@@ -27,7 +28,11 @@ def test_the_artifact_on_running_dynos_passes(stage: Stage) -> None:
 
     assert (proof.outcome, proof.flaw) == (Verified.PASSED, None)
     assert proof.release == stage.app("shop").current
-    assert stage.heroku.calls == ["releases.fetch shop shop-v1", "dynos.fetch shop"]
+    assert stage.heroku.calls == [
+        "releases.fetch shop shop-v1",
+        "dynos.fetch shop",
+        "formation.fetch shop",
+    ]
     assert [(step.outcome, step.detail) for step in stage.ear.finished()] == [("ok", "v1")]
 
 
@@ -43,7 +48,7 @@ def test_a_release_without_code_is_wrong(stage: Stage) -> None:
         verify(stage.run, Claim("shop", "shop-v2", slug("good"), COMMIT))
 
 
-@pytest.mark.parametrize("status", ["failed", "pending"])
+@pytest.mark.parametrize("status", ["failed", "expired"])
 def test_a_release_that_did_not_succeed_has_failed(stage: Stage, status: str) -> None:
     stage.app("shop").land("good", status=status)
 
@@ -65,6 +70,7 @@ def test_a_release_that_was_made_and_is_never_shown_leaves_the_outcome_unknown(
 
 def test_dynos_that_crash_fail_the_verification_at_the_deadline(stage: Stage) -> None:
     shop = stage.app("shop")
+    shop.formation = {"web": 1, "worker": 1}
     shop.dynos = [Dyno("web.1", "web", "up", 1), Dyno("worker.1", "worker", "crashed", 1)]
 
     proof = verify(stage.run, Claim("shop", "shop-v1", slug("good"), COMMIT))
@@ -92,8 +98,9 @@ def test_dynos_that_still_start_are_waited_for(stage: Stage) -> None:
     assert stage.clock.naps == pytest.approx([0.15, 0.195])
 
 
-def test_an_app_without_dynos_passes_and_is_told_aloud(stage: Stage) -> None:
+def test_an_app_that_is_to_have_no_dynos_passes_and_is_told_aloud(stage: Stage) -> None:
     stage.app("shop").dynos = [Dyno("release.1", "release", "down", 1)]
+    stage.app("shop").formation = {"web": 0}
 
     proof = verify(stage.run, Claim("shop", "shop-v1", slug("good"), COMMIT))
 

@@ -6,29 +6,39 @@ released meanwhile over the release that is not wanted is never touched.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from accelerator.errors import AcceleratorError, KeyRefused, NotFound
+from accelerator.errors import (
+    AcceleratorError,
+    KeyRefused,
+    NotFound,
+    ReleaseFailed,
+    WrongArtifact,
+)
 from accelerator.models import StepName, Verified
 from accelerator.steps.compare.facts import TargetState
 from accelerator.steps.compare.reading import fetch_artifact
 from accelerator.steps.route.landing import is_open
 from accelerator.steps.route.slug_release import release
 from accelerator.steps.verify.serving import Claim, verify
+from accelerator.steps.verify.visit import VISIT_SECONDS
 
 if TYPE_CHECKING:
     from accelerator.models import ArtifactRef, Commit, Release
-    from accelerator.steps.run import Run
+    from accelerator.steps.run import Run, Waits
     from accelerator.steps.verify.smoke import SmokeCheck
+
+BOOT_SECONDS = 60.0  # what Heroku gives a web dyno to bind its port
 
 
 @dataclass(frozen=True, slots=True)
 class WayBack:
     """The way back of an app: from the release that is not wanted to the one before it.
 
-    ``commit`` is what the one before it is known to hold, ``checks`` how it is verified.
+    ``commit`` is what the one before it is known to hold, ``checks`` how it is verified. For
+    ``switch_seconds`` after a release old code may still answer there.
     """
 
     app: str
@@ -36,6 +46,7 @@ class WayBack:
     previous: Release | None
     commit: Commit | None = None
     checks: tuple[SmokeCheck, ...] = ()
+    switch_seconds: float = 0.0
 
 
 class Hindrance(StrEnum):
@@ -51,7 +62,15 @@ class Hindrance(StrEnum):
     NOT_ALL = ", as {apps} cannot be: it is all of them, or none"
     OTHERS_OPEN = ", as the outcome of {apps} is not known"
     LOCK_LOST = ", as {said}"
+    NO_TIME = (
+        ", as verifying that takes {needed} s at least, and {left} s are left of the run's own "
+        "time (--timeout)"
+    )
     UNVERIFIED = ": v{previous} was released again as v{version} but fails as well ({said})"
+    UNPROVEN = (
+        ": v{previous} was released again as v{version}, and whether that serves is not known "
+        "({said})"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +89,16 @@ class NotWentBack:
     text: str
     is_open: bool = False
 
+    @property
+    def is_unproven(self) -> bool:
+        """True when the old code is live again, and not shown to serve."""
+        return self.why in {Hindrance.UNVERIFIED, Hindrance.UNPROVEN}
+
+    @property
+    def is_to_be_done(self) -> bool:
+        """True when a run with more time would go back: this one has only not begun."""
+        return self.why is Hindrance.NO_TIME
+
     @classmethod
     def as_of(cls, why: Hindrance, **details: object) -> NotWentBack:
         """Make one of the reason and what it names: versions, or another error's words."""
@@ -87,6 +116,8 @@ def roll_back(run: Run, way: WayBack) -> WentBack | NotWentBack:
     app, previous = way.app, way.previous
     if previous is None or previous.artifact is None:
         return NotWentBack.as_of(Hindrance.NO_CODE_BEFORE)
+    if late := _find_lack_of_time(run, way):
+        return late
     with run.events.step(StepName.ROLLBACK, f"Roll {app} back to v{previous.version}", app) as step:
         page = _look(run, way, previous.artifact)
         if isinstance(page, NotWentBack):
@@ -105,22 +136,43 @@ def find_hindrance(run: Run, way: WayBack) -> NotWentBack | None:
     """Look whether there is a way back, as `roll_back` would before it writes."""
     if way.previous is None or way.previous.artifact is None:
         return NotWentBack.as_of(Hindrance.NO_CODE_BEFORE)
+    if late := _find_lack_of_time(run, way):
+        return late
     found = _look(run, way, way.previous.artifact)
     return found if isinstance(found, NotWentBack) else None
+
+
+def least_seconds(waits: Waits, way: WayBack) -> float:
+    """Return what a verification may take although all is well: a boot, the switch, one visit."""
+    boot = min(waits.dynos, BOOT_SECONDS)
+    checks = min(waits.smoke, VISIT_SECONDS) if way.checks else 0.0
+    return boot + way.switch_seconds + checks
+
+
+def _find_lack_of_time(run: Run, way: WayBack) -> NotWentBack | None:
+    """Look whether the run has the time to see a way back to its end; half of one is worse."""
+    needed, left = least_seconds(run.waits, way), run.deadline.remaining
+    if left >= needed:
+        return None
+    return NotWentBack.as_of(Hindrance.NO_TIME, needed=round(needed), left=round(left))
 
 
 def _prove(run: Run, way: WayBack, previous: Release, made: Release) -> WentBack | NotWentBack:
     if made.artifact is None:
         raise ValueError("a release of an artifact has one")
+    told = {"previous": previous.version, "version": made.version}
     try:
         proof = verify(run, Claim(way.app, made.id, made.artifact, way.commit, way.checks))
         run.refuse_if_stopping()  # what was cut short proves nothing
-    except AcceleratorError as error:
+    except (ReleaseFailed, WrongArtifact) as error:  # other code is live
         return NotWentBack.failed(error)
+    except AcceleratorError as error:
+        unproven = NotWentBack.as_of(Hindrance.UNPROVEN, **told, said=error.message)
+        return replace(unproven, is_open=is_open(error))
+    if proof.outcome is Verified.INCONCLUSIVE:
+        return NotWentBack.as_of(Hindrance.UNPROVEN, **told, said=proof.flaw)
     if proof.outcome is not Verified.PASSED:
-        return NotWentBack.as_of(
-            Hindrance.UNVERIFIED, previous=previous.version, version=made.version, said=proof.flaw
-        )
+        return NotWentBack.as_of(Hindrance.UNVERIFIED, **told, said=proof.flaw)
     return WentBack(previous, made)
 
 
