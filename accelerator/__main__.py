@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import io
 import os
@@ -19,7 +20,8 @@ from accelerator.cli import asks_for_json, split_command
 from accelerator.cli import main as commands
 from accelerator.cli.invocation import Invocation
 from accelerator.errors import AcceleratorError, ExitCode, Interrupted, Terminated, UsageProblem
-from accelerator.output.door import Door, tolerate
+from accelerator.output.door import Door
+from accelerator.output.streams import find_trouble, open_standard_streams
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -31,13 +33,7 @@ GARBAGE_AFTER = 50_000  # objects: starting makes many that stay, and no garbage
 def main() -> NoReturn:
     """Run the command line and exit; the only place that does."""
     gc.set_threshold(GARBAGE_AFTER)
-    # Started with one of them closed, Python has None there: what is done counts all the same.
-    sys.stdout, sys.stderr = (
-        stream or Path(os.devnull).open("w")  # noqa: SIM115  # until the process ends
-        for stream in (sys.stdout, sys.stderr)
-    )
-    for stream in (sys.stdout, sys.stderr):
-        tolerate(stream)
+    open_standard_streams()
     threading.excepthook = lambda failed: _show_bug(failed.exc_value)
     stops = Stops()
     stops.watch()
@@ -47,13 +43,11 @@ def main() -> NoReturn:
         code = ExitCode.TERMINATED
     except KeyboardInterrupt:
         code = ExitCode.INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has gone, which is its right
-        code = ExitCode.DONE
     except Exception as bug:
         _show_bug(bug)
         code = ExitCode.BUG
     stops.ignore()
-    flush()
+    tell_of_loss()
     sys.exit(code)
 
 
@@ -128,13 +122,11 @@ def find_directory() -> Path:
         ) from None
 
 
-def flush() -> None:
-    """Write out what is left for stdout and stderr; nobody has to be there to read it."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except OSError:  # Python would try again at its end, and change the exit code
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+def tell_of_loss() -> None:
+    """Say that stdout could not be written; a reader that has gone away did not want it."""
+    trouble = find_trouble(sys.stdout)
+    if trouble is not None and trouble.errno != errno.EPIPE:
+        Door(sys.stderr).error(f"stdout cannot be written: {trouble.strerror}", None)
 
 
 def forget(variable: str) -> None:

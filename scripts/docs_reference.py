@@ -42,9 +42,10 @@ COMMANDS_HEAD = f"""\
 
 # Commands
 
-The result goes to stdout, everything else to stderr. Options that stand for a setting come before
-its variable and its key in `accelerator.toml` (see [settings](settings.md)). How a command can end
-is in [exit codes](exit-codes.md), what `--json` prints in [JSON documents](json.md).
+The result goes to stdout, everything else to stderr. Whether anybody reads them changes neither
+what is done nor the exit code. Options that stand for a setting come before its variable and its
+key in `accelerator.toml` (see [settings](settings.md)). How a command can end is in
+[exit codes](exit-codes.md), what `--json` prints in [JSON documents](json.md).
 
 After a minute in which nothing was written, and after each further one, stderr gets a line such as
 `still waiting: Build 1a2b3c4d on foo-prepare (3 min 00 s)`, for many CI systems end a job that is

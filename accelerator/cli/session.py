@@ -112,13 +112,10 @@ class Session:
         summary: Callable[[Outcome], list[str]],
     ) -> None:
         result, error = Door(self.invocation.stdout), outcome.error
-        try:
-            if self.talk.json:
-                result.document(document(outcome))
-            elif outcome.steps or error is None:
-                result.lines(summary(outcome))
-        except OSError as trouble:  # what was done is done, whether anybody reads of it or not
-            self.console.error(f"the result cannot be written: {trouble.strerror}", None)
+        if self.talk.json:
+            result.document(document(outcome))
+        elif outcome.steps or error is None:
+            result.lines(summary(outcome))
         if error is not None:
             if self.talk.debug:
                 trace = "".join(traceback.format_exception(error))

@@ -127,12 +127,6 @@ class Door:
         return shown
 
 
-def tolerate(stream: Any) -> None:
-    """Have a stream write letters that its encoding lacks as escapes, and never raise for them."""
-    if hasattr(stream, "reconfigure"):
-        stream.reconfigure(errors="backslashreplace")
-
-
 def _raw(part: str | Painted) -> str:
     """Return the text of a part, without what would be cut off anyway."""
     text = part.text if isinstance(part, Painted) else part

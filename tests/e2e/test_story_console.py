@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.e2e.commands import LIMIT_SECONDS
 from tests.unit.runners import commands
 
 if TYPE_CHECKING:
@@ -77,3 +79,34 @@ def test_a_stream_that_takes_ascii_only_gets_ascii(
     assert "Traceback" not in result.stderr
     assert (result.stdout + result.stderr).isascii()
     assert list(commands(result.stdout + result.stderr)) == []
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        pytest.param("<&- >&- 2>&-", id="closed"),
+        pytest.param(">/dev/full 2>&1", id="full", marks=pytest.mark.slow),
+        pytest.param("2>&1 | true", id="a reader that has gone", marks=pytest.mark.slow),
+    ],
+)
+@pytest.mark.parametrize("form", ["--json", pytest.param("--debug", marks=pytest.mark.slow)])
+def test_a_deploy_that_nobody_listens_to_ends_as_it_should(
+    form: str, where: str, pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    commit = repo.commit()
+    check = "$ echo seen; echo seen >&2"
+    flags = ("deploy", *pipeline.to_staging, "--smoke", check, "--smoke", "/health {commit}", form)
+
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", f'"$0" "$@" {where}', run.program, *flags],
+        cwd=run.directory,
+        env=run.environment,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_SECONDS,
+    )
+
+    assert (done.returncode, done.stdout) == (0, "")
+    assert pipeline.staging.commit == commit
+    assert run("deploy", *pipeline.to_staging, "--json").check(0)["route"] == "live"

@@ -21,7 +21,7 @@ from accelerator.foreign import LINE_LETTERS
 from accelerator.lines import split_lines
 from accelerator.models import StepName
 from accelerator.output.console import Console
-from accelerator.output.door import Door, Painted, break_commands, tolerate
+from accelerator.output.door import Door, Painted, break_commands
 from accelerator.output.marks import render_mark
 from accelerator.steps.report import MarkReport
 from tests.unit.fakes import BEGIN, FakeClock
@@ -157,17 +157,6 @@ def test_a_document_says_the_same_and_holds_no_command() -> None:
     assert json.loads(text) == said
     assert text.isascii()
     assert list(commands(text)) == []
-
-
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
-def test_no_letter_is_too_strange_for_a_stream(encoding: str) -> None:
-    raw = io.BytesIO()
-    stream = io.TextIOWrapper(raw, encoding=encoding, errors="strict")
-    tolerate(stream)
-
-    Door(stream).line("grün 日本 · \ud800 …")
-
-    assert raw.getvalue().decode(encoding).startswith("gr")
 
 
 @pytest.mark.parametrize(
