@@ -31,6 +31,7 @@ from accelerator.steps.guard.predecessor import say_what_is_doubted, see_predece
 from accelerator.steps.guard.source import check_source
 from accelerator.steps.plan import make_plan
 from accelerator.steps.route.take import take_routes
+from accelerator.steps.verify.addresses import demand_addresses
 from accelerator.steps.verify.going_back import Hindrance, NotWentBack
 from accelerator.steps.verify.settled import Results
 from accelerator.steps.verify.targets import Verifier
@@ -121,6 +122,7 @@ class Guard:
     order: DeployOrder
     locks: TargetLocks
     _said: set[str] = field(default_factory=set)
+    _has_addresses: bool = False
 
     @property
     def forward(self) -> Forward:
@@ -136,6 +138,9 @@ class Guard:
                 self._said.add(text)
         demand(check_source(decision))
         self._refuse_miss(decision)
+        if not self._has_addresses:
+            demand_addresses(self.run, decision, self.order.rules.verification)
+            self._has_addresses = True
 
     def _refuse_miss(self, decision: Decision) -> None:
         order, on_miss = self.order, self.order.rules.on_miss

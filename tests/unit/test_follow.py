@@ -164,13 +164,14 @@ def test_a_release_command_that_waits_for_its_turn_gets_its_own_time(stage: Stag
     first = shop.land("older", status="pending")
     pending = shop.land("good", status="pending")
     stage.heroku.call_seconds = 1000.0
+    stage.run.deadline.at += 1e6
     looks: list[float] = []
 
     def pass_on() -> None:
         looks.append(stage.clock.now())
-        ended = {4: first, 7: pending}.get(len(looks))
+        ended = {6: first, 10: pending}.get(len(looks))
         if ended is not None:
-            at = shop.releases.index(replace(ended))
+            at = shop.releases.index(ended)
             shop.releases[at] = replace(ended, status="succeeded")
 
     stage.heroku.always[f"releases.fetch shop {pending.id}"] = pass_on

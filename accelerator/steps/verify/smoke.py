@@ -183,7 +183,7 @@ def _wait_for_switch(run: Run, site: Site) -> Seen:
 
 
 def _try(run: Run, check: SmokeCheck, site: Site, deadline: Deadline) -> Seen:
-    url = "" if check.command else resolve(check, site.web_url)
+    url = "" if check.command else resolve(check, site.web_url, site.app)
     what = check.command or url
     row = [0]  # successes in a row
 
@@ -241,13 +241,21 @@ def run_command(run: Run, command: str, site: Site, deadline: Deadline) -> Seen:
     return Seen(f"exited {status}" if status else None)
 
 
-def resolve(check: SmokeCheck, web_url: str | None) -> str:
+def is_path(check: SmokeCheck) -> bool:
+    """Return whether a check asks the app's own address."""
+    return check.command is None and not re.match(r"https?://", check.url)
+
+
+def resolve(check: SmokeCheck, web_url: str | None, app: str = "the app") -> str:
     """Make a full URL of a path; raises `UsageProblem` when the app has no address."""
-    if re.match(r"https?://", check.url):
+    if not is_path(check):
         return check.url
     if web_url is None:
         path = hide_credentials(check.url, hide_query=True)
-        raise UsageProblem(f"the app has no web_url for the smoke path {path}")
+        raise UsageProblem(
+            f"{app} has no web_url for the smoke path {path}",
+            "write the check as a full URL, or as a command after a dollar sign",
+        )
     # Not urljoin: the path /https://elsewhere would lead there.
     return f"{web_url.rstrip('/')}/{check.url.lstrip('/')}"
 
