@@ -282,6 +282,18 @@ def test_maintenance_mode_that_begins_during_the_checks_is_found_at_their_end(
     assert proof.outcome is Verified.INCONCLUSIVE
 
 
+def test_a_path_of_an_app_without_web_dynos_proves_nothing(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Visitors(stage, {0: "503"}).come(monkeypatch)
+    stage.app("shop").formation = {"web": 0}
+
+    proof = verify(stage.run, claim(checks=("/health",)))
+
+    assert proof.outcome is Verified.INCONCLUSIVE
+    assert "shop is to have no web dynos" in str(proof.flaw)
+
+
 SWITCHES = [
     pytest.param({"preboot": True}, "has preboot switched on", id="preboot"),
     pytest.param({"in_space": True}, "is in a Private Space", id="a private space"),

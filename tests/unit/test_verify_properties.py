@@ -72,13 +72,15 @@ def verdict_of(world: ServingWorld) -> Verified | None:
     lasting = [slot.appears + slot.boots for slot in world.slots if slot.crashes]
     if any(seconds < DYNOS_SECONDS - 30 for seconds in lasting):
         return Verified.FAILED
-    if any(DYNOS_SECONDS - 5 < seconds for seconds in (world.all_up_at, *lasting)):
+    if any(seconds > DYNOS_SECONDS - 5 for seconds in (world.all_up_at, *lasting)):
         is_there = [slot for slot in world.slots if slot.up_at > DYNOS_SECONDS + 5]
         never = is_there and all(slot.appears > DYNOS_SECONDS for slot in is_there)
         return Verified.INCONCLUSIVE if never else None
     if not world.checks or (world.web and world.warm_at < world.switched_at + CHECK_SECONDS - 10):
         return Verified.PASSED
-    return Verified.FAILED if world.warm_at == LONG or not world.web else None
+    if not world.web:
+        return Verified.INCONCLUSIVE
+    return Verified.FAILED if world.warm_at == LONG else None
 
 
 @many

@@ -13,7 +13,7 @@ from accelerator.errors import KeyRefused, NotFound, ReleaseFailed, WrongArtifac
 from accelerator.models import StepName, Verified
 from accelerator.steps.follow.builds_and_releases import fetch_release, follow_release
 from accelerator.steps.verify.dynos import Look, Wanted, wait_for_dynos
-from accelerator.steps.verify.smoke import Site, SmokeCheck, check_smoke
+from accelerator.steps.verify.smoke import Site, SmokeCheck, check_smoke, is_path
 from accelerator.steps.verify.switch import Switch, find_preboot, seconds_left, switch_of
 from accelerator.steps.verify.visit import Seen
 
@@ -134,9 +134,20 @@ def _ask(run: Run, claim: Claim, scene: Scene) -> Seen:
     seen = check_smoke(run, claim.checks, site)
     if seen.flaw is None or not seen.conclusive:
         return seen
-    if is_away or run.heroku.apps.fetch(app).maintenance:
-        return Seen(f"{seen.flaw}, and {app} is in maintenance mode", conclusive=False)
-    return seen
+    why = "is in maintenance mode" if is_away else _find_no_answer(run, claim)
+    return Seen(f"{seen.flaw}, and {app} {why}", conclusive=False) if why else seen
+
+
+def _find_no_answer(run: Run, claim: Claim) -> str | None:
+    """Look whether Heroku's router may have answered in the place of the app, and why."""
+    info, formation = run.heroku.together(
+        lambda: run.heroku.apps.fetch(claim.app), lambda: _find_formation(run, claim.app)
+    )
+    if info.maintenance:
+        return "is in maintenance mode"
+    if not Wanted.of(formation).has_web and any(is_path(check) for check in claim.checks):
+        return "is to have no web dynos"
+    return None
 
 
 def _demand(release: Release, artifact: ArtifactRef) -> None:
