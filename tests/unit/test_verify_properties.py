@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, example, given, settings
 
 from accelerator.models import Verified
 from accelerator.steps.verify import smoke
 from accelerator.steps.verify.serving import Claim, Proof, verify
 from accelerator.steps.verify.smoke import parse_check
 from tests.unit.fakes import COMMIT, slug
-from tests.unit.verifyworlds import LONG, SITE, ServingWorld, Visited, play, serving_worlds
+from tests.unit.verifyworlds import LONG, SITE, ServingWorld, Slot, Visited, play, serving_worlds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +21,20 @@ if TYPE_CHECKING:
 
 DYNOS_SECONDS = 300.0
 CHECK_SECONDS = 120.0
+
+REPLACED_LATE = ServingWorld(
+    slots=(Slot("web.1", 0.0, 2.0, crashes=False),),
+    others=(),
+    kind="preboot",
+    switch_seconds=170.0,
+    may_read_preboot=True,
+    old_is_well=True,
+    warm_at=LONG,
+    maintenance_from=LONG,
+    checks=("/health",),
+    run_seconds=LONG,
+)
+"""Old code answers well for minutes, and new code never does."""
 
 many = settings(max_examples=100, deadline=None)
 
@@ -45,6 +59,7 @@ def last_visits(visited: Visited) -> Iterator[tuple[SmokeCheck, list[tuple[str, 
 
 @many
 @given(serving_worlds())
+@example(REPLACED_LATE)
 def test_nothing_passes_but_what_is_up_and_what_new_code_answered(world: ServingWorld) -> None:
     proof, visited = judge(world)
 
