@@ -266,6 +266,7 @@ class Connection:
             limits.dynos,
             limits.smoke_deadline,
             limits.traces,
+            limits.switch,
         )
 
     def _make_verification(self) -> Verification:

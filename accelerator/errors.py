@@ -235,14 +235,27 @@ class VerificationFailed(AcceleratorError):
 
     code = "verification_failed"
 
-    def __init__(self, app: str, reason: str, rolled_back_to: int | None, note: str = "") -> None:
+    def __init__(
+        self,
+        app: str,
+        reason: str,
+        rolled_back_to: int | None,
+        note: str = "",
+        *,
+        is_unproven: bool = False,
+    ) -> None:
+        """Take what became of the way back; ``is_unproven``: the old code is live, by the note."""
         done = f"v{rolled_back_to} serves again" if rolled_back_to else f"not rolled back{note}"
+        if is_unproven:
+            done = note.lstrip(": ")
         super().__init__(f"{app} failed verification: {reason}; {done}", None)
         self.rolled_back_to = rolled_back_to
         self.exit_code = (  # type: ignore[misc]  # the one class whose code depends on the end
             ExitCode.ROLLED_BACK if rolled_back_to else ExitCode.NOT_ROLLED_BACK
         )
-        if rolled_back_to is None:
+        if is_unproven:
+            self.hint = f"the code of the release before is live: look at {app}, and at its checks"
+        elif rolled_back_to is None:
             self.hint = (
                 f"`heroku releases -a {app}` shows what is live; "
                 f"`heroku rollback -a {app}` goes back by hand"
@@ -269,12 +282,11 @@ class PartlyDone(AcceleratorError):
 class NotReturned(PartlyDone):
     """A finished target was to go back, as others failed, and its way back failed."""
 
-    def __init__(self, app: str, why: str) -> None:
-        AcceleratorError.__init__(
-            self,
-            f"{app} was not returned to the release it had{why}",
-            self.look(app),
-        )
+    def __init__(self, app: str, why: str, *, is_unproven: bool = False) -> None:
+        said = f"{app} was not returned to the release it had{why}"
+        if is_unproven:
+            said = f"{app} was returned to the code it had, and not verified{why}"
+        AcceleratorError.__init__(self, said, self.look(app))
 
     @staticmethod
     def look(app: str) -> str:

@@ -119,7 +119,10 @@ class ArtifactRef:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """An app. ``web_url`` is read, never made from the name (it has a random suffix)."""
+    """An app. ``web_url`` is read, never made from the name (it has a random suffix).
+
+    ``in_space``: it runs in a Private Space.
+    """
 
     id: str
     name: str
@@ -128,6 +131,7 @@ class App:
     build_stack: str
     generation: str
     maintenance: bool
+    in_space: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,12 +256,13 @@ class PromotionTarget:
 
 @dataclass(frozen=True, slots=True)
 class Dyno:
-    """A dyno. ``state``: starting, up, crashed, idle or down."""
+    """A dyno. ``state``: starting, up, crashed, idle or down, since ``changed_at``."""
 
     name: str
     type: str
     state: str
     release_version: int | None
+    changed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

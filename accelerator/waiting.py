@@ -65,11 +65,14 @@ class SystemClock:
 class Deadline:
     """A moment (in the clock's monotonic seconds) after which waiting ends.
 
-    All who share one notice when `shorten` moves it. What `within` returned does not move along.
+    All who share one notice when it is moved. What `within` returned does not move along; it knows
+    whether it is ``cut_short``: then its end says nothing of what was waited for, only that the
+    one who waits has no more time.
     """
 
     clock: Clock
     at: float
+    cut_short: bool = False
 
     @classmethod
     def after(cls, clock: Clock, seconds: float) -> Deadline:
@@ -87,7 +90,14 @@ class Deadline:
 
     def within(self, seconds: float) -> Deadline:
         """Return the earlier of this deadline and one that many seconds from now."""
-        return Deadline(self.clock, min(self.at, self.clock.now() + seconds))
+        own = self.clock.now() + seconds
+        is_less = self.at < own
+        return Deadline(self.clock, self.at if is_less else own, is_less or self.cut_short)
+
+    def put_off(self, later: Deadline) -> None:
+        """End no sooner than `later`: what is waited for has got further, and that has a limit."""
+        if later.at > self.at:
+            self.at, self.cut_short = later.at, later.cut_short
 
 
 class StillPending(Exception):  # an outcome, not an error: the caller decides

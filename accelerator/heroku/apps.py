@@ -12,6 +12,7 @@ from accelerator.heroku.parsing import (
     parse_config_vars,
     parse_dyno,
     parse_email,
+    parse_feature,
     parse_formation,
 )
 
@@ -76,6 +77,10 @@ class Features:
     """`/apps/{app}/features`, the labs features."""
 
     _connection: Connection
+
+    def is_enabled(self, app: str, name: str) -> bool:
+        """Read whether a feature is switched on."""
+        return self._connection.fetch(("apps", app, "features", name), parse_feature)
 
     def enable(self, app: str, name: str) -> None:
         """Switch a feature on; its effects begin with the next release."""

@@ -68,6 +68,7 @@ def parse_app(item: Json) -> App:
         build_stack=_name(app.get("build_stack")) or stack,
         generation=_name(app.get("generation")) or "cedar",
         maintenance=bool(maybe(as_flag, app.get("maintenance"))),
+        in_space=maybe(as_object, app.get("space")) is not None,
     )
 
 
@@ -210,7 +211,13 @@ def parse_dyno(item: Json) -> Dyno:
         type=as_word(dyno.get("type")),
         state=as_word(dyno.get("state")),
         release_version=maybe(as_number, release.get("version")) if release else None,
+        changed_at=maybe(parse_moment, dyno.get("updated_at") or None),
     )
+
+
+def parse_feature(item: Json) -> bool:
+    """Read whether a feature of an app is switched on."""
+    return as_flag(as_object(item).get("enabled"))
 
 
 def parse_formation(item: Json) -> Formation:

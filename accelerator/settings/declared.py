@@ -84,6 +84,7 @@ _DEADLINES = (
     ("dynos", "the dynos of a release to be up", 300.0),
     ("smoke_deadline", "the smoke checks of one app", 120.0),
     ("traces", "the traces of a write whose reply was lost", 20.0),
+    ("switch", "old code to stop answering, under preboot or in a Private Space", 180.0),
 )
 
 _GLOBAL = (

@@ -35,6 +35,7 @@ class Deadlines:
     dynos: float
     smoke_deadline: float
     traces: float
+    switch: float
 
 
 @dataclass(frozen=True, slots=True)

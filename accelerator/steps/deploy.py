@@ -33,7 +33,8 @@ from accelerator.steps.guard.rejecting import Rejection, reject_after_rollback
 from accelerator.steps.guard.source import check_source
 from accelerator.steps.plan import make_plan
 from accelerator.steps.route.take import take_routes
-from accelerator.steps.verify.going_back import Hindrance, NotWentBack, WentBack
+from accelerator.steps.verify.addresses import demand_addresses
+from accelerator.steps.verify.going_back import Hindrance, NotWentBack
 from accelerator.steps.verify.settled import Results
 from accelerator.steps.verify.targets import Verifier
 
@@ -125,6 +126,7 @@ class Guard:
     order: DeployOrder
     locks: TargetLocks
     _said: set[str] = field(default_factory=set)
+    _has_addresses: bool = False
 
     @property
     def forward(self) -> Forward:
@@ -145,6 +147,9 @@ class Guard:
                 self._said.add(text)
         demand(check_source(decision))
         self._refuse_miss(decision)
+        if not self._has_addresses:
+            demand_addresses(self.run, decision, self.order.rules.verification)
+            self._has_addresses = True
 
     def _refuse_miss(self, decision: Decision) -> None:
         order, on_miss = self.order, self.order.rules.on_miss
@@ -246,7 +251,7 @@ def _record_end(
 ) -> None:
     """Record the end of a target; one that went back keeps the commit away until `accept`."""
     report.settled([settled])
-    if isinstance(settled.went_back, WentBack) and settled.error is not None:
+    if settled.is_refuted:
         by, why = order.rules.lock.holder, settled.flaw or ""
         rejection = Rejection(settled.app, order.commit, by, why)
         report.rejected(settled.app, reject_after_rollback(run, fence.back, rejection))

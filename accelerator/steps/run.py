@@ -32,6 +32,7 @@ class Waits:
     dynos: float = 5 * 60
     smoke: float = 2 * 60
     traces: float = 20.0
+    switch: float = 3 * 60
 
 
 class Child(Protocol):

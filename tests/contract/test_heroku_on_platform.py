@@ -157,7 +157,11 @@ def test_apps_are_made_set_up_found_and_destroyed(scene: Scene) -> None:
     coupling = heroku.couplings.create(app.id, pipeline.id, "staging")
     heroku.config_vars.update("shop", {"GREETING": "Grüße", "GONE": "x"})
     heroku.config_vars.update("shop", {"GONE": None})
+    assert not heroku.features.is_enabled("shop", "runtime-dyno-metadata")
+
     heroku.features.enable("shop", "runtime-dyno-metadata")
+
+    assert heroku.features.is_enabled("shop", "runtime-dyno-metadata")
     found = heroku.together(
         lambda: heroku.apps.fetch("shop"),
         lambda: heroku.couplings.find_of_app("shop"),

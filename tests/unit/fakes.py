@@ -141,6 +141,11 @@ class FakeApp:
     builds: list[Build] = field(default_factory=list)
     dynos: list[Dyno] = field(default_factory=list)
     dyno_types: tuple[str, ...] = ("web",)
+    formation: dict[str, int] | None = None
+    """How many dynos of each type there have to be; one of each of `dyno_types` by default."""
+    preboot: bool | Exception = False
+    maintenance: bool = False
+    in_space: bool = False
     config: dict[str, str] | Exception = field(default_factory=dict)
     web_url: str | None = None
     stack: str = "heroku-24"
@@ -201,7 +206,7 @@ class FakeHeroku:
         self.builds, self.releases, self.slugs = _Builds(self), _Releases(self), _Slugs(self)
         self.sources, self.streams = _Sources(self), _Streams(self)
         self.buildpacks, self.formation = _Buildpacks(self), _Formations(self)
-        self.oci_images = _OciImages(self)
+        self.oci_images, self.features = _OciImages(self), _Features(self)
 
     def app(self, name: str) -> FakeApp:
         for app in self.apps_by_name.values():
@@ -256,7 +261,17 @@ class _Apps(_Noun):
         app = self.heroku.app(name)
         generation = app.generation
         app_id = f"id-of-{app.name}"
-        return App(app_id, app.name, app.web_url, app.stack, app.stack, generation, False)
+        flags = app.maintenance, app.in_space
+        return App(app_id, app.name, app.web_url, app.stack, app.stack, generation, *flags)
+
+
+class _Features(_Noun):
+    def is_enabled(self, app: str, name: str) -> bool:
+        self.heroku.told(f"features.is_enabled {app} {name}")
+        found = self.heroku.app(app).preboot
+        if isinstance(found, Exception):
+            raise found
+        return found
 
 
 class _ConfigVars(_Noun):
@@ -277,7 +292,9 @@ class _Buildpacks(_Noun):
 class _Formations(_Noun):
     def fetch(self, app: str) -> tuple[Formation, ...]:
         self.heroku.told(f"formation.fetch {app}")
-        return tuple(Formation(t, 1, "Basic") for t in self.heroku.app(app).dyno_types)
+        found = self.heroku.app(app)
+        rows = dict.fromkeys(found.dyno_types, 1) if found.formation is None else found.formation
+        return tuple(Formation(t, quantity, "Basic") for t, quantity in rows.items())
 
 
 class _Couplings(_Noun):

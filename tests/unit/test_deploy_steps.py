@@ -14,6 +14,7 @@ from accelerator.errors import (
     Refused,
     ReleaseFailed,
     Unreachable,
+    UsageProblem,
     VerificationFailed,
     WrongArtifact,
 )
@@ -358,7 +359,60 @@ def test_a_site_that_does_not_answer_is_rolled_back_and_the_old_one_is_asked_too
 
     assert error.exit_code == 7
     assert "fails as well" in error.message
+    assert "not rolled back" not in error.message  # the old code is live
     assert dead.held("shop") == "old"
+
+
+def test_a_verification_that_the_run_has_no_time_for_leaves_the_outcome_open() -> None:
+    late = scene("good", make_app("shop", "old", crashing={"good"}))
+    late.lock()
+    late.stage.run.deadline.shorten(3.0)
+
+    error = late.fail(OutcomeUnknown)
+
+    assert error.exit_code == 9
+    assert "before the run's own time (--timeout) was over" in error.message
+    assert "accelerator resume shop" in str(error.hint)
+    assert (late.entry("shop").status, late.entry("shop").verified) == ("pending", "inconclusive")
+    assert late.held("shop") == "good"
+    assert not [ref for ref in late.refs.refs if "reject" in ref]
+
+
+def test_a_way_back_that_the_run_has_no_time_for_is_gone_by_the_next_run() -> None:
+    late = scene("good", make_app("shop", "old", crashing={"good"}))
+    late.lock()
+    clock, deadline = late.stage.clock, late.stage.run.deadline
+    at = deadline.at
+    late.stage.heroku.always["dynos.fetch shop"] = lambda: deadline.shorten(8.0)
+
+    first = late.fail(VerificationFailed)
+    late.stage.heroku.always.clear()
+    deadline.at = at
+    clock.pass_seconds(300.0)
+    second = late.fail(VerificationFailed)
+
+    assert (first.exit_code, second.exit_code) == (7, 6)
+    assert "s are left of the run's own time (--timeout)" in first.message
+    assert late.held("shop") == "old"
+
+
+def test_a_path_to_be_asked_of_an_app_without_an_address_is_found_before_the_write() -> None:
+    checks = Verification((SmokeCheck("/health"),))
+    nowhere = scene("good", make_app("shop", "old"))
+
+    error = nowhere.fail(UsageProblem, verification=checks)
+
+    assert error.message == "shop has no web_url for the smoke path /health"
+    assert "full URL" in str(error.hint)
+    assert nowhere.writes() == []
+
+
+def test_an_app_without_an_address_may_be_checked_elsewhere() -> None:
+    hit = scene("good", make_app("shop", "old"))
+
+    hit.deploy(verification=Verification((SmokeCheck("", command="true"),)))
+
+    assert hit.entry("shop").verified == "passed"
 
 
 @pytest.mark.parametrize(

@@ -167,6 +167,49 @@ def test_a_release_command_that_outlasts_the_deadline_is_unknown(stage: Stage) -
     assert "heroku releases:info v1 -a shop" in str(caught.value.hint)
 
 
+def test_a_release_command_that_waits_for_its_turn_gets_its_own_time(stage: Stage) -> None:
+    shop = stage.app("shop")
+    first = shop.land("older", status="pending")
+    pending = shop.land("good", status="pending")
+    stage.heroku.call_seconds = 1000.0
+    stage.run.deadline.at += 1e6
+    looks: list[float] = []
+
+    def pass_on() -> None:
+        looks.append(stage.clock.now())
+        ended = {6: first, 10: pending}.get(len(looks))
+        if ended is not None:
+            at = shop.releases.index(ended)
+            shop.releases[at] = replace(ended, status="succeeded")
+
+    stage.heroku.always[f"releases.fetch shop {pending.id}"] = pass_on
+
+    assert follow_release(stage.run, pending).status == "succeeded"
+    assert looks[-1] - 1000.0 > stage.run.waits.release_phase
+
+
+def test_a_queue_that_does_not_get_shorter_is_not_waited_for_for_ever(stage: Stage) -> None:
+    shop = stage.app("shop")
+    shop.land("stuck", status="pending")
+    pending = shop.land("good", status="pending")
+    stage.heroku.call_seconds = 1000.0
+    stage.run.deadline.at += 1e6
+
+    with pytest.raises(OutcomeUnknown, match="v2 on shop still runs"):
+        follow_release(stage.run, pending)
+
+    assert stage.clock.now() < 4 * stage.run.waits.release_phase
+
+
+def test_a_build_whose_release_the_run_has_no_time_to_see_lost_no_race(stage: Stage) -> None:
+    lonely = make_build("shop", "good", COMMIT, id="b1")
+    stage.app("shop").builds.append(lonely)
+    stage.run.deadline.shorten(30.0)
+
+    with pytest.raises(OutcomeUnknown, match="before its release was seen"):
+        find_release_of_build(stage.run, lonely)
+
+
 def test_a_log_without_end_does_not_hold_up_a_build_that_has_ended(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,6 +64,25 @@ def test_an_app_has_the_stack_it_runs_on_and_the_one_it_builds_on() -> None:
     assert (app.name, app.stack, app.build_stack) == ("shop", "heroku-22", "heroku-24")
     assert app.web_url == "https://shop-1234567890ab.herokuapp.com/"
     assert app.maintenance
+    assert not app.in_space
+    assert parsing.parse_app({**APP, "space": {"id": "s", "name": "ours"}}).in_space
+
+
+def test_a_dyno_says_since_when_it_is_what_it_is() -> None:
+    dyno = {"name": "web.1", "type": "web", "state": "up", "release": {"version": 7}}
+    moment = "2017-01-14T18:27:29Z"
+
+    read = parsing.parse_dyno({**dyno, "updated_at": moment})
+
+    assert read.changed_at == datetime(2017, 1, 14, 18, 27, 29, tzinfo=UTC)
+    assert parsing.parse_dyno(dyno).changed_at is None
+
+
+def test_a_feature_is_on_or_off_and_nothing_else() -> None:
+    assert parsing.parse_feature({"name": "preboot", "enabled": True})
+    assert not parsing.parse_feature({"name": "preboot", "enabled": False})
+    with pytest.raises(ValueError, match="neither true nor false"):
+        parsing.parse_feature({"name": "preboot", "enabled": "yes"})
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ def test_every_target_is_waited_for(
 def test_at_the_deadline_the_outcome_is_unknown_and_nothing_is_repeated(
     stage: Stage, candidate: Candidate
 ) -> None:
-    stage.heroku.promotion_looks = [{"shop": "pending"}] * 5
+    stage.heroku.promotion_looks = [{"shop": "missing"}] * 5
     stage.heroku.call_seconds = 400.0
 
     with pytest.raises(OutcomeUnknown) as caught:
@@ -155,6 +155,42 @@ def test_at_the_deadline_the_outcome_is_unknown_and_nothing_is_repeated(
 
     assert "promotion-1 to shop, shop-eu is still pending" in caught.value.message
     assert stage.heroku.writes() == ["promotions.create shop-prepare-v1 to shop shop-eu"]
+
+
+def test_a_target_with_a_release_has_the_time_of_a_release_command(
+    stage: Stage, candidate: Candidate
+) -> None:
+    stage.heroku.promotion_looks = [{"shop": "pending"}] * 5  # half an hour, of ten minutes
+    stage.heroku.call_seconds = 400.0
+
+    ends = promote(stage.run, candidate, (SHOP,))
+
+    assert ends["shop"].status == "succeeded"
+
+
+def test_a_release_command_that_outlasts_its_own_limit_leaves_the_outcome_unknown(
+    stage: Stage, candidate: Candidate
+) -> None:
+    stage.heroku.promotion_looks = [{"shop": "pending"}] * 50
+    stage.heroku.call_seconds = 400.0
+
+    with pytest.raises(OutcomeUnknown, match="is still pending at the deadline"):
+        promote(stage.run, candidate, (SHOP,))
+
+    assert len(stage.heroku.promotion_looks) > 35
+
+
+def test_a_release_command_that_waits_for_its_turn_is_not_late(
+    stage: Stage, candidate: Candidate
+) -> None:
+    shop = stage.app("shop")
+    shop.land("migrating", status="pending")
+    stage.heroku.promotion_looks = [{"shop": "pending"}] * 13  # more than an hour
+    stage.heroku.call_seconds = 400.0
+
+    ends = promote(stage.run, candidate, (SHOP,))
+
+    assert ends["shop"].status == "succeeded"
 
 
 def test_the_log_of_each_release_command_is_shown_once(stage: Stage, candidate: Candidate) -> None:

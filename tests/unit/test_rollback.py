@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from accelerator.errors import KeyRefused
+from accelerator.errors import KeyRefused, Unreachable
 from accelerator.steps.verify.going_back import (
     Hindrance,
     NotWentBack,
@@ -59,6 +59,7 @@ def test_the_code_of_the_release_before_is_released_again_and_verified(stage: St
         "releases.create shop old",
         "releases.fetch shop shop-v3",
         "dynos.fetch shop",
+        "formation.fetch shop",
     ]
     assert [step.name for step in stage.ear.finished()] == ["rollback", "verify"]
 
@@ -223,3 +224,46 @@ def test_what_hinders_the_way_back_is_what_going_back_would_meet_and_nothing_is_
     assert found.why is why
     assert found == roll_back(stage.run, way, FakeFence())
     assert stage.heroku.writes() == []
+
+
+@pytest.mark.parametrize(
+    ("left", "needed", "changes"),
+    [
+        pytest.param(4.0, 5, {}, id="too little for the dynos"),
+        pytest.param(5.5, 6, {"checks": (SmokeCheck("/health"),)}, id="and for the checks"),
+        pytest.param(100.0, 185, {"switch_seconds": 180.0}, id="and for a switch"),
+    ],
+)
+def test_no_way_back_is_begun_that_the_run_has_no_time_to_verify(
+    stage: Stage, left: float, needed: int, changes: dict[str, Any]
+) -> None:
+    stage.run.deadline.shorten(left)
+
+    went = roll_back(stage.run, back(stage, **changes))
+
+    assert isinstance(went, NotWentBack)
+    assert went.why is Hindrance.NO_TIME
+    assert f"takes {needed} s at least, and {round(left)} s are left" in went.text
+    assert find_hindrance(stage.run, back(stage, **changes)) == went
+    assert stage.heroku.calls == []
+
+
+def test_a_way_back_that_cannot_be_proved_is_told_as_live(stage: Stage) -> None:
+    stage.app("shop").web_url = "http://127.0.0.1:9/"
+    stage.app("shop").maintenance = True
+
+    went = roll_back(stage.run, back(stage, checks=(SmokeCheck("/health"),)))
+
+    assert isinstance(went, NotWentBack)
+    assert (went.why, went.is_unproven, went.is_open) == (Hindrance.UNPROVEN, True, False)
+    assert "v1 was released again as v3, and whether that serves is not known" in went.text
+
+
+def test_a_way_back_that_we_are_cut_off_from_is_live_and_open(stage: Stage) -> None:
+    stage.heroku.failures["dynos.fetch shop"] = Unreachable("gone")
+
+    went = roll_back(stage.run, back(stage))
+
+    assert isinstance(went, NotWentBack)
+    assert (went.why, went.is_open) == (Hindrance.UNPROVEN, True)
+    assert "(gone)" in went.text

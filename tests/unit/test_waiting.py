@@ -77,6 +77,27 @@ def test_waiting_ends_with_what_was_seen_last() -> None:
     assert clock.naps == pytest.approx([0.15, 0.195])
 
 
+def test_a_deadline_knows_whether_an_outer_one_cuts_it_short() -> None:
+    run = Deadline.after(FakeClock(), 10)
+
+    assert not run.cut_short
+    assert not run.within(10).cut_short
+    assert run.within(11).cut_short
+    assert run.within(11).within(5).cut_short  # on the safe side
+
+
+def test_a_deadline_is_put_off_and_never_brought_forward() -> None:
+    run = Deadline.after(FakeClock(), 100)
+    own = run.within(10)
+
+    own.put_off(run.within(50))
+    own.put_off(run.within(20))
+    assert (own.remaining, own.cut_short) == (50, False)
+
+    own.put_off(run.within(500))
+    assert (own.remaining, own.cut_short) == (100, True)
+
+
 def test_a_deadline_in_the_past_still_allows_one_look() -> None:
     clock = FakeClock()
 

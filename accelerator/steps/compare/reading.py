@@ -252,7 +252,8 @@ def _with_app(target: TargetState, app: App | None) -> TargetState:
     if app is None:
         return target
     stacks = frozenset({app.stack, app.build_stack})
-    return replace(target, fit=replace(target.fit, stacks=stacks, generation=app.generation))
+    fit = replace(target.fit, stacks=stacks, generation=app.generation)
+    return replace(target, fit=fit, info=app)
 
 
 def _find_config(heroku: Heroku, app: str) -> Mapping[str, str] | None:

@@ -11,7 +11,7 @@ from accelerator.steps.compare.fit import Fit
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from accelerator.models import ArtifactRef, Build, Coupling, Release
+    from accelerator.models import App, ArtifactRef, Build, Coupling, Release
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,10 @@ class SourceState:
 
 @dataclass(frozen=True, slots=True)
 class TargetState:
-    """What was read of an app that is to get the commit; builds only where they must be proven."""
+    """What was read of an app that is to get the commit; builds only where they must be proven.
+
+    ``info`` is the app itself, where it had to be read.
+    """
 
     app: str
     app_id: str
@@ -47,6 +50,7 @@ class TargetState:
     coupling: Coupling | None = None
     fit: Fit = field(default_factory=Fit)
     builds: tuple[Build, ...] = ()
+    info: App | None = None
 
     @property
     def current(self) -> Release | None:

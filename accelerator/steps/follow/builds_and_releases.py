@@ -44,18 +44,29 @@ class Logs:
             self._readers.append(reader)
             reader.start()
 
-    def wait_for_end(self, fetch: Callable[[], Pending], still: OutcomeUnknown) -> Pending:
-        """Ask until what the logs are about is over; raises `still` at the deadline."""
-        try:
-            ended = wait_for(
-                fetch,
-                lambda seen: seen.status != "pending",
-                self._deadline,
-                self._run.heroku.pace,
-                self.wake,
-            )
-        except StillPending:
-            raise still from None
+    def wait_for_end(
+        self,
+        fetch: Callable[[], Pending],
+        still: OutcomeUnknown,
+        waits_on: Callable[[], bool] = lambda: False,
+    ) -> Pending:
+        """Ask until what the logs are about is over; raises `still` at the deadline.
+
+        Unless it `waits_on`, which puts the deadline off.
+        """
+        ended = None
+        while ended is None:
+            try:
+                ended = wait_for(
+                    fetch,
+                    lambda seen: seen.status != "pending",
+                    self._deadline,
+                    self._run.heroku.pace,
+                    self.wake,
+                )
+            except StillPending:
+                if not waits_on():
+                    raise still from None
         self.drain(went_well=ended.status == "succeeded")
         return ended
 
@@ -95,6 +106,11 @@ def find_release_of_build(run: Run, build: Build) -> Release | None:
     """
     deadline = run.deadline.within(min(60.0, run.waits.release_phase))
     app = build.app_name
+    still = OutcomeUnknown(
+        f"build {build.id} on {app} succeeded, and the run's own time (--timeout) was over before "
+        "its release was seen",
+        f"look with `heroku releases -a {app}`, then run this again with more time",
+    )
     try:
         if build.release_id is None:
             build = wait_for(
@@ -104,6 +120,8 @@ def find_release_of_build(run: Run, build: Build) -> Release | None:
                 run.heroku.pace,
             )
     except StillPending:
+        if deadline.cut_short:
+            raise still from None
         return None
     return follow_release(run, fetch_release(run, app, str(build.release_id)))
 
@@ -150,7 +168,36 @@ def follow_release(run: Run, release: Release) -> Release:
         f"the release command of v{release.version} on {app} still runs at the deadline",
         f"look with `heroku releases:info v{release.version} -a {app}`, then run this again",
     )
-    return logs.wait_for_end(lambda: run.heroku.releases.fetch(app, release.id), still)
+    turn = Turn(run, app, release.id, deadline)
+    return logs.wait_for_end(
+        lambda: run.heroku.releases.fetch(app, release.id), still, turn.waits_on
+    )
+
+
+class Turn:
+    """The place of a release in its app's queue: release commands run one after the other.
+
+    One that waits for its turn is not late. So at the deadline it gets the time of another release
+    command for as long as the queue before it gets shorter.
+    """
+
+    def __init__(self, run: Run, app: str, release_id: str, deadline: Deadline) -> None:
+        self._run, self._app, self._release_id = run, app, release_id
+        self._deadline = deadline
+        self._before: int | None = None
+
+    def waits_on(self) -> bool:
+        """Put the deadline off, if it waits for its turn or had to; return whether it does."""
+        if self._deadline.cut_short:
+            return False
+        page = self._run.heroku.releases.fetch_newest(self._app, 20)
+        own = next((each.version for each in page if each.id == self._release_id), 0)
+        count = sum(each.status == "pending" and each.version < own for each in page)
+        is_nearer = count > 0 if self._before is None else count < self._before
+        self._before = count
+        if is_nearer:
+            self._deadline.put_off(self._run.deadline.within(self._run.waits.release_phase))
+        return is_nearer
 
 
 def demand_success(release: Release) -> Release:

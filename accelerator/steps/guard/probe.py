@@ -27,7 +27,7 @@ from accelerator.models import Swap
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from accelerator.steps.guard.held import LockRemote
+    from accelerator.steps.guard.remote import LockRemote
 
 ROUNDS = 5
 METERED_ROUNDS = 2  # Heroku allows 75 git requests per hour and app; these take half of them

@@ -17,13 +17,13 @@ from accelerator.errors import (
     WrongArtifact,
 )
 from accelerator.models import PromotionTarget, Route, StepName
-from accelerator.steps.follow.builds_and_releases import Logs, follow_release
+from accelerator.steps.follow.builds_and_releases import Logs, Turn, follow_release
 from accelerator.steps.route.landing import Landing, Write
 from accelerator.steps.route.lost_replies import find_release, trace_of
 from accelerator.waiting import StillPending, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from accelerator.models import Promotion
     from accelerator.steps.compare.decision import Decision
@@ -132,47 +132,81 @@ def _find_ends(
 
 
 def _follow(run: Run, promotion: Promotion, names: dict[str, str]) -> tuple[PromotionTarget, ...]:
-    deadline = run.deadline.within(run.waits.promotion)
-    logs = Logs(run, deadline)
-    nothing_yet: tuple[PromotionTarget, ...] = ()
-    try:
-        ends = wait_for(
-            _looking(run, promotion, names, logs),
-            lambda seen: len(seen) == len(names) and all(t.status != "pending" for t in seen),
-            deadline,
-            run.heroku.pace,
-            logs.wake,
-            nothing_yet if promotion.status == "pending" else None,
-        )
-    except StillPending:
-        raise OutcomeUnknown(
-            f"promotion {promotion.id} to {', '.join(names.values())} is still pending "
-            "at the deadline",
-            "run the same command again: a promotion that ended meanwhile is recognised",
-        ) from None
-    logs.drain(went_well=all(end.status == "succeeded" for end in ends))
+    following = _Following(run, promotion, names)
+    ends = following.wait(promotion.status == "pending")
+    following.logs.drain(went_well=all(end.status == "succeeded" for end in ends))
     return ends
 
 
-def _looking(
-    run: Run, promotion: Promotion, names: dict[str, str], logs: Logs
-) -> Callable[[], tuple[PromotionTarget, ...]]:
-    """Make the look of the polling loop: it also finds the logs of the release commands.
+class _Following:
+    """Follows a promotion, and the release commands that it leads to.
 
-    Also of one that had failed before the first look: that is the log somebody needs.
+    `deadlines.promotion` is for the promotion itself. A target that has a release waits for its
+    release command, which has a limit of its own.
     """
-    followed: set[str] = set()
 
-    def look() -> tuple[PromotionTarget, ...]:
-        seen = run.heroku.promotions.fetch_targets(promotion.id)
+    def __init__(self, run: Run, promotion: Promotion, names: dict[str, str]) -> None:
+        self._run, self._promotion, self._names = run, promotion, names
+        self._deadline = run.deadline.within(run.waits.promotion)
+        self._turns: dict[str, Turn] = {}
+        self._pending: set[str] = set()
+        self._followed: set[str] = set()
+        self.logs = Logs(run, self._deadline)
+
+    def wait(self, is_pending: bool) -> tuple[PromotionTarget, ...]:
+        """Wait until every target has ended; raises `OutcomeUnknown` at the deadline."""
+        nothing_yet: tuple[PromotionTarget, ...] | None = () if is_pending else None
+        while True:
+            try:
+                return wait_for(
+                    self._look,
+                    self._is_over,
+                    self._deadline,
+                    self._run.heroku.pace,
+                    self.logs.wake,
+                    nothing_yet,
+                )
+            except StillPending:
+                waiting = [self._turns[each].waits_on() for each in sorted(self._pending)]
+                if not any(waiting):
+                    raise self._still() from None
+            nothing_yet = None
+
+    def _is_over(self, seen: tuple[PromotionTarget, ...]) -> bool:
+        is_all = len(seen) == len(self._names)
+        return is_all and all(target.status != "pending" for target in seen)
+
+    def _look(self) -> tuple[PromotionTarget, ...]:
+        """Look at the targets; also find the logs of the release commands.
+
+        Also of one that had failed before the first look: that is the log somebody needs.
+        """
+        seen = self._run.heroku.promotions.fetch_targets(self._promotion.id)
+        self._pending.clear()
         for target in seen:
-            if target.status == "succeeded" or target.release_id in {None, *followed}:
+            if target.status == "succeeded" or target.release_id is None:
                 continue
-            app = names[target.app_id]
-            with suppress(NotFound):  # a read may lag behind the write; the next look asks again
-                release = run.heroku.releases.fetch(app, str(target.release_id))
-                followed.add(str(target.release_id))
-                logs.follow(release.output_stream_url, f"release {app}")
+            if target.status == "pending":
+                self._wait_for_release_of(target.release_id, self._names[target.app_id])
+            if target.release_id not in self._followed:
+                self._show_log(target.release_id, self._names[target.app_id])
         return seen
 
-    return look
+    def _wait_for_release_of(self, release_id: str, app: str) -> None:
+        self._pending.add(release_id)
+        if release_id not in self._turns:
+            self._turns[release_id] = Turn(self._run, app, release_id, self._deadline)
+            self._deadline.put_off(self._run.deadline.within(self._run.waits.release_phase))
+
+    def _show_log(self, release_id: str, app: str) -> None:
+        with suppress(NotFound):  # a read may lag behind the write; the next look asks again
+            release = self._run.heroku.releases.fetch(app, release_id)
+            self._followed.add(release_id)
+            self.logs.follow(release.output_stream_url, f"release {app}")
+
+    def _still(self) -> OutcomeUnknown:
+        return OutcomeUnknown(
+            f"promotion {self._promotion.id} to {', '.join(self._names.values())} is still "
+            "pending at the deadline",
+            "run the same command again: a promotion that ended meanwhile is recognised",
+        )

@@ -6,11 +6,19 @@ released meanwhile over the release that is not wanted is never touched.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from accelerator.errors import AcceleratorError, KeyRefused, LockUnavailable, NotFound, Refused
+from accelerator.errors import (
+    AcceleratorError,
+    KeyRefused,
+    LockUnavailable,
+    NotFound,
+    Refused,
+    ReleaseFailed,
+    WrongArtifact,
+)
 from accelerator.models import Commit, StepName, Verified
 from accelerator.steps.compare.descriptions import describe_rollback, find_alias_of
 from accelerator.steps.compare.reading import fetch_artifact
@@ -18,12 +26,15 @@ from accelerator.steps.compare.states import TargetState
 from accelerator.steps.route.landing import is_open
 from accelerator.steps.route.slug_release import release
 from accelerator.steps.verify.serving import Claim, verify
+from accelerator.steps.verify.visit import VISIT_SECONDS
 
 if TYPE_CHECKING:
     from accelerator.models import ArtifactRef, Release
     from accelerator.steps.route.landing import Fence
-    from accelerator.steps.run import Run
+    from accelerator.steps.run import Run, Waits
     from accelerator.steps.verify.smoke import SmokeCheck
+
+BOOT_SECONDS = 60.0  # what Heroku gives a web dyno to bind its port
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +42,7 @@ class WayBack:
     """The way back of an app: from the release that is not wanted to the one before it.
 
     ``built`` is the commit that the one before it is known to hold, and says of itself; ``checks``
-    are how it is verified.
+    are how it is verified. For ``switch_seconds`` after a release old code may still answer there.
     """
 
     app: str
@@ -39,6 +50,7 @@ class WayBack:
     previous: Release | None
     built: str | None = None
     checks: tuple[SmokeCheck, ...] = ()
+    switch_seconds: float = 0.0
 
 
 class Hindrance(StrEnum):
@@ -54,7 +66,15 @@ class Hindrance(StrEnum):
     NOT_ALL = ", as {apps} cannot be: it is all of them, or none"
     OTHERS_OPEN = ", as the outcome of {apps} is not known"
     LOCK_LOST = ", as {said}"
+    NO_TIME = (
+        ", as verifying that takes {needed} s at least, and {left} s are left of the run's own "
+        "time (--timeout)"
+    )
     UNVERIFIED = ": v{previous} was released again as v{version} but fails as well ({said})"
+    UNPROVEN = (
+        ": v{previous} was released again as v{version}, and whether that serves is not known "
+        "({said})"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +93,16 @@ class NotWentBack:
     text: str
     is_open: bool = False
 
+    @property
+    def is_unproven(self) -> bool:
+        """True when the old code is live again, and not shown to serve."""
+        return self.why in {Hindrance.UNVERIFIED, Hindrance.UNPROVEN}
+
+    @property
+    def is_to_be_done(self) -> bool:
+        """True when a run with more time would go back: this one has only not begun."""
+        return self.why is Hindrance.NO_TIME
+
     @classmethod
     def as_of(cls, why: Hindrance, **details: object) -> NotWentBack:
         """Make one of the reason and what it names: versions, or another error's words."""
@@ -90,45 +120,77 @@ def roll_back(run: Run, way: WayBack, fence: Fence) -> WentBack | NotWentBack:
     app, previous = way.app, way.previous
     if previous is None or previous.artifact is None:
         return NotWentBack.as_of(Hindrance.NO_CODE_BEFORE)
+    if late := _find_lack_of_time(run, way):
+        return late
     with run.events.step(StepName.ROLLBACK, f"Roll {app} back to v{previous.version}", app) as step:
-        page = _look(run, way, previous.artifact)
-        if isinstance(page, NotWentBack):
+        made = _release_again(run, way, previous, fence)
+        if isinstance(made, NotWentBack):
             step.outcome = "failed"
-            return page
-        try:
-            alias, built = find_alias_of(previous, page), way.built
-            description = describe_rollback(previous, alias, built)
-            made = release(run, TargetState(app, "", page), previous.artifact, description, fence)
-        except (LockUnavailable, Refused) as lost:
-            step.outcome = "failed"
-            return NotWentBack.as_of(Hindrance.LOCK_LOST, said=lost.message)
-        except AcceleratorError as error:
-            step.outcome = "failed"
-            return NotWentBack.failed(error)
+            return made
     return _prove(run, way, previous, made)
+
+
+def _release_again(
+    run: Run, way: WayBack, previous: Release, fence: Fence
+) -> Release | NotWentBack:
+    """Release the code of `previous` once more, keeping what its release said of the commit."""
+    if previous.artifact is None:
+        return NotWentBack.as_of(Hindrance.NO_CODE_BEFORE)
+    page = _look(run, way, previous.artifact)
+    if isinstance(page, NotWentBack):
+        return page
+    description = describe_rollback(previous, find_alias_of(previous, page), way.built)
+    target = TargetState(way.app, "", page)
+    try:
+        return release(run, target, previous.artifact, description, fence)
+    except (LockUnavailable, Refused) as lost:
+        return NotWentBack.as_of(Hindrance.LOCK_LOST, said=lost.message)
+    except AcceleratorError as error:
+        return NotWentBack.failed(error)
 
 
 def find_hindrance(run: Run, way: WayBack) -> NotWentBack | None:
     """Look whether there is a way back, as `roll_back` would before it writes."""
     if way.previous is None or way.previous.artifact is None:
         return NotWentBack.as_of(Hindrance.NO_CODE_BEFORE)
+    if late := _find_lack_of_time(run, way):
+        return late
     found = _look(run, way, way.previous.artifact)
     return found if isinstance(found, NotWentBack) else None
+
+
+def least_seconds(waits: Waits, way: WayBack) -> float:
+    """Return what a verification may take although all is well: a boot, the switch, one visit."""
+    boot = min(waits.dynos, BOOT_SECONDS)
+    checks = min(waits.smoke, VISIT_SECONDS) if way.checks else 0.0
+    return boot + way.switch_seconds + checks
+
+
+def _find_lack_of_time(run: Run, way: WayBack) -> NotWentBack | None:
+    """Look whether the run has the time to see a way back to its end; half of one is worse."""
+    needed, left = least_seconds(run.waits, way), run.deadline.remaining
+    if left >= needed:
+        return None
+    return NotWentBack.as_of(Hindrance.NO_TIME, needed=round(needed), left=round(left))
 
 
 def _prove(run: Run, way: WayBack, previous: Release, made: Release) -> WentBack | NotWentBack:
     if made.artifact is None:
         raise ValueError("a release of an artifact has one")
+    told = {"previous": previous.version, "version": made.version}
     try:
         built = Commit(way.built) if way.built else None
         proof = verify(run, Claim(way.app, made.id, made.artifact, built, way.checks))
         run.refuse_if_stopping()  # what was cut short proves nothing
-    except AcceleratorError as error:
+    except (ReleaseFailed, WrongArtifact) as error:  # other code is live
         return NotWentBack.failed(error)
+    except AcceleratorError as error:
+        unproven = NotWentBack.as_of(Hindrance.UNPROVEN, **told, said=error.message)
+        return replace(unproven, is_open=is_open(error))
+    if proof.outcome is Verified.INCONCLUSIVE:
+        return NotWentBack.as_of(Hindrance.UNPROVEN, **told, said=proof.flaw)
     if proof.outcome is not Verified.PASSED:
-        return NotWentBack.as_of(
-            Hindrance.UNVERIFIED, previous=previous.version, version=made.version, said=proof.flaw
-        )
+        return NotWentBack.as_of(Hindrance.UNVERIFIED, **told, said=proof.flaw)
     return WentBack(previous, made)
 
 

@@ -6,36 +6,38 @@ while dynos of the old release are up. Last of all the release must still be the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from accelerator.errors import ReleaseFailed, WrongArtifact
+from accelerator.errors import KeyRefused, NotFound, ReleaseFailed, WrongArtifact
 from accelerator.models import StepName, Verified
-from accelerator.steps.follow.builds_and_releases import fetch_release
-from accelerator.steps.verify.smoke import Site, SmokeCheck, check_smoke
+from accelerator.steps.follow.builds_and_releases import fetch_release, follow_release
+from accelerator.steps.verify.dynos import Look, Wanted, wait_for_dynos
+from accelerator.steps.verify.smoke import Site, SmokeCheck, check_smoke, is_path
+from accelerator.steps.verify.switch import Switch, find_preboot, seconds_left, switch_of
 from accelerator.steps.verify.visit import Seen
-from accelerator.waiting import StillPending, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from accelerator.models import App, ArtifactRef, Commit, Dyno, Release
+    from accelerator.models import App, ArtifactRef, Commit, Dyno, Formation, Release
     from accelerator.steps.run import Run
-
-CRASH_SECONDS = 20.0  # crashed dynos that do not come back in this time are taken for lost
-ONE_OFF = frozenset({"release", "run"})
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
     """``passed``, or ``failed`` with the flaw in words, and the release that was looked at.
 
-    ``inconclusive`` when this machine could not ask: that is no reason to go back.
+    ``inconclusive`` when nothing was proved against the app: this machine could not ask, say. That
+    is no reason to go back. ``cut_short`` where it was the run's own time that was over.
+    ``switch_seconds`` is how long old code may answer after each release of this app.
     """
 
     outcome: Verified
     release: Release
     flaw: str | None = None
+    cut_short: bool = False
+    switch_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,71 +55,99 @@ class Claim:
     checks: tuple[SmokeCheck, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What was read at once: the release, the dynos; and for smoke checks the app, its switch."""
+
+    release: Release
+    look: Look
+    app: App | None = None
+    switch: Switch = Switch.AT_ONCE
+
+
 def verify(run: Run, claim: Claim) -> Proof:
-    """Check that a release carries its artifact, that every dyno runs it, and that it seens.
+    """Check that a release carries its artifact, that every dyno runs it, and that it serves.
 
     Raises `WrongArtifact` or `ReleaseFailed` when the release itself is not what it should be:
     rolling back would not be an answer to that.
     """
-    app, checks = claim.app, claim.checks
+    app = claim.app
     with run.events.step(StepName.VERIFY, f"Verify {app}", app) as step:
-        release, dynos, web_url = _look(run, claim)
+        scene = _look(run, claim)
+        # A read may lag behind, and show a release as pending whose end was read before.
+        release = follow_release(run, scene.release)
         step.detail = f"v{release.version}"
         _demand(release, claim.artifact)
-        seen = Seen(_flaw_of_dynos(run, release, dynos))
-        if seen.flaw is None and checks:
-            site = Site(app, web_url, claim.commit, release.version, run.environment)
-            seen = check_smoke(run, checks, site)
-        if seen.flaw is None:
-            _demand_current(run, release, dynos)
-            return Proof(Verified.PASSED, release)
-        step.outcome, step.detail = "failed", seen.flaw
-        outcome = Verified.FAILED if seen.conclusive else Verified.INCONCLUSIVE
-        return Proof(outcome, release, seen.flaw)
+        seen, last = wait_for_dynos(run, release, scene.look)
+        if seen.flaw is None and last.wanted.has_none:
+            run.events.note(f"{app} runs no dynos: nothing serves there", "warning")
+        if seen.flaw is None and scene.app is not None:
+            seen = _ask(run, claim, replace(scene, release=release, look=last))
+        proof = _proof_of(run, scene, release, seen)
+        if proof.outcome is Verified.PASSED:
+            _demand_current(run, release, last.dynos)
+        else:
+            step.outcome, step.detail = "failed", seen.flaw or ""
+        return proof
 
 
-class CrashLoops:
-    """Tells a crash loop from a slow start: a dyno stays crashed, or crashes again and again.
-
-    Heroku restarts a crashed dyno at once, later with growing pauses; a start that works out is
-    up within seconds.
-    """
-
-    def __init__(self, release: Release) -> None:
-        self.found: list[str] = []
-        self._release = release
-        self._since: dict[str, float] = {}
-
-    def see(self, dynos: tuple[Dyno, ...], now: float) -> None:
-        """Take one look at the dynos into account; `now` in monotonic seconds."""
-        for dyno in dynos:
-            if dyno.state == "up":
-                self._since.pop(dyno.name, None)
-            elif dyno.state == "crashed" and (dyno.release_version or 0) >= self._release.version:
-                begun = self._since.setdefault(dyno.name, now)
-                if now - begun >= CRASH_SECONDS and dyno.name not in self.found:
-                    self.found.append(dyno.name)
+def _proof_of(run: Run, scene: Scene, release: Release, seen: Seen) -> Proof:
+    window = 0.0 if scene.switch is Switch.AT_ONCE else run.waits.switch
+    if seen.flaw is None:
+        return Proof(Verified.PASSED, release, switch_seconds=window)
+    outcome = Verified.FAILED if seen.conclusive else Verified.INCONCLUSIVE
+    return Proof(outcome, release, seen.flaw, seen.cut_short, window)
 
 
-def is_serving(dyno: Dyno, release: Release) -> bool:
-    """Return whether a dyno is up on this release or, after a config change, a later one.
-
-    An idle one sleeps until a visitor comes, and starts on this release then.
-    """
-    return dyno.state in {"up", "idle"} and (dyno.release_version or 0) >= release.version
-
-
-def _look(run: Run, claim: Claim) -> tuple[Release, tuple[Dyno, ...], str | None]:
+def _look(run: Run, claim: Claim) -> Scene:
     heroku, app = run.heroku, claim.app
     reads: list[Callable[[], Any]] = [
         lambda: fetch_release(run, app, claim.release_id),
         lambda: heroku.dynos.fetch(app),
+        lambda: _find_formation(run, app),
     ]
     if claim.checks:
-        reads.append(lambda: heroku.apps.fetch(app))
-    release, dynos, *rest = heroku.together(*reads)
-    seen: App | None = rest[0] if rest else None
-    return release, dynos, seen.web_url if seen else None
+        reads += [lambda: heroku.apps.fetch(app), lambda: find_preboot(run, app)]
+    release, dynos, formation, *rest = heroku.together(*reads)
+    look = Look(dynos, Wanted.of(formation))
+    if not rest:
+        return Scene(release, look)
+    info: App = rest[0]
+    return Scene(release, look, info, switch_of(info, rest[1]))
+
+
+def _find_formation(run: Run, app: str) -> tuple[Formation, ...] | None:
+    try:
+        return run.heroku.formation.fetch(app)
+    except (KeyRefused, NotFound):
+        return None
+
+
+def _ask(run: Run, claim: Claim, scene: Scene) -> Seen:
+    """Make the smoke checks; in maintenance mode what fails says nothing of the app."""
+    app, release, info = claim.app, scene.release, scene.app
+    left = seconds_left(scene.switch, scene.look, run.heroku.moment(), run.waits.switch)
+    is_away, web_url = (info.maintenance, info.web_url) if info else (False, None)
+    site = Site(
+        app, web_url, claim.commit, release.version, run.environment, scene.switch, left, is_away
+    )
+    seen = check_smoke(run, claim.checks, site)
+    if seen.flaw is None or not seen.conclusive:
+        return seen
+    why = "is in maintenance mode" if is_away else _find_no_answer(run, claim)
+    return Seen(f"{seen.flaw}, and {app} {why}", conclusive=False) if why else seen
+
+
+def _find_no_answer(run: Run, claim: Claim) -> str | None:
+    """Look whether Heroku's router may have answered in the place of the app, and why."""
+    info, formation = run.heroku.together(
+        lambda: run.heroku.apps.fetch(claim.app), lambda: _find_formation(run, claim.app)
+    )
+    if info.maintenance:
+        return "is in maintenance mode"
+    if not Wanted.of(formation).has_web and any(is_path(check) for check in claim.checks):
+        return "is to have no web dynos"
+    return None
 
 
 def _demand(release: Release, artifact: ArtifactRef) -> None:
@@ -131,8 +161,8 @@ def _demand(release: Release, artifact: ArtifactRef) -> None:
 def _demand_current(run: Run, release: Release, dynos: tuple[Dyno, ...]) -> None:
     """Raise `WrongArtifact` when somebody released other code over it: that is what serves then.
 
-    Asked only when the first look hints at it: the release is not current, or dynos run a later
-    one (which may be a config change, with the same code).
+    Asked only when a look hints at it: the release is not current, or dynos run a later one (which
+    may be a config change, with the same code).
     """
     is_later = any((dyno.release_version or 0) > release.version for dyno in dynos)
     if release.current and not is_later:
@@ -145,36 +175,3 @@ def _demand_current(run: Run, release: Release, dynos: tuple[Dyno, ...]) -> None
         found = f"artifact {current.artifact.id}" if current.artifact else "no code"
         wanted = f"artifact {release.artifact.id}" if release.artifact else "no code"
         raise WrongArtifact(release.app_name, wanted, f"{found} since v{current.version}")
-
-
-def _flaw_of_dynos(run: Run, release: Release, first: tuple[Dyno, ...]) -> str | None:
-    """Wait until every dyno runs the release; no dynos at all is said aloud, and fine."""
-    app = release.app_name
-    looks = [first]  # the first look was part of a parallel read; later ones ask again
-    loops = CrashLoops(release)
-
-    def look() -> tuple[Dyno, ...]:
-        seen = _relevant(looks.pop() if looks else run.heroku.dynos.fetch(app))
-        loops.see(seen, run.events.clock.now())
-        return seen
-
-    try:
-        dynos = wait_for(
-            look,
-            lambda seen: bool(loops.found) or all(is_serving(dyno, release) for dyno in seen),
-            run.deadline.within(run.waits.dynos),
-            run.heroku.pace,
-        )
-    except StillPending as pending:
-        late = pending.seen if isinstance(pending.seen, tuple) else ()
-        names = ", ".join(f"{d.name} {d.state}" for d in late if not is_serving(d, release))
-        return f"not every dyno is up on v{release.version}: {names}"
-    if loops.found:
-        return f"{', '.join(loops.found)} crashed again and again on v{release.version}"
-    if not dynos:
-        run.events.note(f"{app} runs no dynos: nothing serves there", "warning")
-    return None
-
-
-def _relevant(dynos: tuple[Dyno, ...]) -> tuple[Dyno, ...]:
-    return tuple(dyno for dyno in dynos if dyno.type not in ONE_OFF)

@@ -41,7 +41,8 @@ class Verification:
 class Settled:
     """The end of one target: what was verified, and whether it went back.
 
-    ``artifact`` is what its release carries. ``went_back`` is set where going back was wanted.
+    ``artifact`` is what its release carries. ``went_back`` is set where going back was wanted. For
+    ``switch_seconds`` after a release old code may still answer there.
     """
 
     landing: Landing
@@ -51,6 +52,7 @@ class Settled:
     verified: Verified = Verified.NOT_RUN
     flaw: str | None = None
     went_back: WentBack | NotWentBack | None = None
+    switch_seconds: float = 0.0
     error: AcceleratorError | None = None
 
     @property
@@ -65,9 +67,23 @@ class Settled:
 
     @property
     def is_over(self) -> bool:
-        """True when nothing that was begun there may still happen, the way back included."""
+        """True when nothing that was begun there may still happen, the way back included.
+
+        A way back that this run had no time for is left to the next one.
+        """
         went = self.went_back
-        return self.is_known and not (isinstance(went, NotWentBack) and went.is_open)
+        if not self.is_known or not isinstance(went, NotWentBack):
+            return self.is_known
+        return not went.is_open and not (went.is_to_be_done and self.verified is Verified.FAILED)
+
+    @property
+    def is_refuted(self) -> bool:
+        """True when it was proved not to serve, and the code of before is live again."""
+        went = self.went_back
+        is_back = isinstance(went, WentBack) or (
+            isinstance(went, NotWentBack) and went.why is Hindrance.UNPROVEN
+        )
+        return is_back and self.verified is Verified.FAILED
 
     @property
     def is_done(self) -> bool:
@@ -80,7 +96,7 @@ class Settled:
         went = self.went_back
         if not isinstance(went, NotWentBack) or went.is_open:
             return False
-        is_gone = went.why in {Hindrance.UNVERIFIED, Hindrance.OVERTAKEN}
+        is_gone = went.is_unproven or went.why is Hindrance.OVERTAKEN
         return self.verified is Verified.PASSED and not is_gone
 
     @property

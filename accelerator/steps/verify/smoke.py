@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from accelerator.errors import UsageProblem
 from accelerator.foreign import hide_credentials, one_line
 from accelerator.steps.follow.user_command import ChildCommand
+from accelerator.steps.verify.switch import Switch
 from accelerator.steps.verify.visit import Expected, Seen, visit
 from accelerator.waiting import StillPending, wait_for
 
@@ -47,13 +48,20 @@ class SmokeCheck:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """The app that is asked: where it is, and what should serve there."""
+    """The app that is asked: where it is, and what should serve there.
+
+    For ``switch_seconds`` old code may still answer, for the reason that ``switch`` gives. In
+    ``maintenance`` the platform answers in the app's place.
+    """
 
     app: str
     web_url: str | None
     commit: Commit | None
     release: int
     environment: Mapping[str, str] = field(default_factory=dict)
+    switch: Switch = Switch.AT_ONCE
+    switch_seconds: float = 0.0
+    maintenance: bool = False
 
 
 def parse_check(text: str) -> SmokeCheck:
@@ -131,18 +139,51 @@ def check_smoke(run: Run, checks: tuple[SmokeCheck, ...], site: Site) -> Seen:
     """Try each check until it is as expected; return the first flaw left at the deadline.
 
     A text with ``{commit}`` is not asked for when the commit is not known (after a rollback, say).
-    No credential is ever sent: these are the app's own addresses.
+    No credential is ever sent: these are the app's own addresses. As long as old code may answer,
+    nothing has failed, and nothing has passed but what names the commit.
     """
-    deadline = run.deadline.within(run.waits.smoke)
-    for check in checks:
+    telling = [check for check in checks if names_commit(check, site.commit)]
+    others = [check for check in checks if check not in telling]
+    deadline = run.deadline.within(site.switch_seconds + run.waits.smoke)
+    for check in telling:
+        seen = _try(run, check, site, deadline)
+        if seen.flaw is not None:
+            return seen
+    if others and site.switch_seconds > 0:
+        seen = _wait_for_switch(run, site)
+        if seen.flaw is not None:
+            return seen
+        deadline = run.deadline.within(run.waits.smoke)
+    for check in others:
         seen = _try(run, check, site, deadline)
         if seen.flaw is not None:
             return seen
     return Seen(None)
 
 
+def _wait_for_switch(run: Run, site: Site) -> Seen:
+    """Wait until old code does not answer any more, and say what cannot be known."""
+    clock, begun = run.deadline.clock, run.deadline.clock.now()
+    why = site.switch.format(app=site.app)
+    run.events.note(
+        f"{why}: old code may answer for up to {site.switch_seconds:.0f} s more, and checks "
+        "without {commit} cannot tell; they are asked after that",
+        "warning",
+    )
+
+    def is_over() -> bool:
+        run.refuse_if_stopping()
+        return clock.now() - begun >= site.switch_seconds
+
+    try:
+        wait_for(is_over, bool, run.deadline)
+    except StillPending:
+        return Seen(f"{why}, and old code may still answer").cut()
+    return Seen(None)
+
+
 def _try(run: Run, check: SmokeCheck, site: Site, deadline: Deadline) -> Seen:
-    url = "" if check.command else resolve(check, site.web_url)
+    url = "" if check.command else resolve(check, site.web_url, site.app)
     what = check.command or url
     row = [0]  # successes in a row
 
@@ -156,12 +197,20 @@ def _try(run: Run, check: SmokeCheck, site: Site, deadline: Deadline) -> Seen:
         row[0] = 0 if seen.flaw else row[0] + 1
         return seen
 
+    def is_over(seen: Seen) -> bool:
+        # Maintenance is not over soon, and what fails in it says nothing of the app.
+        return row[0] >= check.times or (seen.flaw is not None and site.maintenance)
+
     try:
-        return wait_for(look, lambda _: row[0] >= check.times, deadline)
+        seen, is_cut = wait_for(look, is_over, deadline), False
     except StillPending as pending:
         seen = pending.seen if isinstance(pending.seen, Seen) else Seen("no answer")
         flaw = seen.flaw or f"did not succeed {check.times} times in a row"
-        return Seen(hide_credentials(f"{what} {flaw}", hide_query=True), seen.conclusive)
+        seen, is_cut = replace(seen, flaw=flaw), deadline.cut_short
+    if seen.flaw is None:
+        return seen
+    told = replace(seen, flaw=hide_credentials(f"{what} {seen.flaw}", hide_query=True))
+    return told.cut() if is_cut else told
 
 
 def run_command(run: Run, command: str, site: Site, deadline: Deadline) -> Seen:
@@ -192,15 +241,28 @@ def run_command(run: Run, command: str, site: Site, deadline: Deadline) -> Seen:
     return Seen(f"exited {status}" if status else None)
 
 
-def resolve(check: SmokeCheck, web_url: str | None) -> str:
+def is_path(check: SmokeCheck) -> bool:
+    """Return whether a check asks the app's own address."""
+    return check.command is None and not re.match(r"https?://", check.url)
+
+
+def resolve(check: SmokeCheck, web_url: str | None, app: str = "the app") -> str:
     """Make a full URL of a path; raises `UsageProblem` when the app has no address."""
-    if re.match(r"https?://", check.url):
+    if not is_path(check):
         return check.url
     if web_url is None:
         path = hide_credentials(check.url, hide_query=True)
-        raise UsageProblem(f"the app has no web_url for the smoke path {path}")
+        raise UsageProblem(
+            f"{app} has no web_url for the smoke path {path}",
+            "write the check as a full URL, or as a command after a dollar sign",
+        )
     # Not urljoin: the path /https://elsewhere would lead there.
     return f"{web_url.rstrip('/')}/{check.url.lstrip('/')}"
+
+
+def names_commit(check: SmokeCheck, commit: Commit | None) -> bool:
+    """Return whether a check passes only where this very commit answers."""
+    return commit is not None and "{commit}" in (check.text or "")
 
 
 def expected_text(check: SmokeCheck, commit: Commit | None) -> str | None:

@@ -14,6 +14,7 @@ from accelerator.errors import (
     Inconclusive,
     NotReturned,
     OutcomeUnknown,
+    Unreachable,
     VerificationFailed,
 )
 from accelerator.events import TargetSettled
@@ -126,14 +127,11 @@ class Verifier:
             if proof.outcome is Verified.PASSED and landing.route is not Route.LIVE:
                 refuse_if_overtaken(self.run, self.forward, self.decision.facts, proof.release)
         except AcceleratorError as error:
-            return settled.failed(error)
+            is_late = isinstance(error, Unreachable) and self.run.deadline.remaining <= 0
+            return settled.failed(_out_of_time(landing.app, error.message) if is_late else error)
         if proof.outcome is Verified.INCONCLUSIVE:
-            return settled.failed(
-                Inconclusive(
-                    f"{landing.app} could not be verified: {proof.flaw}",
-                    "nothing was rolled back; run the same command again: it verifies what is live",
-                )
-            )
+            told = _out_of_time if proof.cut_short else _not_told
+            return settled.failed(told(landing.app, proof.flaw))
         return settled if proof.outcome is Verified.PASSED else self._go_back(settled)
 
     def _claim(self, landing: Landing) -> Claim:
@@ -155,6 +153,7 @@ class Verifier:
             known or landing.artifact,
             proof.outcome,
             proof.flaw,
+            switch_seconds=proof.switch_seconds,
         )
 
     def _go_back(self, settled: Settled) -> Settled:
@@ -167,8 +166,10 @@ class Verifier:
         else:
             went = roll_back(self.run, self._way_back(settled), self.fence)
         gone = replace(settled, went_back=went)
-        said = went.text if isinstance(went, NotWentBack) else ""
-        return gone.failed(VerificationFailed(settled.app, flaw, gone.rolled_back_to, said))
+        if isinstance(went, WentBack):
+            return gone.failed(VerificationFailed(settled.app, flaw, went.previous.version))
+        error = VerificationFailed(settled.app, flaw, None, went.text, is_unproven=went.is_unproven)
+        return gone.failed(error)
 
     def _look_back(self, settled: Settled) -> Settled:
         """Look whether a finished target has a way back; ``went_back`` says where it has none."""
@@ -184,7 +185,7 @@ class Verifier:
                 OutcomeUnknown(f"{unknown}{went.text}", NotReturned.look(settled.app))
             )
         if isinstance(went, NotWentBack):
-            return gone.failed(NotReturned(settled.app, went.text))
+            return gone.failed(NotReturned(settled.app, went.text, is_unproven=went.is_unproven))
         return replace(gone, status=TargetStatus.COMPENSATED)
 
     def _way_back(self, settled: Settled) -> WayBack:
@@ -192,7 +193,8 @@ class Verifier:
         before, checks = settled.landing.before, self._checks_of(settled.app)
         # What was shipped under an alias says of itself the commit it was built from.
         built = self.decision.facts.commit_of(before.artifact) if before else None
-        return WayBack(settled.app, settled.release, before, built, checks)
+        seconds = settled.switch_seconds
+        return WayBack(settled.app, settled.release, before, built, checks, seconds)
 
     def _checks_of(self, app: str) -> tuple[SmokeCheck, ...]:
         return self.rules.checks_of(self.decision.facts.target(app).stage)
@@ -220,3 +222,20 @@ def _without_overtaken(settled: Settled) -> Settled:
     if isinstance(went, NotWentBack) and went.why is Hindrance.OVERTAKEN:
         return settled.failed(NotReturned(settled.app, went.text))
     return settled
+
+
+def _not_told(app: str, flaw: str | None) -> AcceleratorError:
+    """Return the error of a verification that came to no verdict."""
+    return Inconclusive(
+        f"{app} could not be verified: {flaw}",
+        "nothing was rolled back; run the same command again: it verifies what is live",
+    )
+
+
+def _out_of_time(app: str, flaw: str | None) -> AcceleratorError:
+    """Return the error of a verification that the run's own time was too short for."""
+    return OutcomeUnknown(
+        f"{app} could not be verified before the run's own time (--timeout) was over: {flaw}",
+        f"nothing was rolled back; run the same command again, or `accelerator resume {app}`, with "
+        "more time: it verifies what is live",
+    )

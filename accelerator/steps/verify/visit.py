@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import requests
@@ -38,10 +38,16 @@ class Seen:
     """What one try saw; ``flaw`` is None when it was as expected.
 
     It is not ``conclusive`` when this machine could not ask at all: that says nothing of the app.
+    Nor is it when the run's own time was over too soon (``cut_short``).
     """
 
     flaw: str | None
     conclusive: bool = True
+    cut_short: bool = False
+
+    def cut(self) -> Seen:
+        """Return the same as the last that was seen before the run's own time was over."""
+        return replace(self, conclusive=False, cut_short=True)
 
 
 def visit(url: str, expected: Expected, deadline: Deadline) -> Seen:
