@@ -306,6 +306,7 @@ class Reason(StrEnum):
     ON_OTHER_APP = "on_other_app"
     SAME_TREE = "same_tree"
     JOINED_BUILD = "joined_build"
+    PROMOTION_REFUSED = "promotion_refused"
     NOTHING_PREPARED = "nothing_prepared"
     OTHER_COMMIT = "other_commit"
     PREPARE_BUILD_FAILED = "prepare_build_failed"

@@ -21,6 +21,7 @@ from tests.unit.fakes import (
     make_coupling,
     make_release,
     make_stage,
+    refuse,
     slug,
 )
 
@@ -159,6 +160,17 @@ def test_an_image_is_read_as_an_image_and_not_as_a_slug() -> None:
 
     assert facts.commit_of(image) == COMMIT.sha
     assert not [call for call in stage.heroku.calls if "slugs" in call]
+
+
+@pytest.mark.parametrize(
+    "call", ["buildpacks.fetch shop", "formation.fetch shop", "config_vars.fetch shop-prepare"]
+)
+def test_what_apps_of_a_generation_do_not_have_is_not_known_and_ends_nothing(call: str) -> None:
+    stage = make_stage(make_app("shop-prepare", "good"), make_app("shop"))
+    stage.heroku.hold("good", COMMIT)
+    stage.heroku.failures[call] = refuse("not for apps of this generation")
+
+    assert compare(COMMIT, fetch_facts(stage.run, WANTED)).route is Route.PROMOTE
 
 
 def test_the_generation_of_a_target_is_read_where_its_artifact_is_of_another_kind() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from accelerator.errors import KeyRefused, NotFound
+from accelerator.errors import KeyRefused, NotFound, RequestInvalid
 from accelerator.models import ArtifactKind
 from accelerator.steps.compare.facts import Facts, SourceState, TargetState
 from accelerator.steps.compare.fit import Fit, fingerprint
@@ -230,8 +230,8 @@ def _find_config(heroku: Heroku, app: str) -> Mapping[str, str] | None:
 
 
 def _find(read: Callable[[], Found]) -> Found | None:
-    """Read what may be withheld from this key."""
+    """Read what may be withheld from this key, or not be there for apps of this generation."""
     try:
         return read()
-    except (KeyRefused, NotFound):
+    except (KeyRefused, NotFound, RequestInvalid):
         return None

@@ -1,7 +1,8 @@
 """Promote exactly the release that was compared, and follow each target to its end.
 
 Heroku lists no promotions. So one whose reply is lost is settled by the releases it makes, and the
-id of one that was begun is written into the locks of its targets.
+id of one that was begun is written into the locks of its targets. Where Heroku declines to promote
+at all, the artifact is released by its id: the same bytes, by the next best route.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from accelerator.errors import (
     NotFound,
     OutcomeUnknown,
     PromotionFailed,
+    Unprocessable,
     WrongArtifact,
 )
 from accelerator.models import PromotionTarget, Route, StepName
 from accelerator.steps.follow.builds_and_releases import Logs, follow_release
+from accelerator.steps.route import slug_release
 from accelerator.steps.route.landing import Landing, Write
-from accelerator.steps.route.lost_replies import find_release, trace_of
+from accelerator.steps.route.lost_replies import find_release, has_trace, trace_of
 from accelerator.waiting import StillPending, wait_for
 
 if TYPE_CHECKING:
@@ -40,12 +43,17 @@ def writes(decision: Decision, targets: Sequence[TargetState]) -> tuple[Write, .
     return (Write("POST", "/pipeline-promotions", said),)
 
 
+class NotPromoted(Exception):  # becomes releases of the artifact
+    """Heroku declined a promotion, and nothing of it is to be seen on the targets."""
+
+
 def take(
     run: Run, decision: Decision, targets: Sequence[TargetState], on_begun: OnBegun
 ) -> tuple[Landing, ...]:
     """Promote the candidate's release to all targets with one promotion.
 
-    A target's failure is part of its landing: the others may have succeeded.
+    A target's failure is part of its landing: the others may have succeeded. A promotion that
+    Heroku declines before it makes anything ends as releases of the artifact.
     """
     candidate, apps = decision.candidate, tuple(target.app for target in targets)
     if candidate is None:
@@ -55,13 +63,17 @@ def take(
     with run.events.step(StepName.PROMOTE, title, only) as step:
         try:
             ends = promote(run, candidate, tuple(targets), partial(on_begun, apps))
+        except NotPromoted as declined:
+            step.outcome, step.detail = "failed", "declined"
+            run.events.note(f"{declined}; the artifact is released by its id instead", "warning")
+            ends = None
         except AcceleratorError as error:
             step.outcome = "failed"  # over for all of them, or not known of any
             return tuple(Landing(t.app, Route.PROMOTE, t.current, error=error) for t in targets)
-        landings = tuple(_land(decision, candidate, t, ends[t.app]) for t in targets)
+        landings = tuple(_land(decision, candidate, t, ends[t.app]) for t in targets if ends)
         if failed := [landing.app for landing in landings if landing.error]:
             step.outcome, step.detail = "failed", ", ".join(failed) if len(apps) > 1 else ""
-    return landings
+    return landings if ends is not None else slug_release.take(run, decision, targets, on_begun)
 
 
 def _land(
@@ -86,6 +98,7 @@ def promote(
     The promotion is pinned to the release (`source.release.id`), so whatever lands on the source
     app meanwhile changes nothing; the answer is checked to name that release. A failed target is
     returned, not raised: the others may have succeeded. `on_begun` is told the promotion's id.
+    Raises `NotPromoted` where Heroku declines it and no target shows a trace of it.
     """
     release, coupling = candidate.release, candidate.source.coupling
     if release is None or coupling is None:
@@ -97,6 +110,11 @@ def promote(
         )
     except OutcomeUnknown as lost:
         return _find_ends(run, candidate, targets, lost)
+    except Unprocessable as declined:
+        # Whatever repeats requests on the way there may show us the refusal of a second one.
+        if has_trace(run, [trace_of(target, candidate.artifact) for target in targets]):
+            return _find_ends(run, candidate, targets, OutcomeUnknown(declined.message))
+        raise NotPromoted(declined.message) from declined
     on_begun(promotion.id)
     if promotion.source_release_id != release.id:
         raise WrongArtifact(
