@@ -9,7 +9,8 @@ import pytest
 
 from accelerator.errors import LockUnavailable, Refused, Superseded
 from accelerator.models import Ancestry, Refusal
-from accelerator.steps.compare.facts import Facts, TargetState
+from accelerator.steps.compare.facts import Facts
+from accelerator.steps.compare.states import TargetState
 from accelerator.steps.guard.direction import Direction, Forward
 from accelerator.steps.guard.findings import Finding, demand
 from accelerator.steps.guard.locks import TargetLocks

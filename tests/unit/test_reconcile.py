@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from accelerator.errors import NotFound, OutcomeUnknown
-from accelerator.steps.compare.facts import Candidate, SourceState, TargetState
+from accelerator.steps.compare.states import Candidate, SourceState, TargetState
 from accelerator.steps.guard.notes import expiry
 from accelerator.steps.guard.predecessor import let_builds_end, wait_out
 from accelerator.steps.route.lost_replies import (

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from accelerator.errors import BuildFailed, KeyRefused, NotFound, OutcomeUnknown, RequestInvalid
 from accelerator.models import StepName
-from accelerator.steps.compare.facts import CutShort
+from accelerator.steps.compare.before import find_doubted
+from accelerator.steps.compare.states import CutShort
 from accelerator.steps.follow.builds_and_releases import find_release_of_build, follow_build
 from accelerator.waiting import StillPending, wait_for
 
@@ -61,7 +62,7 @@ def wait_out(run: Run, note: LockNote) -> None:
 def say_what_is_doubted(run: Run, facts: Facts, commit: Commit) -> None:
     """Say where a note names another release before it than the target's own list shows."""
     for target in facts.targets:
-        left = facts.find_doubted(target, commit)
+        left = find_doubted(facts, target, commit)
         if left is not None:
             run.events.note(
                 f"v{left.previous_version} of {target.app}, which the note of a deploy cut short "
