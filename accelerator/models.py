@@ -294,6 +294,7 @@ class Refusal(StrEnum):
     SOAKING = "soaking"
     NOT_CONFIRMED = "not_confirmed"
     MISS_REFUSED = "miss_refused"
+    DIRTY_CHECKOUT = "dirty_checkout"
     SOURCE_UNVERIFIED = "source_unverified"
 
 

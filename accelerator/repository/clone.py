@@ -11,6 +11,7 @@ from accelerator.errors import NotFound, RepositoryProblem, ShallowClone
 from accelerator.foreign import one_line
 from accelerator.models import Ancestry, Commit, PushOutcome
 from accelerator.repository import archives
+from accelerator.repository.checkout import find_difference
 from accelerator.repository.commands import Git, open_repo
 from accelerator.repository.packing import Packed, fast
 from accelerator.repository.pushing import Push, run_push
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from git import Repo
 
     from accelerator.models import Secret
+    from accelerator.repository.checkout import Difference
     from accelerator.repository.packing import Packing
     from accelerator.waiting import Deadline
 
@@ -131,6 +133,10 @@ class Repository:
         found = (self._git.ask("rev-parse", "--verify", name) for name in names)
         pairs = zip(known, found, strict=True)
         return {sha: answer.text for sha, answer in pairs if answer.status == 0}
+
+    def find_difference(self, commit: Commit) -> Difference:
+        """Compare the files that are checked out with those of a commit."""
+        return find_difference(self._git, commit.tree)
 
     def submodules(self, commit: Commit) -> tuple[str, ...]:
         """List the paths where the commit points at other repositories."""

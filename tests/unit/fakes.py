@@ -35,6 +35,7 @@ from accelerator.models import (
     Swap,
 )
 from accelerator.repository import HerokuGit, Packed
+from accelerator.repository.checkout import Difference
 from accelerator.steps.guard.notes import LockNote, expiry
 from accelerator.steps.run import Run, Waits
 from accelerator.waiting import Deadline
@@ -550,6 +551,11 @@ class FakeClone:
     directory: Path | None = None
     pusher: Callable[[str, str, Callable[[str], None]], PushOutcome] | None = None
     push_seconds: float | None = None
+    difference: Difference = field(default_factory=Difference)
+
+    def find_difference(self, commit: Commit) -> Difference:
+        assert commit.sha
+        return self.difference
 
     def repository(self) -> FakeClone:
         return self
