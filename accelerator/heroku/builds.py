@@ -59,14 +59,14 @@ class Builds:
 
 @dataclass(frozen=True, repr=False)
 class Sources:
-    """`/apps/{app}/sources`: signed addresses for one upload each."""
+    """`/sources`: signed addresses for one upload each, of no app until a build names them."""
 
     _connection: Connection
     _storage: Storage
 
-    def create(self, app: str) -> SourceBlob:
+    def create(self) -> SourceBlob:
         """Ask for a pair of addresses; nothing comes of an unused one, so this is repeatable."""
-        return self._connection.write_harmlessly(("apps", app, "sources"), parse_source_blob)
+        return self._connection.write_harmlessly(("sources",), parse_source_blob)
 
     def upload(self, blob: SourceBlob, file: BinaryIO, size: int) -> None:
         """Stream `size` bytes of the file to storage.

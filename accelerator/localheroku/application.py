@@ -76,7 +76,8 @@ class Application:
         self._clock, self._keeping = engine.clock, engine.keeping
         self._recorder = recorder(os.environ)
         buckets, git_limit = Buckets(engine.clock), GitLimit(engine.clock)
-        self._api = Api(_services(engine), buckets, self._conditions)
+        services = _services(engine, self._conditions)
+        self._api = Api(services, buckets, self._conditions)
         self._git = GitWeb(engine.state, engine.git, git_limit)
         self._storage = Storage(
             engine.state, engine.signer, engine.blobs, engine.outputs, engine.log_sessions
@@ -149,7 +150,7 @@ class Application:
         return await self._api.handle(request)
 
 
-def _services(engine: Engine) -> Services:
+def _services(engine: Engine, conditions: Conditions) -> Services:
     return Services(
         state=engine.state,
         signer=engine.signer,
@@ -159,6 +160,7 @@ def _services(engine: Engine) -> Services:
         promoting=engine.promoting,
         dynos=engine.dynos,
         log_sessions=engine.log_sessions,
+        conditions=conditions,
     )
 
 

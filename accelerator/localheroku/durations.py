@@ -6,13 +6,15 @@ from dataclasses import asdict, dataclass, replace
 
 @dataclass(frozen=True)
 class Durations:
-    """Seconds added to builds, promotions and boots, and how long preboot keeps the old dynos."""
+    """Seconds added to builds, promotions and boots; how long the old dynos serve on."""
 
     promotion_seconds: float = 0.0
     build_seconds: float = 0.0
     boot_seconds: float = 0.0
     # Heroku takes about three minutes, which nobody would wait for here.
     preboot_seconds: float = 15.0
+    # In a space, until the last dyno is replaced; on Heroku several minutes.
+    rolling_seconds: float = 15.0
 
 
 class Timing:

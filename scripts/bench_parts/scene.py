@@ -124,7 +124,7 @@ def start_build(
     """Start a build of a commit on an app as `prepare` would; gives its path in the API."""
     archive = repository.parent / f"{sha}.tar.gz"
     git(repository, env, "archive", "--format=tar.gz", f"--output={archive}", sha)
-    blob = platform.call("POST", f"/apps/{app}/sources")["source_blob"]
+    blob = platform.call("POST", "/sources")["source_blob"]
     platform.upload(blob["put_url"], archive.read_bytes())
     archive.unlink()
     source = {"source_blob": {"url": blob["get_url"], "version": sha}}

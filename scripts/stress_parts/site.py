@@ -191,7 +191,7 @@ def _build_base(site: Site, directory: Path) -> str:
     archive, app, platform = directory / "base.tar.gz", POOL[0], site.platform
     sha = site.history.shas[0]
     site.history.git("archive", "--format=tar.gz", f"--output={archive}", sha)
-    blob = platform.call("POST", f"/apps/{app}/sources")["source_blob"]
+    blob = platform.call("POST", "/sources")["source_blob"]
     platform.upload(blob["put_url"], archive.read_bytes())
     source = {"source_blob": {"url": blob["get_url"], "version": sha}}
     path = f"/apps/{app}/builds/{platform.call('POST', f'/apps/{app}/builds', source)['id']}"

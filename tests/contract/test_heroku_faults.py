@@ -168,4 +168,5 @@ def test_a_rate_limit_that_stays_is_said_at_the_deadline(bench: Bench) -> None:
 def test_making_a_source_is_repeated_since_an_unused_one_is_nothing(bench: Bench) -> None:
     bench.api.answers(BUSY, Answer({"source_blob": {"get_url": "g", "put_url": "p"}}, 201))
 
-    assert bench.client().sources.create("shop") == SourceBlob("g", "p")
+    assert bench.client().sources.create() == SourceBlob("g", "p")
+    assert [seen.path for seen in bench.api.seen] == ["/sources"] * 2

@@ -55,7 +55,7 @@ class Scene:
 
     def start_build(self, app: str, files: dict[str, str]) -> Build:
         data = archive(files)
-        blob = self.heroku.sources.create(app)
+        blob = self.heroku.sources.create()
         self.heroku.sources.upload(blob, io.BytesIO(data), len(data))
         checksum = f"SHA256:{hashlib.sha256(data).hexdigest()}"
         return self.heroku.builds.create(app, blob, COMMIT, "Subject", checksum)

@@ -157,7 +157,7 @@ def test_a_build_that_was_started_is_followed(
         result = run(command, *how, "--json")
 
     result.check(0)
-    assert journal().writes == [f"POST /apps/{app.name}/{what}" for what in ("sources", "builds")]
+    assert journal().writes == ["POST /sources", f"POST /apps/{app.name}/builds"]
     assert count_releases(app) == before + 1
     assert [build["source_blob"]["version"] for build in app.builds] == [commit]
     assert app.commit == commit

@@ -28,7 +28,7 @@ def build_other_bytes(heroku: Platform, app: App, sha: str) -> str:
             member = tarfile.TarInfo(name)
             member.size, member.mode = len(text.encode()), 0o755
             archive.addfile(member, io.BytesIO(text.encode()))
-    blob = heroku.api("POST", f"/apps/{app.name}/sources")["source_blob"]
+    blob = heroku.api("POST", "/sources")["source_blob"]
     heroku.session.put(blob["put_url"], data=data.getvalue()).raise_for_status()
     checksum = f"SHA256:{hashlib.sha256(data.getvalue()).hexdigest()}"
     source = {"url": blob["get_url"], "version": sha, "checksum": checksum}

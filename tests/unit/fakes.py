@@ -370,8 +370,8 @@ def _promotion_target(release: Release, status: str) -> PromotionTarget:
 
 
 class _Sources(_Noun):
-    def create(self, app: str) -> SourceBlob:
-        self.heroku.told(f"sources.create {app}")
+    def create(self) -> SourceBlob:
+        self.heroku.told("sources.create")
         return SourceBlob("https://storage.example/get", "https://storage.example/put")
 
     def upload(self, blob: SourceBlob, file: BinaryIO, size: int) -> None:

@@ -240,7 +240,7 @@ def test_what_is_only_worth_a_warning_is_promoted_and_said() -> None:
         pytest.param(
             None,
             [
-                ("POST", "/apps/shop/sources", "ask for a place to put the source"),
+                ("POST", "/sources", "ask for a place to put the source"),
                 ("PUT", "(signed URL)", f"upload the tree of {COMMIT.short}"),
                 ("POST", "/apps/shop/builds", f"build {COMMIT.short}"),
                 ("POST", "/apps/shop-eu/releases", "release that too"),

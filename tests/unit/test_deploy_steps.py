@@ -135,7 +135,7 @@ def test_a_miss_builds_on_the_first_target_and_releases_the_same_artifact_on_the
     report = miss.deploy()
 
     assert miss.writes() == [
-        "sources.create shop",
+        "sources.create",
         f"builds.create shop {COMMIT.short}",
         f"releases.create shop-eu {BUILT}",
     ]

@@ -214,7 +214,7 @@ def test_a_miss_is_built_on_the_first_wave_and_the_later_ones_get_that_artifact(
     report = made.deploy()
 
     assert made.writes() == [
-        "sources.create eu",
+        "sources.create",
         f"builds.create eu {COMMIT.short}",
         f"releases.create us {BUILT}",
         f"releases.create asia {BUILT}",
@@ -243,7 +243,7 @@ def test_a_live_first_wave_leaves_the_build_to_the_next_one() -> None:
     report = made.deploy()
 
     assert made.writes() == [
-        "sources.create us",
+        "sources.create",
         f"builds.create us {COMMIT.short}",
         f"releases.create asia {BUILT}",
     ]

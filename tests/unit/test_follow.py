@@ -41,7 +41,7 @@ def test_a_build_is_made_of_the_archive_and_carries_the_full_sha(stage: Stage) -
     assert stage.heroku.uploaded == stage.clone.content
     assert made.commit == COMMIT.sha
     assert stage.heroku.calls == [
-        "sources.create shop",
+        "sources.create",
         "sources.upload https://storage.example/put",
         f"builds.create shop {COMMIT.short}",
     ]

@@ -116,7 +116,7 @@ def test_what_was_tested_and_built_once_goes_from_stage_to_stage(scene: Scene) -
     assert report.tests == "passed"
     assert held(scene, "shop-prepare", "shop-staging", "shop") == [BUILT] * 3
     assert scene.stage.heroku.writes() == [
-        "sources.create shop-prepare",
+        "sources.create",
         f"builds.create shop-prepare {COMMIT.short}",
         "promotions.create shop-prepare-v1 to shop-staging",
         "promotions.create shop-prepare-v1 to shop",

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import random
 import re
 import socket
 import struct
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from starlette.responses import JSONResponse, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-Kind = Literal["status", "reset", "hang", "half_body", "wrong_json", "wrong_shape"]
+Kind = Literal["status", "reset", "hang", "half_body", "wrong_json", "wrong_shape", "edited"]
 When = Literal["before", "after"]
 
 
@@ -39,6 +40,9 @@ class Fault:
     message: str = "Service unavailable."
     probability: float = 1.0
     seed: int | None = None
+    # Of an edited answer: what is put into it and taken out of it, by keys joined with dots.
+    set: Mapping[str, Any] = field(default_factory=dict)
+    drop: tuple[str, ...] = ()
 
 
 @dataclass
@@ -78,6 +82,8 @@ def _check(fault: Fault) -> None:
         raise ValueError(f"field kind: must be one of {', '.join(get_args(Kind))}")
     if fault.when not in get_args(When):
         raise ValueError("field when: must be before or after")
+    if (fault.kind == "edited") != bool(fault.set or fault.drop):
+        raise ValueError("field set: it or drop is what the kind edited needs, and no other")
     if not 200 <= fault.status <= 599:
         raise ValueError("field status: must be an HTTP status")
 
@@ -126,7 +132,7 @@ class Faults:
     ) -> None:
         """Answer a request as the fault wants."""
         answer = Recorded()
-        if fault.when == "after":
+        if fault.when == "after" or fault.kind == "edited":
             await app(scope, receive, answer.send)
         if fault.kind == "status":
             body = {"id": fault.id, "message": fault.message}
@@ -136,6 +142,8 @@ class Faults:
             await wrong(scope, receive, send)
         elif fault.kind == "wrong_shape":
             await JSONResponse({"unexpected": True})(scope, receive, send)
+        elif fault.kind == "edited":
+            await _edited(answer, fault)(scope, receive, send)
         elif fault.kind == "half_body":
             await self._half(answer, receive, send)
         elif fault.kind == "hang":
@@ -176,6 +184,37 @@ class Recorded:
             self.headers = list(message.get("headers", []))
         else:
             self.body += message.get("body", b"")
+
+
+def _edited(answer: Recorded, fault: Fault) -> Response:
+    """Return the answer with some of its properties changed, in each object of a list."""
+    try:
+        body = json.loads(answer.body)
+    except ValueError:
+        return Response(answer.body, answer.status, _readable(answer.headers))
+    for each in body if isinstance(body, list) else [body]:
+        for path, value in fault.set.items():
+            for holder, key in _holders(each, path):
+                holder[key] = value
+        for path in fault.drop:
+            for holder, key in _holders(each, path):
+                holder.pop(key, None)
+    return Response(json.dumps(body), answer.status, _readable(answer.headers))
+
+
+def _readable(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return the headers that are true of an edited answer as well."""
+    pairs = ((key.decode("latin-1").lower(), value.decode("latin-1")) for key, value in headers)
+    return {key: value for key, value in pairs if key not in {"content-length", "etag"}}
+
+
+def _holders(thing: Any, path: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield the object that has the last key of a path, if there is one."""
+    *steps, last = path.split(".")
+    for step in steps:
+        thing = thing.get(step) if isinstance(thing, dict) else None
+    if isinstance(thing, dict):
+        yield thing, last
 
 
 async def _gone(receive: Receive) -> None:

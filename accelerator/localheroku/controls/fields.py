@@ -26,6 +26,13 @@ def number(value: Any) -> int:
     return value
 
 
+def flag(value: Any) -> bool:
+    """Return true or false."""
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")
+    return value
+
+
 def probability(value: Any) -> float:
     """Return a probability above 0, as what never happens need not be set."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
@@ -70,6 +77,13 @@ def objects_of(parse: Callable[[Any], Any]) -> Callable[[Any], list[Any]]:
         return [parse(each) for each in value]
 
     return parse_all
+
+
+def changes(value: Any) -> dict[str, Any]:
+    """Return an object whose keys are not empty."""
+    if not isinstance(value, dict):
+        raise ValueError("must be an object")
+    return {text(name): each for name, each in value.items()}
 
 
 def texts(value: Any) -> tuple[str, ...]:

@@ -93,7 +93,7 @@ def durations(desk: Desk, params: Params, _: Body) -> Any:
 
 
 def set_durations(desk: Desk, params: Params, body: Body) -> Any:
-    """Let builds, promotions, boots and preboot take longer, for all apps or for one."""
+    """Let builds, promotions, boots, preboot and rolling take longer, for all apps or for one."""
     return asdict(desk.durations.change(body, desk.app_id(params)))
 
 
@@ -210,6 +210,30 @@ def set_generation(desk: Desk, params: Params, body: Body) -> Any:
     state = desk.state
     app = apps.set_generation(state, state.app(params["app"]), body["generation"])
     return {"generation": app.generation}
+
+
+def set_space(desk: Desk, params: Params, body: Body) -> Any:
+    """Put an app into a private space of this name, where deploys are rolling; null ends that."""
+    app = apps.set_space(desk.state, desk.state.app(params["app"]), body["space"])
+    return {"space": app.space}
+
+
+def set_web_url(desk: Desk, params: Params, body: Body) -> Any:
+    """Show an app's address in answers, or null in its place."""
+    app = apps.set_web_url(desk.state, desk.state.app(params["app"]), body["present"])
+    return {"present": app.has_web_url}
+
+
+def set_lag(desk: Desk, params: Params, body: Body) -> Any:
+    """Show each further release of an app as pending for so many reads after it has ended."""
+    desk.conditions.lagging.set(desk.state.app(params["app"]), body["reads"])
+    return {"reads": body["reads"]}
+
+
+def set_promotions(desk: Desk, _: Params, body: Body) -> Any:
+    """Refuse promotions and their targets with 403 to all accounts but the one that made them."""
+    desk.conditions.own_promotions_only = body["own_only"]
+    return {"own_only": body["own_only"]}
 
 
 def fail_promotions(desk: Desk, params: Params, body: Body) -> Any:

@@ -20,7 +20,9 @@ from accelerator.localheroku import bodies
 from accelerator.localheroku.controls import handlers
 from accelerator.localheroku.controls.fields import (
     BadField,
+    changes,
     email,
+    flag,
     maybe_text,
     number,
     objects_of,
@@ -82,6 +84,8 @@ _FAULT: dict[str, Parse] = {
     "message": text,
     "probability": probability,
     "seed": number,
+    "set": changes,
+    "drop": texts,
 }
 
 CONTROLS = (
@@ -151,12 +155,22 @@ CONTROLS = (
         {"generation": text},
         ("generation",),
     ),
+    Control("PUT", "/apps/{app}/space", handlers.set_space, {"space": maybe_text}, ("space",)),
+    Control("PUT", "/apps/{app}/web-url", handlers.set_web_url, {"present": flag}, ("present",)),
+    Control("PUT", "/apps/{app}/lagging-releases", handlers.set_lag, {"reads": number}, ("reads",)),
     Control(
         "POST",
         "/apps/{app}/failing-promotions",
         handlers.fail_promotions,
         {"error_message": text, "count": number},
         status=201,
+    ),
+    Control(
+        "PUT",
+        "/promotions",
+        handlers.set_promotions,
+        {"own_only": flag},
+        ("own_only",),
     ),
     Control("PUT", "/warning", handlers.set_warning, {"message": maybe_text}, ("message",)),
     Control("GET", "/apps/{app}/log", handlers.log),

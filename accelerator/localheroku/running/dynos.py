@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from accelerator.localheroku.routing.router import Backend
 from accelerator.localheroku.running.preboot import Preboot, Serving
+from accelerator.localheroku.running.rolling import Rolling
 from accelerator.localheroku.running.runner import Process, ProcessOrder
 from accelerator.localheroku.running.running import Running, fir_name
 from accelerator.localheroku.state import releases
@@ -16,7 +18,7 @@ from accelerator.localheroku.state.objects import App, Dyno, Release
 from accelerator.localheroku.state.store import new_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from accelerator.localheroku.durations import Timing
     from accelerator.localheroku.running.starting import Starting
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from accelerator.localheroku.tasks import Tasks
 
 Pick = Backend | Literal["H10", "H14", "H80", "WAIT"]
+_SWITCHED = "Preboot: routing to the new dynos"
 # A dyno that keeps crashing is restarted after ever longer pauses, as on Heroku.
 BACK_OFF = (1.0, 5.0, 30.0, 120.0, 600.0)
 
@@ -44,7 +47,7 @@ class Dynos:
     ) -> None:
         self._state, self._logs, self._blobs = state, logs, blobs
         self._durations, self._tasks, self._starting = durations, tasks, starting
-        self._preboot = Preboot(tasks)
+        self._preboot, self._rolling = Preboot(tasks), Rolling(tasks)
         self._running: dict[str, dict[str, Running]] = {}
         self._numbers = itertools.count(1001)
         self._turn = 0
@@ -54,10 +57,15 @@ class Dynos:
         return f"{type}.{next(self._numbers)}"
 
     def follow_release(self, app: App) -> None:
-        """Restart everything if the dynos do not run the current release."""
+        """Restart everything, in a space by and by, if not all runs the current release."""
         release = releases.current_release(self._state, app)
         running = self._formation_dynos(app)
-        if release is None or any(one.dyno.release_id != release.id for one in running):
+        old = [one for one in running if release is None or one.dyno.release_id != release.id]
+        if old and app.space is not None:
+            seconds = self._durations.of(app.id).rolling_seconds
+            self._rolling.begin(app.id, old, seconds, lambda step: self._replace(app, step))
+        elif old:
+            self._rolling.end(app.id)
             self._preboot_from(app, running)
             self.stop_formation(app)
         self.scale(app)
@@ -119,24 +127,21 @@ class Dynos:
         for one in list(self._of(app).values()):
             self._stop(one)
         self._preboot.end(app.id)
+        self._rolling.end(app.id)
         self._running.pop(app.id, None)
 
     def pick(self, app: App) -> Pick:
         """Return the web dyno for a request, or Heroku's code for why there is none."""
         if app.maintenance:
             return "H80"
-        old = self._preboot.serving(app.id)
-        if old:
-            self._turn += 1
-            chosen = old[self._turn % len(old)]
-            return Backend("127.0.0.1", chosen.process.port or 0, chosen.name)
         web = [one for one in self._formation_dynos(app) if one.dyno.type == "web"]
-        up = [one for one in web if one.dyno.state == "up" and one.process is not None]
-        if up:
+        up = [(one.dyno.name, one.process) for one in web if one.dyno.state == "up"]
+        old = [(one.name, one.process) for one in self._preboot.serving(app.id)]
+        serving = [(name, process.port) for name, process in old or up if process is not None]
+        if serving:
             self._turn += 1
-            one = up[self._turn % len(up)]
-            port = one.process.port if one.process else None
-            return Backend("127.0.0.1", port or 0, one.dyno.name)
+            name, port = serving[self._turn % len(serving)]
+            return Backend("127.0.0.1", port or 0, name)
         if any(one.dyno.state == "starting" for one in web):
             return "WAIT"
         return "H10" if web else "H14"
@@ -155,10 +160,14 @@ class Dynos:
                 old.append(Serving(one.dyno.name, one.process))
         if old or self._preboot.is_under_way(app.id):
             seconds = self._durations.of(app.id).preboot_seconds
-            self._preboot.begin(app.id, old, seconds, lambda: self._say_switched(app))
+            say = partial(self._logs.write, app.id, "heroku[router]", _SWITCHED)
+            self._preboot.begin(app.id, old, seconds, say)
 
-    def _say_switched(self, app: App) -> None:
-        self._logs.write(app.id, "heroku[router]", "Preboot: routing to the new dynos")
+    def _replace(self, app: App, old: Sequence[Running]) -> None:
+        for one in old:
+            if self._of(app).get(one.slot) is one:
+                self._stop(one)
+        self.scale(app)
 
     def _of(self, app: App) -> dict[str, Running]:
         return self._running.setdefault(app.id, {})
@@ -239,12 +248,10 @@ class Dynos:
 
     def _ended(self, app: App, one: Running, process: Process) -> None:
         self._say(app, one.dyno, f"Process exited with status {process.exit_code}")
+        self._set_state(app, one, "complete" if one.is_one_off else "crashed")
         if one.is_one_off:
-            self._set_state(app, one, "complete")
             self._forget(one)
-        else:
-            self._set_state(app, one, "crashed")
-            self._schedule_restart(app, one)
+        self._schedule_restart(app, one)
 
     def _schedule_restart(self, app: App, one: Running) -> None:
         if not one.is_one_off:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from accelerator.localheroku.state import apps, artifacts, releases
@@ -37,6 +38,8 @@ class Releasing:
         self._tasks = tasks
         self._expire = expire
         self._finished: dict[str, asyncio.Event] = {}
+        # An app's release commands run one after the other, in the order of their releases.
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     def release(self, app: App, wanted: releases.Wanted) -> Release:
         """Make the next release; one without a release command is in effect on return."""
@@ -77,18 +80,24 @@ class Releasing:
             await finished.wait()
 
     async def _run_phase(self, app: App, release: Release, slug: Slug) -> None:
-        def settle(succeeded: bool) -> None:
-            releases.finish_release(self._state, release, succeeded)
-
-        name = self._dynos.next_one_off(releases.RELEASE_TYPE)
         try:
-            succeeded = await self._phase.run(app, release, slug, name, settle)
+            async with self._turns[app.id]:
+                succeeded = await self._run_command(app, release, slug)
         finally:
             self._finished.pop(release.id).set()
         if succeeded:
             self._dynos.follow_release(app)
         else:
             self._say(app, f"Release v{release.version} failed")
+
+    async def _run_command(self, app: App, release: Release, slug: Slug) -> bool:
+        def settle(succeeded: bool) -> None:
+            releases.finish_release(self._state, release, succeeded)
+
+        if self._state.releases.find(release.id) is None:
+            return False  # the app went away while others had their turn
+        name = self._dynos.next_one_off(releases.RELEASE_TYPE)
+        return await self._phase.run(app, release, slug, name, settle)
 
     def _say(self, app: App, text: str) -> None:
         self._logs.write(app.id, "app[api]", text)

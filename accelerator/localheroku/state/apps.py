@@ -86,6 +86,18 @@ def set_generation(state: State, app: App, generation: str) -> App:
     return touch(state, app)
 
 
+def set_space(state: State, app: App, space: str | None) -> App:
+    """Put an app into the private space of this name, or with null into none."""
+    app.space = space
+    return touch(state, app)
+
+
+def set_web_url(state: State, app: App, is_there: bool) -> App:
+    """Let an app have an address of its own in answers, or none; it listens all the same."""
+    app.has_web_url = is_there
+    return touch(state, app)
+
+
 def delete_app(state: State, app: App) -> None:
     """Forget an app and everything that belongs to it alone; its slugs stay for other apps."""
     state.builds.drop_all(state.builds.of(app.id))

@@ -103,6 +103,8 @@ class App:
     web_port: int = 0
     repo_size: int | None = None
     generation: str = "cedar"
+    space: str | None = None
+    has_web_url: bool = True
     config: dict[str, str] = field(default_factory=dict)
     metadata: dict[str, str] = field(default_factory=dict)
     features: dict[str, Feature] = field(default_factory=dict)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from accelerator.localheroku.state.store import State
     from accelerator.localheroku.streams.blobs import Signer
     from accelerator.localheroku.streams.logsessions import LogSessions
+    from accelerator.localheroku.web.conditions import Conditions
 
 
 class Hosting(Protocol):
@@ -44,3 +45,4 @@ class Services:
     promoting: Promoting
     dynos: Dynos
     log_sessions: LogSessions
+    conditions: Conditions

@@ -101,10 +101,10 @@ class Shapes:
             "released_at": short_time(app.released_at) if app.released_at else None,
             "repo_size": app.repo_size,
             "slug_size": slug.size if slug and slug.kind == SLUG else None,
-            "space": None,
+            "space": {**named("space", app.space), "shield": False} if app.space else None,
             "stack": named("stack", app.stack),
             "updated_at": short_time(app.updated_at),
-            "web_url": apps.web_url(app),
+            "web_url": apps.web_url(app) if app.has_web_url else None,
         }
 
     def feature(self, feature: Feature) -> Shape:

@@ -41,7 +41,7 @@ def writes(decision: Decision, targets: Sequence[TargetState]) -> tuple[Write, .
     """Return the three writes of a build on the first target, and one release per other."""
     commit, (first, *others) = decision.commit, targets
     return (
-        Write("POST", f"/apps/{first.app}/sources", "ask for a place to put the source"),
+        Write("POST", "/sources", "ask for a place to put the source"),
         Write("PUT", "(signed URL)", f"upload the tree of {commit.short}"),
         Write("POST", f"/apps/{first.app}/builds", f"build {commit.short}"),
         *slug_release.writes(decision, others),
@@ -118,7 +118,7 @@ def start_build(run: Run, app: str, commit: Commit) -> Build:
             step.detail = f"{packed.size / 1e6:.1f} MB"
         with run.events.step(StepName.UPLOAD, "Upload the source", app):
             spool.seek(0)
-            blob = run.heroku.sources.create(app)
+            blob = run.heroku.sources.create()
             run.heroku.sources.upload(blob, cast("BinaryIO", spool), packed.size)
     run.refuse_if_stopping()
     begun, said = run.heroku.moment(), commit.subject or commit.short

@@ -69,6 +69,12 @@ def test_every_field_is_checked_and_named_when_it_is_wrong(own: Client, control:
         pytest.param("POST", "/faults", {"path": "("}, "regular expression", id="fault path"),
         pytest.param("POST", "/faults", {"probability": 0}, "above 0", id="fault that never is"),
         pytest.param("POST", "/faults", {"probability": 1.5}, "at most 1", id="over certainty"),
+        pytest.param(
+            "POST", "/faults", {"kind": "edited"}, "field set: it or drop", id="no change"
+        ),
+        pytest.param(
+            "POST", "/faults", {"drop": ["id"]}, "field set: it or drop", id="no such kind"
+        ),
         pytest.param("POST", "/accounts", {"email": "nobody"}, "email address", id="no address"),
         pytest.param("POST", "/keys", {"scopes": "global"}, "must be a list", id="no list"),
     ],

@@ -1,4 +1,4 @@
-"""Dynos between two releases and dynos that crash: preboot, back-off, H10, maintenance."""
+"""Dynos between two releases, beside them, and crashing: preboot, rolling, one-off, H10."""
 
 from __future__ import annotations
 
@@ -94,6 +94,79 @@ class TestPreboot:
         assert _says(heroku, app) == "new"
 
 
+class TestRolling:
+    @pytest.fixture
+    def app(self, heroku: Client) -> Any:
+        """An app in a space that serves its first release with four dynos."""
+        app = heroku.post("/apps")
+        heroku.control("PUT", f"/apps/{app['id']}/space", {"space": "quiet-space"})
+        heroku.control("PUT", f"/apps/{app['id']}/durations", {"rolling_seconds": 600})
+        release(heroku, app["id"], "old")
+        heroku.patch(f"/apps/{app['id']}/formation/web", {"quantity": 4})
+        eventually(lambda: [state for _, state, _ in _dynos(heroku, app)] == ["up"] * 4)
+        return app
+
+    def test_the_space_is_shown(self, heroku: Client, app: Any) -> None:
+        assert heroku.get(f"/apps/{app['id']}")["space"]["name"] == "quiet-space"
+
+    def test_the_old_dynos_are_listed_and_serve_until_their_turn_comes(
+        self, heroku: Client, app: Any
+    ) -> None:
+        before = _dynos(heroku, app)
+
+        release(heroku, app["id"], "new")
+
+        assert _dynos(heroku, app) == before
+        assert {_says(heroku, app) for _ in range(5)} == {"old"}
+
+    def test_old_and_new_serve_side_by_side_a_quarter_at_a_time(
+        self, heroku: Client, app: Any
+    ) -> None:
+        heroku.control("PUT", f"/apps/{app['id']}/durations", {"rolling_seconds": 4})
+
+        release(heroku, app["id"], "new")
+
+        seen = eventually(
+            lambda: len(found := {_says(heroku, app) for _ in range(8)}) == 2 and found
+        )
+        assert seen == {"old", "new"}
+        serving(heroku, app, "new")
+        eventually(lambda: {version for _, _, version in _dynos(heroku, app)} == {4})
+
+    def test_a_further_release_is_the_one_that_all_end_on(self, heroku: Client, app: Any) -> None:
+        release(heroku, app["id"], "skipped")
+        heroku.control("PUT", f"/apps/{app['id']}/durations", {"rolling_seconds": 0.2})
+
+        release(heroku, app["id"], "newest")
+
+        eventually(lambda: {version for _, _, version in _dynos(heroku, app)} == {5})
+        serving(heroku, app, "newest")
+
+    def test_outside_of_a_space_all_are_replaced_at_once(self, heroku: Client, app: Any) -> None:
+        heroku.control("PUT", f"/apps/{app['id']}/space", {"space": None})
+
+        release(heroku, app["id"], "new")
+
+        assert {version for _, _, version in _dynos(heroku, app)} == {4}
+
+
+@pytest.mark.parametrize("kind", ["scheduler", "run", "clock", "web"])
+def test_a_one_off_dyno_of_any_type_outlives_a_release_on_its_own_version(
+    heroku: Client, kind: str
+) -> None:
+    app = heroku.post("/apps")
+    release(heroku, app["id"])
+    body = {"command": "sleep 600", "type": kind}
+    made = heroku.post(f"/apps/{app['id']}/dynos", body)
+
+    release(heroku, app["id"], "new")
+
+    serving(heroku, app, "new")
+    assert made["name"].startswith(f"{kind}.")
+    assert (made["name"], 3) in {(name, version) for name, _, version in _dynos(heroku, app)}
+    assert ("web.1", "up", 4) in _dynos(heroku, app)
+
+
 class TestCrashes:
     def test_a_dyno_that_keeps_crashing_is_started_again_and_again(self, heroku: Client) -> None:
         app = heroku.post("/apps")
@@ -149,6 +222,32 @@ def test_maintenance_is_answered_although_dynos_run(heroku: Client) -> None:
     assert closed.status_code == 503
     assert "Offline for Maintenance" in closed.text
     assert _says(heroku, app) == "hello"
+
+
+@pytest.mark.parametrize("path", ["", "health", "a/b?c=d"])
+def test_maintenance_is_a_page_for_every_path_and_said_of_the_app(
+    heroku: Client, path: str
+) -> None:
+    app = heroku.post("/apps")
+    release(heroku, app["id"])
+    serving(heroku, app, "hello")
+
+    heroku.patch(f"/apps/{app['id']}", {"maintenance": True})
+
+    closed = heroku.session.get(app["web_url"] + path, timeout=60)
+    assert closed.status_code == 503
+    assert closed.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert heroku.get(f"/apps/{app['id']}")["maintenance"] is True
+
+
+def test_preboot_can_be_read(heroku: Client) -> None:
+    app = heroku.post("/apps")
+    before = heroku.get(f"/apps/{app['id']}/features/preboot")["enabled"]
+
+    heroku.patch(f"/apps/{app['id']}/features/preboot", {"enabled": True})
+
+    after = heroku.get(f"/apps/{app['id']}/features/preboot")["enabled"]
+    assert (before, after) == (False, True)
 
 
 def test_a_release_without_web_leaves_nothing_to_route_to(heroku: Client) -> None:

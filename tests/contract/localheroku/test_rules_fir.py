@@ -28,6 +28,14 @@ def _app(client: Client) -> Any:
     return client.get(f"/apps/{app['id']}")
 
 
+def _released(client: Client, app: Any, image: str) -> Any:
+    """Release an image, which version `3` of the API does not take."""
+    path, body = f"/apps/{app['id']}/releases", {"oci_image": image}
+    answer = client.call("POST", path, body, Accept=SDK)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
 @pytest.fixture
 def app(heroku: Client) -> Any:
     return _app(heroku)
@@ -133,7 +141,7 @@ def test_an_image_is_released_by_id_or_digest(
 ) -> None:
     (image,) = heroku.get(f"/apps/{app['id']}/oci-images/{built['oci_image']['id']}")
 
-    made = heroku.post(f"/apps/{app['id']}/releases", {"oci_image": image[by]})
+    made = _released(heroku, app, image[by])
 
     assert made["artifacts"] == built["artifacts"]
     assert made["version"] == built["version"] + 1
@@ -147,7 +155,7 @@ def test_an_image_announced_elsewhere_has_the_bytes_of_its_digest(
     body = {name: image[name] for name in ("digest", "commit", "process_types")}
 
     made = heroku.post(f"/apps/{target['id']}/oci-images", body)
-    heroku.post(f"/apps/{target['id']}/releases", {"oci_image": made["id"]})
+    _released(heroku, target, made["id"])
 
     assert made["id"] != image["id"]
     assert (made["digest"], made["commit"]) == (image["digest"], COMMIT)
@@ -156,16 +164,30 @@ def test_an_image_announced_elsewhere_has_the_bytes_of_its_digest(
 
 def test_an_image_that_was_never_built_here_cannot_run(heroku: Client, app: Any) -> None:
     made = heroku.post(f"/apps/{app['id']}/oci-images", {"digest": f"sha256:{'1' * 64}"})
+    path, body = f"/apps/{app['id']}/releases", {"oci_image": made["id"]}
 
-    answer = heroku.call("POST", f"/apps/{app['id']}/releases", {"oci_image": made["id"]})
+    answer = heroku.call("POST", path, body, Accept=SDK)
 
     assert answer.status_code == 422
+    assert "uploaded" in answer.json()["message"]
+
+
+def test_under_version_3_a_release_wants_a_slug_whatever_else_it_names(
+    heroku: Client, app: Any, built: Any
+) -> None:
+    body = {"oci_image": built["oci_image"]["id"]}
+
+    answer = heroku.call("POST", f"/apps/{app['id']}/releases", body)
+
+    assert answer.status_code == 422
+    assert answer.json()["message"] == "Param slug is required."
 
 
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
         pytest.param("POST", "/releases", {"slug": "{slug}"}, id="a slug"),
+        pytest.param("GET", "/buildpack-installations", None, id="buildpacks, to read"),
         pytest.param(
             "PUT",
             "/buildpack-installations",
@@ -182,9 +204,9 @@ def test_an_image_that_was_never_built_here_cannot_run(heroku: Client, app: Any)
     ],
 )
 def test_what_belongs_to_cedar_is_refused(
-    heroku: Client, app: Any, method: str, path: str, body: dict[str, Any]
+    heroku: Client, app: Any, method: str, path: str, body: dict[str, Any] | None
 ) -> None:
-    if body.get("slug"):
+    if body and body.get("slug"):
         made = slug(heroku, heroku.post("/apps")["id"], process_types={"worker": "true"})
         body = {"slug": made["id"]}
 
@@ -196,9 +218,9 @@ def test_what_belongs_to_cedar_is_refused(
 def test_a_cedar_app_takes_no_image(heroku: Client, built: Any) -> None:
     cedar = heroku.post("/apps")["id"]
 
-    released = heroku.call(
-        "POST", f"/apps/{cedar}/releases", {"oci_image": built["oci_image"]["id"]}
-    )
+    body = {"oci_image": built["oci_image"]["id"]}
+
+    released = heroku.call("POST", f"/apps/{cedar}/releases", body, Accept=SDK)
     announced = heroku.call("POST", f"/apps/{cedar}/oci-images", {"digest": f"sha256:{'1' * 64}"})
 
     assert (released.status_code, announced.status_code) == (422, 422)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelerator.localheroku.state import access, apps
 from accelerator.localheroku.state.errors import invalid, missing
+from accelerator.localheroku.state.objects import App
 from accelerator.localheroku.web.calls import (
     Answer,
     Call,
@@ -116,19 +117,23 @@ def switch_feature(call: Call) -> Answer:
 
 
 def buildpacks(call: Call) -> Listing:
-    """List the app's buildpacks in their order."""
-    return _installations(call.app.buildpacks)
+    """List the app's buildpacks in their order; apps of generation fir have none."""
+    return _installations(_of_cedar(call.app).buildpacks)
 
 
 def change_buildpacks(call: Call) -> Listing:
     """Replace the app's buildpacks."""
-    app = call.app
-    if app.generation == "fir":
-        raise invalid("Apps of generation fir have no buildpack installations: use project.toml.")
+    app = _of_cedar(call.app)
     chosen = [_buildpack(each) for each in objects(call.body, "updates")]
     app.buildpacks = chosen
     apps.touch(call.state, app)
     return _installations(chosen)
+
+
+def _of_cedar(app: App) -> App:
+    if app.generation == "fir":
+        raise invalid("Apps of generation fir have no buildpack installations: use project.toml.")
+    return app
 
 
 def _installations(names: list[str]) -> Listing:

@@ -1,7 +1,7 @@
 """Promotions and their targets."""
 
 from accelerator.localheroku.state import access, artifacts, pipelines
-from accelerator.localheroku.state.errors import missing
+from accelerator.localheroku.state.errors import forbidden, missing
 from accelerator.localheroku.state.objects import App, Promotion
 from accelerator.localheroku.web.calls import (
     Answer,
@@ -59,4 +59,6 @@ def _promotion(call: Call) -> Promotion:
         pipeline and access.can_see_pipeline(call.state, call.account, pipeline)
     ):
         raise missing("pipeline_promotion")
+    if not is_own and call.services.conditions.own_promotions_only:
+        raise forbidden("You do not have access to that pipeline promotion.")
     return found

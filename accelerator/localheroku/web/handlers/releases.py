@@ -16,7 +16,11 @@ def listing(call: Call) -> Listing:
 
 def info(call: Call) -> Answer:
     """Answer with one release by id or version."""
-    return Answer(call.shapes.release(_release(call)))
+    release = _release(call)
+    shape = call.shapes.release(release)
+    if call.services.conditions.lagging.hides_end(release):
+        shape |= {"status": "pending", "current": False}
+    return Answer(shape)
 
 
 def config(call: Call) -> Answer:
@@ -26,7 +30,7 @@ def config(call: Call) -> Answer:
 
 
 def create(call: Call) -> Answer:
-    """Release a slug (or an OCI image, by id or digest), or roll back to a release."""
+    """Release a slug (or, in version 3.sdk, an OCI image, by id or digest), or roll back."""
     app = call.app
     if call.body.get("release") is not None:
         made = call.services.releasing.roll_back(app, _identity(call.body), call.account.id)
@@ -40,7 +44,9 @@ def create(call: Call) -> Answer:
 
 
 def _artifact(call: Call) -> str:
-    return optional_text(call.body, "oci_image") or text(call.body, "slug")
+    """Return what is to be released: under version `3` Heroku's schema requires a slug."""
+    image = optional_text(call.body, "oci_image") if call.is_sdk else None
+    return image or text(call.body, "slug")
 
 
 def _identity(body: Mapping[str, Any]) -> str:
