@@ -12,7 +12,11 @@ from accelerator.models import ArtifactKind
 from accelerator.steps.compare.facts import Facts
 from accelerator.steps.compare.fit import Fit, fingerprint
 from accelerator.steps.compare.states import SourceState, TargetState
-from accelerator.steps.compare.unread import find_unconfirmed, find_unread_apps
+from accelerator.steps.compare.unread import (
+    find_unconfirmed,
+    find_unread_apps,
+    find_unwitnessed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -98,11 +102,17 @@ def refresh_targets(run: Run, commit: Commit, facts: Facts) -> Facts:
     )
     count = len(facts.targets)
     targets = tuple(
-        replace(target, releases=page)
+        _with_releases(target, page)
         for target, page in zip(facts.targets, answers[:count], strict=True)
     )
     facts = _with_artifacts(replace(facts, targets=targets), missing, answers[count:])
     return confirm(run, commit, facts)
+
+
+def _with_releases(target: TargetState, page: tuple[Release, ...]) -> TargetState:
+    """Take newer releases; witnesses of what ran before say nothing of what runs now."""
+    now = replace(target, releases=page)
+    return now if now.current == target.current else replace(now, is_witnessed=False, witness=None)
 
 
 def confirm(run: Run, commit: Commit, facts: Facts) -> Facts:
@@ -114,7 +124,10 @@ def confirm(run: Run, commit: Commit, facts: Facts) -> Facts:
         missing = _find_missing(commit, facts)
         apps = sorted(find_unread_apps(commit, facts))
         if not missing and not apps:
-            return facts
+            if not (unknown := find_unwitnessed(commit, facts)):
+                return facts
+            facts = _with_witnesses(run, facts, unknown)
+            continue
         answers: tuple[Any, ...] = run.heroku.together(
             *(partial(find_artifact, run.heroku, app, ref) for app, ref in missing),
             *(partial(run.heroku.apps.fetch, app) for app in apps),
@@ -122,6 +135,21 @@ def confirm(run: Run, commit: Commit, facts: Facts) -> Facts:
         infos = {app: answers[len(missing) + at] for at, app in enumerate(apps)}
         targets = tuple(_with_app(target, infos.get(target.app)) for target in facts.targets)
         facts = _with_artifacts(replace(facts, targets=targets), missing, answers)
+
+
+def _with_witnesses(run: Run, facts: Facts, apps: frozenset[str]) -> Facts:
+    """Read what else may tell which commit some targets run: their builds, a variable of theirs."""
+    heroku = run.heroku
+
+    def witnessed(target: TargetState) -> TargetState:
+        builds = find_optional(lambda: heroku.builds.fetch_newest(target.app))
+        named = _find_witness(_find_config(heroku, target.app))
+        builds = target.builds or builds or ()
+        return replace(target, builds=builds, witness=named, is_witnessed=True)
+
+    chosen = [target for target in facts.targets if target.app in apps]
+    read = dict(zip([t.app for t in chosen], run.side_by_side(witnessed, chosen), strict=True))
+    return replace(facts, targets=tuple(read.get(each.app, each) for each in facts.targets))
 
 
 def fetch_artifact(heroku: Heroku, app: str, ref: ArtifactRef) -> Artifact:
@@ -132,7 +160,7 @@ def fetch_artifact(heroku: Heroku, app: str, ref: ArtifactRef) -> Artifact:
 
 def find_artifact(heroku: Heroku, app: str, ref: ArtifactRef) -> Artifact | None:
     """Read an artifact that may be gone, or withheld from this key."""
-    return _find(lambda: fetch_artifact(heroku, app, ref))
+    return find_optional(lambda: fetch_artifact(heroku, app, ref))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,15 +184,13 @@ class _Reader:
     def source(self, source: SourceApp, answers: Iterator[Any]) -> SourceState:
         releases, builds, coupling = next(answers), next(answers), next(answers)
         config: Mapping[str, str] | None = next(answers) if source.is_prepare else None
-        known = config or {}
-        witness = next((known[name] for name in WITNESSES if known.get(name)), None)
         return SourceState(
             source.app,
             releases,
             builds,
             coupling,
             source.is_prepare,
-            witness,
+            _find_witness(config),
             config is not None,
             self._fingerprints(config),
         )
@@ -174,8 +200,8 @@ class _Reader:
         return (
             lambda: heroku.releases.fetch_newest(target),
             lambda: heroku.couplings.find_of_app(target),
-            lambda: _find(lambda: heroku.buildpacks.fetch(target)),
-            lambda: _find(lambda: heroku.formation.fetch(target)),
+            lambda: find_optional(lambda: heroku.buildpacks.fetch(target)),
+            lambda: find_optional(lambda: heroku.formation.fetch(target)),
             *([lambda: _find_config(heroku, target)] if self.build_config else []),
             *([lambda: heroku.builds.fetch_newest(target)] if self.verify_source else []),
         )
@@ -227,10 +253,15 @@ def _with_app(target: TargetState, app: App | None) -> TargetState:
 
 def _find_config(heroku: Heroku, app: str) -> Mapping[str, str] | None:
     """Read config vars if the key may; nobody keeps the secrets among them."""
-    return _find(lambda: heroku.config_vars.fetch(app))
+    return find_optional(lambda: heroku.config_vars.fetch(app))
 
 
-def _find(read: Callable[[], Found]) -> Found | None:
+def _find_witness(config: Mapping[str, str] | None) -> str | None:
+    known = config or {}
+    return next((known[name] for name in WITNESSES if known.get(name)), None)
+
+
+def find_optional(read: Callable[[], Found]) -> Found | None:
     """Read what may be withheld from this key, or not be there for apps of this generation."""
     try:
         return read()

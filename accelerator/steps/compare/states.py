@@ -38,7 +38,11 @@ class SourceState:
 
 @dataclass(frozen=True, slots=True)
 class TargetState:
-    """What was read of an app that is to get the commit; builds only where they must be proven."""
+    """What was read of an app that is to get the commit.
+
+    Its builds are read only where they must be proven, or are wanted as witnesses of what it runs:
+    ``is_witnessed`` then, and ``witness`` is what the metadata variable names.
+    """
 
     app: str
     app_id: str
@@ -46,6 +50,8 @@ class TargetState:
     coupling: Coupling | None = None
     fit: Fit = field(default_factory=Fit)
     builds: tuple[Build, ...] = ()
+    witness: str | None = None
+    is_witnessed: bool = False
 
     @property
     def current(self) -> Release | None:
