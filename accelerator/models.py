@@ -183,6 +183,29 @@ class Build:
 
 
 @dataclass(frozen=True, slots=True)
+class BuildInput:
+    """What a build of a commit is made of: the tree of `folder`, the root's where it is empty.
+
+    ``kept`` is the tree's id without what `.slugignore` surely removes before the build. Equal ids
+    are equal inputs. ``has_rules``: there is a `.slugignore`.
+    """
+
+    folder: str
+    tree: str
+    kept: str
+    has_rules: bool = False
+
+    def id_for(self, *, drops_ignored: bool) -> str:
+        """Return the id of what is built, where `.slugignore` has a say and where it has none."""
+        return self.kept if drops_ignored else self.tree
+
+    def describe(self, *, drops_ignored: bool) -> str:
+        """Return in words what is compared."""
+        what = f"tree of {self.folder}" if self.folder else "tree"
+        return f"{what} without .slugignore" if drops_ignored and self.has_rules else what
+
+
+@dataclass(frozen=True, slots=True)
 class SourceBlob:
     """Signed addresses for one source upload: capabilities, never to be shown."""
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         help="Take only a build of the commit's own archive for built already, and pack that "
         "archive so that every machine makes the same bytes of it.",
     ),
+    setting("--same-tree"),
     SUBDIR,
     TIMEOUT,
     Talk,
@@ -71,7 +72,8 @@ def prepare(
         settings = connection.settings
         strategy, verify_source = settings.prepare.strategy, settings.verify_source
         report.ordered(named, strategy)
-        order = PrepareOrder(named, apps, strategy, cancel_superseded, verify_source)
+        same_tree = settings.same_tree
+        order = PrepareOrder(named, apps, strategy, cancel_superseded, verify_source, same_tree)
         step.prepare(connection.run, order, report)
 
     return session.perform(

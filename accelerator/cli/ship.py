@@ -88,7 +88,9 @@ def ship(
         report.ordered(named)
         settings, pool = connection.settings, connection.prepare_apps
         strategy, verify_source = settings.prepare.strategy, settings.verify_source
-        prepare = PrepareOrder(named, pool, strategy, verify_source=verify_source)
+        prepare = PrepareOrder(
+            named, pool, strategy, verify_source=verify_source, same_tree=settings.same_tree
+        )
         apps = connection.resolve_waves((target,) for target in targets)
         stages = tuple(zip(targets, apps, strict=True))
         order = ShipOrder(prepare, stages, rules, test or None, allow_dirty)

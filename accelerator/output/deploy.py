@@ -11,6 +11,7 @@ from accelerator.output.parts import (
     Document,
     commit_head,
     render_artifact,
+    render_same,
     run_tail,
     usage_lines,
     with_timings,
@@ -74,6 +75,7 @@ def _source(source: SourceReport | None) -> Document | None:
         "artifact": render_artifact(source.artifact),
         "metadata": source.metadata,
         "verified": source.verified,
+        "same": render_same(source.same),
     }
 
 

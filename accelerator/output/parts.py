@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from accelerator.events import StepFinished
     from accelerator.models import ArtifactRef, Commit
     from accelerator.output.outcome import Outcome
+    from accelerator.steps.compare.same_source import SameSource
 
 Document = dict[str, Any]
 
@@ -79,6 +80,13 @@ def render_artifact(artifact: Artifact | ArtifactRef | None) -> Document | None:
         return None
     checksum = artifact.checksum if isinstance(artifact, Artifact) else None
     return {"kind": artifact.kind, "id": artifact.id, "checksum": checksum}
+
+
+def render_same(same: SameSource | None) -> Document | None:
+    """Return by what an artifact of another commit is of the source that is wanted."""
+    if same is None:
+        return None
+    return {"commit": same.commit, "compared": same.compared, "id": same.id}
 
 
 def with_timings(lines: list[str], outcome: Outcome) -> list[str]:

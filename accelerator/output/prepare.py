@@ -9,6 +9,7 @@ from accelerator.output.parts import (
     Document,
     commit_head,
     render_artifact,
+    render_same,
     run_tail,
     with_timings,
 )
@@ -35,7 +36,9 @@ def render_prepare(report: PrepareReport, outcome: Outcome) -> list[str]:
         return with_timings([said], outcome)
     held = f"v{report.release.version}" if report.release else "a build without a release"
     artifact = f", {report.artifact.kind} {report.artifact.id}" if report.artifact else ""
-    return with_timings([f"{commit} is prepared on {report.app}: {held}{artifact}."], outcome)
+    same = f", the same source as {report.same.commit[:8]}" if report.same else ""
+    said = f"{commit} is prepared on {report.app}: {held}{artifact}{same}."
+    return with_timings([said], outcome)
 
 
 def blank() -> Document:
@@ -54,6 +57,7 @@ def prepared_keys(report: PrepareReport) -> Document:
         "release_id": report.release.id if report.release else None,
         "release_status": report.release.status if report.release else None,
         "artifact": render_artifact(report.artifact),
+        "same": render_same(report.same),
     }
 
 

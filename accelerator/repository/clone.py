@@ -13,16 +13,17 @@ from accelerator.models import Ancestry, Commit, PushOutcome
 from accelerator.repository import archives
 from accelerator.repository.checkout import find_difference
 from accelerator.repository.commands import Git, open_repo
+from accelerator.repository.inputs import read_inputs
 from accelerator.repository.packing import Packed, fast
 from accelerator.repository.pushing import Push, run_push
 from accelerator.repository.surroundings import for_git
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from git import Repo
 
-    from accelerator.models import Secret
+    from accelerator.models import BuildInput, Secret
     from accelerator.repository.checkout import Difference
     from accelerator.repository.packing import Packing
     from accelerator.waiting import Deadline
@@ -122,17 +123,16 @@ class Repository:
         quietly = ("fetch", "--quiet", "--no-tags", "--no-recurse-submodules")
         return self._git.ask(*quietly, *what).status == 0
 
-    def read_trees(self, shas: frozenset[str]) -> dict[str, str]:
-        """Return the tree of each of these commits that is here, in one git process."""
-        # What a build names as its commit may be the sha of a tree.
-        known = sorted(sha for sha in shas if _FULL_SHA.fullmatch(sha))
-        names = [f"{sha}^{{commit}}^{{tree}}" for sha in known]
-        answer = self._git.ask("rev-parse", *names) if known else None
-        if answer is not None and answer.status == 0:
-            return dict(zip(known, answer.text.split(), strict=True))
-        found = (self._git.ask("rev-parse", "--verify", name) for name in names)
-        pairs = zip(known, found, strict=True)
-        return {sha: answer.text for sha, answer in pairs if answer.status == 0}
+    def read_inputs(self, shas: Iterable[str], folder: str | None = None) -> dict[str, BuildInput]:
+        """Return what a build of each of these commits is made of; unknown ones are left out."""
+        return read_inputs(self._git, shas, folder)
+
+    def list_history(self, sha: str, most: int) -> tuple[str, ...]:
+        """Return a commit and its newest ancestors, as far as they are here."""
+        if not _FULL_SHA.fullmatch(sha):
+            return ()
+        found = self._git.ask("rev-list", f"--max-count={most}", sha, "--")
+        return tuple(found.text.split()) if found.status == 0 else ()
 
     def find_difference(self, commit: Commit) -> Difference:
         """Compare the files that are checked out with those of a commit."""

@@ -31,6 +31,8 @@ _ALWAYS = {
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_TERMINAL_PROMPT": "0",  # nobody is there to answer
 }
+# Old versions do not know the first one: they try, and may use no protocol for it.
+_OFFLINE = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,14 @@ class Git:
         self._folder, self._environment = folder, dict(environment)
         self._deadline = deadline
         self._program = environment.get("GIT_PYTHON_GIT_EXECUTABLE") or "git"
+
+    def offline(self) -> Git:
+        """Return one that asks no server, whatever this clone lacks."""
+        return Git(self._folder, {**self._environment, **_OFFLINE}, self._deadline)
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start git with pipes to talk with it; the caller ends it, by `end`."""
+        return self._start(arguments, subprocess.PIPE, self._environment, subprocess.DEVNULL)
 
     def ask(
         self,
@@ -122,7 +132,11 @@ class Git:
             process.wait()
 
     def _start(
-        self, arguments: tuple[str, ...], stdin: Any, environment: Mapping[str, str]
+        self,
+        arguments: tuple[str, ...],
+        stdin: Any,
+        environment: Mapping[str, str],
+        stderr: int = subprocess.PIPE,
     ) -> subprocess.Popen[bytes]:
         try:
             return subprocess.Popen(
@@ -131,7 +145,7 @@ class Git:
                 env={**environment, **_ALWAYS},
                 stdin=stdin or subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                stderr=stderr,
                 start_new_session=True,
             )
         except FileNotFoundError as missing:

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from accelerator.models import Commit
+    from accelerator.models import BuildInput, Commit
     from accelerator.waiting import Deadline
+
+_MOST_COMPARED = 200
 
 
 PEEL_SECONDS = 10.0
@@ -51,6 +53,7 @@ class Lineage:
         self._packing = exact if is_exact else fast
         self._told: dict[tuple[str, str], Ancestry] = {}
         self._checksums: dict[str, frozenset[str]] = {}
+        self._inputs: dict[str, BuildInput] = {}
         self._opening = Lock()
         self._repository: Repository | None = None
 
@@ -104,9 +107,24 @@ class Lineage:
                 return found
         return None
 
-    def read_trees(self, shas: frozenset[str]) -> dict[str, str]:
-        """Read the trees of the commits that are in the clone."""
-        return self.repository().read_trees(shas)
+    def read_inputs(self, shas: frozenset[str]) -> dict[str, BuildInput]:
+        """Read what builds of these commits are made of; those that cannot be told are left out."""
+        missing = shas - self._inputs.keys()
+        if missing:
+            self._inputs.update(self.repository().read_inputs(missing, self.folder))
+        return {sha: self._inputs[sha] for sha in shas if sha in self._inputs}
+
+    def find_same_source(self, newer: str, other: str) -> str | None:
+        """Find the newest commit in the history of `newer` with the source of `other`.
+
+        As far as the clone goes, and no further than what is compared quickly.
+        """
+        with suppress(AcceleratorError):
+            history = self.repository().list_history(newer, _MOST_COMPARED)
+            known = self.read_inputs(frozenset({*history, other}))
+            same = known.get(other)
+            return next((sha for sha in history if same and known.get(sha) == same), None)
+        return None
 
     def ancestry(self, older: str, newer: str) -> Ancestry:
         """Ask the clone, with more history where it is shallow and the answer is not in it."""

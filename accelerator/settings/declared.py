@@ -192,11 +192,12 @@ _GLOBAL = (
     ),
     Setting(
         "same_tree",
-        "take what was built from another commit with the same tree",
+        "take what was built from another commit with the same source",
         parsing.parse_boolean,
         default=False,
         flags=("--same-tree", "--no-same-tree"),
-        option_help="Also take what was built from another commit with the same tree.",
+        option_help="Also take what was built from another commit with the same source: its tree, "
+        "or the folder of --subdir, less what .slugignore removes, is equal.",
     ),
     Setting(
         "verify_source",

@@ -150,7 +150,8 @@ class Guard:
 
 
 def _forward(run: Run, order: DeployOrder) -> Forward:
-    return Forward(order.commit, run.clone, order.rules.direction)
+    rules = order.rules
+    return Forward(order.commit, run.clone, rules.direction, rules.same_tree)
 
 
 def _verifier(run: Run, order: DeployOrder, decision: Decision) -> Verifier:

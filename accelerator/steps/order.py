@@ -20,7 +20,7 @@ class Rules:
     """How deploys are made, whatever the commit and whichever the targets.
 
     ``sources`` are the apps to look for the commit on, prepare apps first. ``build_config`` names
-    config vars that shape the build. ``same_tree`` lets artifacts of equal trees count. With
+    config vars that shape the build. ``same_tree`` lets artifacts of the same source count. With
     ``verify_source`` nothing counts but what was provably built from the commit's archive.
     """
 

@@ -10,6 +10,7 @@ from accelerator.errors import AcceleratorError, BuildFailed, OutcomeUnknown, Us
 from accelerator.events import LogLine
 from accelerator.models import PushOutcome, StepName, Strategy
 from accelerator.steps.compare.reading import find_artifact
+from accelerator.steps.compare.same_source import find_same, is_build_of
 from accelerator.steps.follow.builds_and_releases import find_release_of_build, follow_build
 from accelerator.steps.route.build import start_build
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from accelerator.models import Artifact, Build, Commit, Release
+    from accelerator.steps.compare.same_source import Inputs, SameSource
     from accelerator.steps.report import PrepareReport
     from accelerator.steps.run import Run
 
@@ -28,7 +30,8 @@ class PrepareOrder:
     """What to prepare: ``apps`` are a pool, of which a free one is taken.
 
     With ``cancels_superseded`` running builds of commits that ours contains are cancelled. With
-    ``verify_source`` only a build of the commit's own archive counts as built.
+    ``verify_source`` only a build of the commit's own archive counts as built. With ``same_tree``
+    what was built from the same source counts as well.
     """
 
     commit: Commit
@@ -36,6 +39,7 @@ class PrepareOrder:
     strategy: Strategy = Strategy.SOURCE
     cancels_superseded: bool = False
     verify_source: bool = False
+    same_tree: bool = False
 
 
 def refuse_unusable(run: Run, order: PrepareOrder) -> None:
@@ -69,11 +73,12 @@ def prepare(run: Run, order: PrepareOrder, report: PrepareReport) -> None:
     refuse_unusable(run, order)
     with run.events.step(StepName.LOOK, _title(order)) as step:
         pages = dict(zip(order.apps, _fetch_pages(run, order.apps), strict=True))
-        known = _find_usable(run, order, pages)
+        inputs = _read_inputs(run, order, pages)
+        known = _find_usable(run, order, pages, inputs)
         app = known.app_name if known else choose_app(pages)
         step.detail = _describe_known(known)
-    report.found(app, known)
-    _cancel_superseded(run, order, pages)
+    report.found(app, known, _same_source(order, known, inputs))
+    _cancel_superseded(run, order, pages, known)
 
     build = known or _start(run, order, app)
     report.building(build)
@@ -83,12 +88,17 @@ def prepare(run: Run, order: PrepareOrder, report: PrepareReport) -> None:
     report.left(_find_artifact(run, build))
 
 
-def find_known(commit: Commit, pages: Pages, *, failed_too: bool = False) -> tuple[Build, ...]:
-    """Find the builds of the commit, best first: succeeded ones, then running ones; pure."""
+def find_known(
+    commit: Commit, pages: Pages, inputs: Inputs = None, *, failed_too: bool = False
+) -> tuple[Build, ...]:
+    """Find the builds of the commit, best first: succeeded ones, then running ones; pure.
+
+    With `inputs` those of the same source too, after those of the commit itself.
+    """
     wanted = ("succeeded", "pending", *(("failed",) if failed_too else ()))
-    builds = (build for page in pages.values() for build in page if build.commit == commit.sha)
-    known = (build for build in builds if build.status in wanted)
-    return tuple(sorted(known, key=lambda build: wanted.index(build.status)))
+    builds = (build for page in pages.values() for build in page if build.status in wanted)
+    known = (build for build in builds if is_build_of(build, commit.sha, inputs))
+    return tuple(sorted(known, key=lambda b: (wanted.index(b.status), b.commit != commit.sha)))
 
 
 def choose_app(pages: Pages) -> str:
@@ -114,15 +124,22 @@ def _fetch_pages(run: Run, apps: Iterable[str]) -> tuple[tuple[Build, ...], ...]
     return run.heroku.together(*(partial(run.heroku.builds.fetch_newest, app) for app in apps))
 
 
-def _find_usable(run: Run, order: PrepareOrder, pages: Pages) -> Build | None:
+def _read_inputs(run: Run, order: PrepareOrder, pages: Pages) -> Inputs:
+    """Read what builds are made of, where what has the same source counts."""
+    if not order.same_tree:
+        return None
+    built = {build.commit for page in pages.values() for build in page}
+    return run.clone.read_inputs(frozenset({order.commit.sha, *filter(None, built)}))
+
+
+def _find_usable(run: Run, order: PrepareOrder, pages: Pages, inputs: Inputs) -> Build | None:
     """Find a build that runs, or whose artifact is still there: artifacts expire."""
-    builds = find_known(order.commit, pages)
-    proven = run.clone.checksums(order.commit.sha) if builds and order.verify_source else None
-    for known in builds:
-        if proven is not None and known.checksum not in proven:
+    for known in find_known(order.commit, pages, inputs):
+        built = known.commit or order.commit.sha  # an archive has the time of its commit in it
+        if order.verify_source and known.checksum not in run.clone.checksums(built):
             run.events.note(
                 f"build {known.id} on {known.app_name} is not used: it is not proven to be of the "
-                f"archive of {order.commit.short}",
+                f"archive of {built[:8]}",
                 "warning",
             )
             continue
@@ -132,10 +149,18 @@ def _find_usable(run: Run, order: PrepareOrder, pages: Pages) -> Build | None:
     return None
 
 
-def _cancel_superseded(run: Run, order: PrepareOrder, pages: Pages) -> None:
+def _same_source(order: PrepareOrder, known: Build | None, inputs: Inputs) -> SameSource | None:
+    if known is None:
+        return None
+    return find_same(inputs, order.commit.sha, known.commit, known, known.artifact)
+
+
+def _cancel_superseded(run: Run, order: PrepareOrder, pages: Pages, joined: Build | None) -> None:
     if not order.cancels_superseded:
         return
     for build in find_superseded(pages, partial(run.clone.contains, order.commit.sha)):
+        if build == joined:  # an older commit's, with the same source: it is what is wanted
+            continue
         try:
             run.heroku.builds.cancel(build.app_name, build.id)
             run.events.note(f"cancelled the build of {(build.commit or '')[:8]}: it is superseded")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Release,
     )
     from accelerator.steps.compare.decision import Decision
+    from accelerator.steps.compare.same_source import SameSource
     from accelerator.steps.guard.marks import Marked, MarkOrder
     from accelerator.steps.plan import Plan
     from accelerator.steps.route.landing import Landing
@@ -51,6 +52,7 @@ class SourceReport:
     commit: str | None
     metadata: str
     verified: Verified = Verified.NOT_RUN
+    same: SameSource | None = None
 
 
 @dataclass
@@ -159,14 +161,15 @@ class PrepareReport:
     release: Release | None = None
     artifact: Artifact | None = None
     reused: bool = False
+    same: SameSource | None = None
 
     def ordered(self, commit: Commit, strategy: Strategy) -> None:
         """Record what is to be prepared, and how."""
         self.commit, self.strategy = commit, strategy
 
-    def found(self, app: str, build: Build | None) -> None:
-        """Record which app is taken, and the build that was there already."""
-        self.app, self.build, self.reused = app, build, build is not None
+    def found(self, app: str, build: Build | None, same: SameSource | None = None) -> None:
+        """Record which app is taken, and the build that was there already, of which source."""
+        self.app, self.build, self.reused, self.same = app, build, build is not None, same
 
     def building(self, build: Build) -> None:
         """Record what is known of the build now."""
@@ -246,4 +249,5 @@ def _source_of(decision: Decision) -> SourceReport | None:
         facts.commit_of(ref),
         witness_of(candidate, decision.source_commit),
         Verified.NOT_RUN if facts.archives is None else Verified.PASSED,
+        facts.find_same(ref, decision.commit),
     )

@@ -22,6 +22,7 @@ from accelerator.models import (
     ArtifactKind,
     ArtifactRef,
     Build,
+    BuildInput,
     Commit,
     Coupling,
     Dyno,
@@ -544,6 +545,8 @@ class FakeClone:
 
     ask: Callable[[str, str], Ancestry] = lambda _older, _newer: Ancestry.UNKNOWN
     trees: Mapping[str, str] = field(default_factory=dict)
+    inputs: dict[str, BuildInput] = field(default_factory=dict)
+    same: Mapping[tuple[str, str], str] = field(default_factory=dict)
     known: Commit | None = None
     trouble: Exception | None = None
     content: bytes = b"a tar of the commit"
@@ -592,8 +595,12 @@ class FakeClone:
     def find(self, sha: str) -> Commit | None:
         return self.known if self.known is not None and self.known.sha == sha else None
 
-    def read_trees(self, shas: frozenset[str]) -> dict[str, str]:
-        return {sha: tree for sha, tree in self.trees.items() if sha in shas}
+    def read_inputs(self, shas: frozenset[str]) -> dict[str, BuildInput]:
+        told = {sha: BuildInput("", tree, tree) for sha, tree in self.trees.items()}
+        return {sha: told for sha, told in (told | self.inputs).items() if sha in shas}
+
+    def find_same_source(self, newer: str, other: str) -> str | None:
+        return self.same.get((newer, other))
 
     def archive(self, commit: Commit, to: BinaryIO) -> Packed:
         assert commit.sha

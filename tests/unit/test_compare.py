@@ -7,6 +7,7 @@ import pytest
 from accelerator.models import (
     Artifact,
     Build,
+    BuildInput,
     Commit,
     Coupling,
     Reason,
@@ -485,45 +486,40 @@ def test_where_nothing_can_be_shipped_the_target_is_not_asked() -> None:
     assert find_unread_apps(COMMIT, facts(prepare(), target("old"))) == frozenset()
 
 
-TREE = replace(COMMIT, tree="tree")
-
-
-def twins(*sources: SourceState, tree: str = "tree") -> Facts:
+def twins(*sources: SourceState, tree: str = "tree", is_known: bool = True) -> Facts:
+    known = {OTHER.sha: tree, **({COMMIT.sha: "tree"} if is_known else {})}
     return replace(
         facts(sources[0], target("old"), read=(artifact("old", OTHER),)),
         sources=sources,
-        trees={OTHER.sha: tree},
+        inputs={sha: BuildInput("", told, told) for sha, told in known.items()},
     )
 
 
 def test_an_equal_tree_is_released_under_its_own_reason() -> None:
     twin = prepare((holds("twin"),), (built("twin", OTHER),))
 
-    decision = compare(TREE, twins(twin))
+    decision = compare(COMMIT, twins(twin))
 
     assert (decision.route, decision.reason) == (Route.RELEASE, Reason.SAME_TREE)
 
 
 @pytest.mark.parametrize(
-    ("commit", "known"),
-    [
-        pytest.param(
-            TREE, twins(prepare((holds("x"),), (built("x", OTHER),)), tree="t2"), id="other"
-        ),
-        pytest.param(COMMIT, twins(prepare((holds("x"),), (built("x", OTHER),))), id="unknown"),
-    ],
+    ("tree", "is_known"),
+    [pytest.param("t2", True, id="other"), pytest.param("tree", False, id="unknown")],
 )
-def test_a_tree_that_is_not_known_to_be_equal_counts_for_nothing(
-    commit: Commit, known: Facts
+def test_a_source_that_is_not_known_to_be_equal_counts_for_nothing(
+    tree: str, is_known: bool
 ) -> None:
-    assert compare(commit, known).route is Route.BUILD
+    source = prepare((holds("x"),), (built("x", OTHER),))
+
+    assert compare(COMMIT, twins(source, tree=tree, is_known=is_known)).route is Route.BUILD
 
 
 def test_the_very_commit_is_taken_before_an_equal_tree() -> None:
     lost_race = prepare((), (built("good"),), app="shop-prepare-2")
     twin = prepare((holds("twin"),), (built("twin", OTHER),))
 
-    decision = compare(TREE, twins(twin, lost_race))
+    decision = compare(COMMIT, twins(twin, lost_race))
 
     assert (decision.reason, decision.candidate and decision.candidate.artifact.id) == (
         Reason.PREPARED,
@@ -534,7 +530,7 @@ def test_the_very_commit_is_taken_before_an_equal_tree() -> None:
 def test_an_equal_tree_is_cheaper_than_waiting_for_a_build() -> None:
     twin = prepare((holds("twin"),), (built(None, status="pending"), built("twin", OTHER)))
 
-    assert compare(TREE, twins(twin)).reason is Reason.SAME_TREE
+    assert compare(COMMIT, twins(twin)).reason is Reason.SAME_TREE
 
 
 @pytest.mark.parametrize(

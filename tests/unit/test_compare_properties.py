@@ -9,18 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accelerator.models import Reason, Route
+from accelerator.models import ArtifactKind, Reason, Route
 from accelerator.steps.compare.decision import compare
 from accelerator.steps.compare.reading import fetch_facts
 from accelerator.steps.compare.unread import find_unconfirmed
 from accelerator.steps.compare.wanted import SourceApp, Wanted
 from tests.unit.fakes import BEGIN, Stage, make_app, make_stage
 from tests.unit.worlds import (
-    ALIASES,
+    IN_COMMIT,
+    LAYOUTS,
     NAMES,
     POOL,
     TARGETS,
-    TREES,
     WANTED,
     Way,
     World,
@@ -28,7 +28,9 @@ from tests.unit.worlds import (
     couplings,
     current_of,
     histories,
+    inputs_of,
     is_promotable,
+    is_said_to_be,
     may_go,
     running_builds,
     runs_it,
@@ -192,7 +194,7 @@ class Platform:
 
     stage: Stage
     wanted: Wanted
-    trees: bool
+    folder: str | None
 
 
 @st.composite
@@ -215,10 +217,11 @@ def platforms(draw: DrawFn) -> Platform:
             gone = BEGIN if thing.fate == "expired" else None
             assert held is not None
             stage.heroku.artifacts[thing.ref.id] = replace(held, deleted_at=gone)
-    trees = draw(st.booleans())
-    stage.clone.trees = TREES
-    wanted = Wanted(WANTED, tuple(SourceApp(app) for app in pool), names, same_tree=trees)
-    return Platform(stage, wanted, trees)
+    folder = draw(st.sampled_from((None, None, *LAYOUTS)))
+    stage.clone.inputs = inputs_of(folder or "")
+    sources, same_tree = tuple(SourceApp(app) for app in pool), folder is not None
+    wanted = Wanted(WANTED, sources, names, same_tree=same_tree)
+    return Platform(stage, wanted, folder)
 
 
 @few
@@ -235,11 +238,22 @@ def test_what_is_shipped_in_the_end_was_read_itself_and_is_what_was_asked_for(
         held = platform.stage.heroku.artifacts[decision.candidate.artifact.id]
         assert held.deleted_at is None
         assert any(call.endswith(f" {held.id}") for call in reads)
-        assert TREES[str(held.commit)] == WANTED.tree
-        assert platform.trees or held.commit == WANTED.sha
+        assert is_right(platform, str(held.commit), held.kind)
     for target in facts.targets:
         is_live = runs_for_sure(platform, target)
         assert is_live is None or (decision.routes[target.app] is Route.LIVE) == is_live
+
+
+def is_right(platform: Platform, sha: str, kind: ArtifactKind) -> bool:
+    """Say whether what was built from a commit may be what a build of the wanted one comes to."""
+    if sha == WANTED.sha or platform.folder is None:
+        return sha == WANTED.sha
+    has, wanted = IN_COMMIT[sha], IN_COMMIT[WANTED.sha]
+    return (
+        has.code == wanted.code
+        and (bool(platform.folder) or has.other == wanted.other)
+        and (kind is ArtifactKind.SLUG or has.notes == wanted.notes)
+    )
 
 
 def runs_for_sure(platform: Platform, target: TargetState) -> bool | None:
@@ -249,10 +263,10 @@ def runs_for_sure(platform: Platform, target: TargetState) -> bool | None:
     they are silent: there a list that lies is believed.
     """
     now = current_of(target)
-    if now is None or now.status != "succeeded" or now.artifact is None:
-        return now is not None and now.status == "succeeded" and now.description == ALIASES[0]
-    if now.description == ALIASES[0]:
-        return True
+    if now is None or now.status != "succeeded":
+        return False
+    if now.artifact is None or is_said_to_be(target, now):
+        return is_said_to_be(target, now)
     held = platform.stage.heroku.artifacts.get(now.artifact.id)
     apps = [platform.stage.app(source.app) for source in platform.wanted.sources]
     said = {build.commit for app in apps for build in app.builds if build.artifact == now.artifact}

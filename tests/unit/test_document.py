@@ -84,6 +84,7 @@ def test_a_deploy_is_told_in_the_words_of_the_design() -> None:
             "artifact": HELD,
             "metadata": "agrees",
             "verified": "not_run",
+            "same": None,
         },
         "targets": [
             {
@@ -183,6 +184,7 @@ def test_a_preparation_tells_build_release_and_artifact() -> None:
         "release_id": "foo-prepare-v12",
         "release_status": "failed",
         "artifact": HELD,
+        "same": None,
     }
     assert list(document)[-3:] == ["steps", "api", "error"]
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from accelerator.errors import KeyRefused, NotFound, UsageProblem
-from accelerator.models import ArtifactKind, ArtifactRef, Reason, Route
+from accelerator.models import ArtifactKind, ArtifactRef, BuildInput, Reason, Route
 from accelerator.steps.compare.decision import compare
 from accelerator.steps.compare.facts import Facts
 from accelerator.steps.compare.reading import confirm, fetch_facts, refresh_targets
@@ -211,17 +211,17 @@ def test_config_vars_the_key_may_not_read_are_not_held_against_anybody() -> None
     assert compare(COMMIT, facts).route is Route.PROMOTE
 
 
-def test_trees_are_read_once_for_all_builds_and_only_when_asked_for() -> None:
+def test_build_inputs_are_read_once_for_all_builds_and_only_when_asked_for() -> None:
     twin = make_build("shop-prepare", "twin", OTHER)
     stage = make_stage(make_app("shop-prepare", "twin", builds=[twin]), make_app("shop"))
     stage.heroku.hold("twin", OTHER)
     asked: list[frozenset[str]] = []
 
-    def read_trees(shas: frozenset[str]) -> dict[str, str]:
+    def read_inputs(shas: frozenset[str]) -> dict[str, BuildInput]:
         asked.append(shas)
-        return {OTHER.sha: "tree"}
+        return dict.fromkeys((OTHER.sha, COMMIT.sha), BuildInput("", "tree", "tree"))
 
-    stage.clone.read_trees = read_trees  # type: ignore[method-assign]
+    stage.clone.read_inputs = read_inputs  # type: ignore[method-assign]
     same = replace(COMMIT, tree="tree")
     plain = fetch_facts(stage.run, replace(WANTED, commit=same))
     facts = fetch_facts(stage.run, replace(WANTED, commit=same, same_tree=True))
@@ -231,7 +231,7 @@ def test_trees_are_read_once_for_all_builds_and_only_when_asked_for() -> None:
         Route.RELEASE,
         Reason.SAME_TREE,
     )
-    assert asked == [frozenset({OTHER.sha})]
+    assert asked == [frozenset({OTHER.sha, COMMIT.sha})]
 
 
 def test_the_last_look_reads_the_targets_releases_and_what_is_new_there() -> None:

@@ -12,12 +12,17 @@ from accelerator.errors import OutcomeUnknown
 from accelerator.steps.compare.facts import Facts
 from accelerator.steps.compare.running_build import join, patience, wait_for_build
 from accelerator.steps.compare.states import SourceState
+from accelerator.steps.compare.wanted import SourceApp, Wanted
 from tests.unit.fakes import BEGIN, COMMIT, OTHER, Stage, make_app, make_build, make_stage
 
 if TYPE_CHECKING:
     from accelerator.models import Build
 
 HELD = f"slug-of-{COMMIT.short}"
+
+
+def awaited(*apps: str) -> Wanted:
+    return Wanted(COMMIT, tuple(SourceApp(app) for app in apps), ("shop",))
 
 
 def took(seconds: float, status: str = "succeeded") -> Build:
@@ -147,13 +152,24 @@ def test_a_build_that_appears_on_any_app_ends_the_waiting(status: str) -> None:
 
     stage.heroku.always["builds.fetch_newest shop-prepare-2"] = appear
 
-    assert wait_for_build(stage.run, COMMIT, APPS, 600.0)
+    assert wait_for_build(stage.run, awaited(*APPS))
     assert len(looks) == 3
 
 
 def test_builds_of_other_commits_are_not_waited_with(stage: Stage) -> None:
     stage.app("shop-prepare").builds = [make_build("shop-prepare", "x", OTHER)]
 
-    assert not wait_for_build(stage.run, COMMIT, ("shop-prepare",), 60.0)
+    assert not wait_for_build(stage.run, replace(awaited("shop-prepare"), wait_seconds=60.0))
     assert 0 < sum(stage.clock.naps) <= 60.0
     assert stage.ear.finished()[0].detail == "none appeared"
+
+
+def test_a_build_of_the_same_source_is_one_that_was_waited_for(stage: Stage) -> None:
+    late = make_build("shop-prepare", None, OTHER, status="pending", stack="heroku-24")
+    nobodys = make_build("shop-prepare", "x", replace(OTHER, sha="not a sha"))
+    stage.app("shop-prepare").builds = [nobodys, late]
+    stage.clone.trees = {COMMIT.sha: "tree", OTHER.sha: "tree"}
+    short = replace(awaited("shop-prepare"), wait_seconds=5.0)
+
+    assert not wait_for_build(stage.run, short)
+    assert wait_for_build(stage.run, replace(short, same_tree=True))

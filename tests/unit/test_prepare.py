@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from accelerator.errors import BuildFailed, Interrupted, NotFound, OutcomeUnknown, UsageProblem
-from accelerator.models import ArtifactKind, ArtifactRef, Commit, PushOutcome, Strategy
+from accelerator.models import ArtifactKind, ArtifactRef, BuildInput, Commit, PushOutcome, Strategy
 from accelerator.steps.prepare import (
     PrepareOrder,
     choose_app,
@@ -20,6 +20,7 @@ from tests.unit.fakes import (
     COMMIT,
     OTHER,
     Stage,
+    checksum_of,
     make_app,
     make_build,
     make_stage,
@@ -387,3 +388,77 @@ def test_builds_of_unknown_commits_are_never_superseded() -> None:
     nameless = replace(make_build("a", None, OTHER), commit=None, status="pending")
 
     assert find_superseded({"a": (nameless,)}, lambda _: True) == ()
+
+
+SAME = replace(ORDER, same_tree=True)
+
+
+def same_source(stage: Stage, status: str, **changes: Any) -> Build:
+    """Have a commit built of which only what `.slugignore` removes is different."""
+    held = None if status == "pending" else "twin"
+    build = make_build(
+        "shop-prepare", held, OTHER, status=status, stack="heroku-24", id="twins", **changes
+    )
+    stage.app("shop-prepare").builds = [build]
+    stage.heroku.hold("twin", OTHER)
+    stage.heroku.hold(f"slug-of-{OTHER.short}", OTHER)
+    stage.clone.inputs = {
+        COMMIT.sha: BuildInput("", "tree", "kept", has_rules=True),
+        OTHER.sha: BuildInput("", "another", "kept", has_rules=True),
+    }
+    return build
+
+
+@pytest.mark.parametrize("status", ["succeeded", "pending"])
+def test_what_has_the_same_source_is_not_built_again(stage: Stage, status: str) -> None:
+    same_source(stage, status)
+
+    report = prepared(stage, SAME)
+
+    assert report.reused
+    assert report.same is not None
+    assert (report.same.commit, report.same.id) == (OTHER.sha, "kept")
+    assert report.same.compared == "tree without .slugignore"
+    assert report.artifact is not None
+    assert report.artifact.commit == OTHER.sha
+    assert stage.heroku.writes() == []
+
+
+def test_the_same_source_does_not_count_unasked_or_when_it_is_gone(stage: Stage) -> None:
+    same_source(stage, "succeeded")
+    unasked = prepared(stage)
+    stage.app("shop-prepare").builds.pop(0)
+    stage.heroku.hold("twin", OTHER, deleted_at=BEGIN)
+    gone = prepared(stage, SAME)
+
+    for report in (unasked, gone):
+        assert (report.reused, report.same) == (False, None)
+
+
+@pytest.mark.parametrize("sha", [OTHER.sha, COMMIT.sha], ids=["its own archive", "ours"])
+def test_the_same_source_is_proven_by_the_archive_of_the_commit_that_was_built(
+    stage: Stage, sha: str
+) -> None:
+    same_source(stage, "succeeded", checksum=checksum_of(sha))
+
+    report = prepared(stage, replace(SAME, verify_source=True))
+
+    assert report.reused is (sha == OTHER.sha)
+
+
+def test_the_build_that_is_joined_is_not_cancelled_as_superseded(stage: Stage) -> None:
+    same_source(stage, "pending")
+    stage.clone.ask = relate(OTHER, COMMIT)
+
+    report = prepared(stage, replace(SAME, cancels_superseded=True))
+
+    assert stage.heroku.writes() == []
+    assert report.reused
+
+
+def test_a_build_of_the_very_commit_is_found_before_one_of_the_same_source() -> None:
+    page = (make_build("p", "twin", OTHER, stack="heroku-24"), make_build("p", "good", COMMIT))
+    inputs = dict.fromkeys((COMMIT.sha, OTHER.sha), BuildInput("", "tree", "tree"))
+
+    assert [b.commit for b in find_known(COMMIT, {"p": page}, inputs)] == [COMMIT.sha, OTHER.sha]
+    assert [b.commit for b in find_known(COMMIT, {"p": page})] == [COMMIT.sha]

@@ -125,25 +125,6 @@ def test_fetching_moves_no_branch_and_no_tag_of_the_user(origin: Origin, tmp_pat
         assert run(heads, clone.root, origin.environment) == before
 
 
-def test_trees_are_read_for_the_commits_that_are_here(origin: Origin, tmp_path: Path) -> None:
-    (origin.path / "web.py").write_text("serve")
-    changed = origin.commit("five")
-    tree = origin.git("rev-parse", f"{changed}^{{tree}}")
-    empty = origin.git("rev-parse", f"{origin.shas['one']}^{{tree}}")
-
-    with origin.clone(tmp_path / "clone") as clone:
-        here = frozenset({changed, origin.shas["one"], origin.shas["two"]})
-
-        assert clone.read_trees(here) == {
-            changed: tree,
-            origin.shas["one"]: empty,
-            origin.shas["two"]: empty,
-        }
-        assert clone.read_trees(here | {"0" * 40, "main", "--all"}) == clone.read_trees(here)
-        assert clone.read_trees(frozenset()) == {}
-        assert clone.read_trees(frozenset({tree})) == {}  # a tree is no commit
-
-
 def test_a_link_too_long_to_be_one_is_refused(origin: Origin, tmp_path: Path) -> None:
     (origin.path / "long").write_text("a" * 5000)
     blob = origin.git("hash-object", "-w", "long")

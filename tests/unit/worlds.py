@@ -17,6 +17,7 @@ from accelerator.models import (
     ArtifactKind,
     ArtifactRef,
     Build,
+    BuildInput,
     Commit,
     Coupling,
     Reason,
@@ -26,7 +27,15 @@ from accelerator.models import (
 from accelerator.steps.compare.facts import Facts
 from accelerator.steps.compare.fit import Fit
 from accelerator.steps.compare.states import SourceState, TargetState
-from tests.unit.fakes import BEGIN, COMMIT, OTHER, make_build, make_coupling, make_release
+from tests.unit.fakes import (
+    BEGIN,
+    COMMIT,
+    OTHER,
+    checksum_of,
+    make_build,
+    make_coupling,
+    make_release,
+)
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn
@@ -35,20 +44,20 @@ POOL = ("shop-prepare", "shop-prepare-2", "shop-prepare-3")
 STAGING = "shop-staging"
 TARGETS = ("shop", "shop-eu")
 NAMES = ("a", "b", "c", "d")
-WANTED = replace(COMMIT, tree="tree")
-TWIN = Commit("7" * 40, tree="tree")
-STRANGER = replace(OTHER, tree="other")
-TREES = {commit.sha: str(commit.tree) for commit in (WANTED, TWIN, STRANGER)}
+WANTED = COMMIT
+TWIN, NEIGHBOUR, WRITER = (Commit(letter * 40) for letter in "789")
+STRANGER = OTHER
 ALIASES = (
-    f"Deploy {WANTED.sha} (same tree as {TWIN.sha})",
+    f"Deploy {WANTED.sha} (same source as {TWIN.sha})",
     f"Deploy {STRANGER.sha} (same tree as {WANTED.sha})",
     f"Deploy {WANTED.sha}",
 )
 
 # What is usual comes first and more often: a world in which nothing fits tries little.
-COMMITS = (WANTED, WANTED, TWIN, STRANGER)
+COMMITS = (WANTED, WANTED, TWIN, NEIGHBOUR, WRITER, STRANGER)
+CHECKSUMS = (checksum_of("a source"), checksum_of("a source"), None)
 KINDS = (*(ArtifactKind.SLUG,) * 4, ArtifactKind.OCI_IMAGE)
-STACKS = ("heroku-24", "heroku-24", "heroku-24", "heroku-26")
+STACKS = ("heroku-24", "heroku-24", "heroku-24", "heroku-26", "container")
 BUILDPACKS = ((), ("heroku/python",), ("heroku/python",), ("heroku/nodejs", "heroku/python"))
 FATES = ("unread", "unread", "there", "there", "expired", "gone")
 STATUSES = ("succeeded", "succeeded", "succeeded", "failed", "pending", "expired")
@@ -57,6 +66,40 @@ PIPELINES = ("pipe", "pipe", "pipe", "another", None)
 FITS = (None, None, frozenset({"heroku-24"}), frozenset({"heroku-24", "heroku-26"}))
 GENERATIONS = (None, None, "cedar", "fir")
 CONFIGS: tuple[dict[str, str], ...] = ({}, {"NODE_ENV": "one"}, {"NODE_ENV": "two"})
+
+
+@dataclass(frozen=True)
+class Files:
+    """What is in a commit: the service's code, its notes (ignored in builds), another service."""
+
+    code: str
+    notes: str = "notes"
+    other: str = "other"
+
+
+IN_COMMIT = {
+    WANTED.sha: Files("code"),
+    TWIN.sha: Files("code"),
+    NEIGHBOUR.sha: Files("code", other="changed"),
+    WRITER.sha: Files("code", notes="changed"),
+    STRANGER.sha: Files("changed"),
+}
+
+
+def inputs_of(folder: str) -> dict[str, BuildInput]:
+    """Give what the clone says of every commit where `folder` is built, or all of it."""
+    return {
+        sha: BuildInput(
+            folder,
+            f"{has.code}, {has.notes}" if folder else f"{has.code}, {has.notes}, {has.other}",
+            f"{has.code}" if folder else f"{has.code}, {has.other}",
+            has_rules=True,
+        )
+        for sha, has in IN_COMMIT.items()
+    }
+
+
+LAYOUTS = ("", "", "services/api")
 
 
 @dataclass(frozen=True)
@@ -69,6 +112,7 @@ class Made:
     stack: str
     buildpacks: tuple[str, ...]
     fate: str
+    checksum: str | None
 
     @property
     def read(self) -> Artifact | None:
@@ -80,7 +124,7 @@ class Made:
 
 @dataclass(frozen=True)
 class World:
-    """What was made, and facts that tell some of it. Equal trees count in every other world."""
+    """What was made, and facts that tell some of it. The same source counts in some worlds."""
 
     made: dict[str, Made]
     facts: Facts
@@ -105,6 +149,7 @@ def things(draw: DrawFn, name: str) -> Made:
         draw(st.sampled_from(STACKS)),
         draw(st.sampled_from(BUILDPACKS)),
         fate,
+        draw(st.sampled_from(CHECKSUMS)),
     )
 
 
@@ -136,6 +181,7 @@ def build_pages(draw: DrawFn, app: str, made: dict[str, Made]) -> tuple[Build, .
             artifact=None if status == "pending" else thing.ref,
             stack=thing.stack,
             buildpacks=thing.buildpacks,
+            checksum=thing.checksum,
             created_at=BEGIN + timedelta(minutes=draw(st.integers(0, 5))),
         )
         page.append(build)
@@ -173,7 +219,7 @@ def worlds(draw: DrawFn) -> World:
         tuple(draw(sources(app, made)) for app in draw(st.permutations(apps))),
         tuple(draw(targets(app, made)) for app in TARGETS[: draw(st.integers(1, 2))]),
         {name: thing.read for name, thing in made.items() if thing.fate != "unread"},
-        draw(st.sampled_from((None, TREES))),
+        draw(st.sampled_from((None, *map(inputs_of, LAYOUTS)))),
     )
     return World(made, facts)
 
@@ -228,10 +274,30 @@ def is_listed(world: World, ref: ArtifactRef) -> bool:
 
 
 def is_wanted(world: World, ref: ArtifactRef) -> bool:
-    sha = commit_in(world, ref)
-    if world.facts.trees is None or sha is None:
+    sha, thing = commit_in(world, ref), world.made[ref.id]
+    listed = thing if is_listed(world, ref) else None
+    return is_same(folder_in(world), sha, listed, is_slug=ref.kind is ArtifactKind.SLUG)
+
+
+def folder_in(world: World) -> str | None:
+    """Say which folder is built, if the same source counts at all."""
+    inputs = world.facts.inputs
+    return None if inputs is None else inputs[WANTED.sha].folder
+
+
+def is_same(folder: str | None, sha: str | None, built: Made | None, *, is_slug: bool) -> bool:
+    """Say whether a build of a commit, if one is listed, is known to be made of what is wanted."""
+    if sha == WANTED.sha or folder is None or sha is None:
         return sha == WANTED.sha
-    return TREES[sha] == WANTED.tree
+    has, wanted = IN_COMMIT[sha], IN_COMMIT[WANTED.sha]
+    if folder and (built is None or built.checksum is None):
+        return False
+    loses_notes = is_slug and built is not None and built.stack != "container"
+    return (
+        has.code == wanted.code
+        and (bool(folder) or has.other == wanted.other)
+        and (loses_notes or has.notes == wanted.notes)
+    )
 
 
 def current_of(state: SourceState | TargetState) -> Release | None:
@@ -239,11 +305,24 @@ def current_of(state: SourceState | TargetState) -> Release | None:
 
 
 def runs_it(world: World, target: TargetState) -> bool:
-    """Say whether a target runs the commit, released well: by itself or for an equal tree."""
+    """Say whether a target runs the commit, released well: by itself or under an alias."""
     now = current_of(target)
     if now is None or now.status != "succeeded":
         return False
-    return commit_in(world, now.artifact) == WANTED.sha or now.description == ALIASES[0]
+    return commit_in(world, now.artifact) == WANTED.sha or is_said_to_be(target, now)
+
+
+def is_said_to_be(target: TargetState, now: Release) -> bool:
+    """Say whether the last word on what a target runs is that it was shipped for the commit."""
+    words = [now.description] + [
+        each.description
+        for each in sorted(target.releases, key=lambda each: -each.version)
+        if now.artifact is not None
+        and each.artifact == now.artifact
+        and each.version < now.version
+        and each.status in {"succeeded", "expired"}
+    ]
+    return next((word for word in words if word in ALIASES[:2]), "") == ALIASES[0]
 
 
 def waiting_in(world: World) -> list[TargetState]:
@@ -309,4 +388,12 @@ def running_builds(world: World) -> list[Build]:
     """List the builds that could be joined."""
     pages = [source.builds for source in world.facts.sources if source.is_prepare]
     builds = [build for page in pages for build in page]
-    return [b for b in builds if b.status == "pending" and b.commit == WANTED.sha]
+    pending = [build for build in builds if build.status == "pending"]
+    folder = folder_in(world)
+    return [b for b in pending if is_same(folder, b.commit, as_made(b), is_slug=True)]
+
+
+def as_made(build: Build) -> Made:
+    """Give what is known of a build that runs."""
+    ref = ArtifactRef(ArtifactKind.SLUG, build.id)
+    return Made(ref, WANTED, WANTED, str(build.stack), (), "unread", build.checksum)

@@ -71,10 +71,9 @@ def decide_again(
 
 def _join_builds(run: Run, wanted: Wanted, on_decided: OnDecided, decision: Decision) -> Decision:
     """Wait for the builds of the commit that run, or are to appear, and decide after each."""
-    if decision.route is Route.BUILD and wanted.on_miss is OnMiss.WAIT:
-        prepare_apps = tuple(source.app for source in wanted.sources if source.is_prepare)
-        if wait_for_build(run, wanted.commit, prepare_apps, wanted.wait_seconds):
-            decision = _look(run, wanted, on_decided, decision.facts)
+    is_awaited = decision.route is Route.BUILD and wanted.on_miss is OnMiss.WAIT
+    if is_awaited and wait_for_build(run, wanted):
+        decision = _look(run, wanted, on_decided, decision.facts)
     while decision.building is not None:
         ended = join(run, decision.building, decision.facts)
         decision = _look(run, wanted, on_decided, _with_followed(decision.facts, ended))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from accelerator.steps.compare.descriptions import find_alias
+from accelerator.steps.compare.descriptions import find_alias_of
 from accelerator.steps.compare.fit import stack_of
 from accelerator.steps.compare.proof import doubt_of_build
+from accelerator.steps.compare.same_source import find_same, is_build_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from accelerator.models import Artifact, ArtifactRef, Build, Commit, Release
     from accelerator.steps.compare.fit import Fit
     from accelerator.steps.compare.proof import Archives
+    from accelerator.steps.compare.same_source import Inputs, SameSource
     from accelerator.steps.compare.states import CutShort, SourceState, TargetState
 
 
@@ -23,18 +25,18 @@ class Facts:
     """All that is known when deciding.
 
     ``artifacts`` holds what was read of single artifacts, by id; ``None``: could not be read.
-    ``trees`` gives the tree of commits as the local clone knows them; None unless equal trees are
-    asked for (``--same-tree``). ``followed`` are builds that this run followed to their end, by id:
-    a list that is read right after that may still be the old one. ``cut_short`` are the deploys
-    before this one that did not get to their end. ``archives`` holds the checksums which the source
-    of the commit may have, by commit (those with an equal tree too); None unless sources are to be
-    proven (``--verify-source``).
+    ``inputs`` is what builds of commits are made of, as the local clone knows it; None unless what
+    has the same source counts (``--same-tree``). ``followed`` are builds that this run followed to
+    their end, by id: a list that is read right after that may still be the old one. ``cut_short``
+    are the deploys before this one that did not get to their end. ``archives`` holds the checksums
+    which the source of the commit may have, by commit (those with the same source too); None unless
+    sources are to be proven (``--verify-source``).
     """
 
     sources: tuple[SourceState, ...] = ()
     targets: tuple[TargetState, ...] = ()
     artifacts: Mapping[str, Artifact | None] = field(default_factory=dict)
-    trees: Mapping[str, str] | None = None
+    inputs: Inputs = None
     followed: Mapping[str, Build] = field(default_factory=dict)
     cut_short: tuple[CutShort, ...] = ()
     archives: Archives = None
@@ -76,30 +78,33 @@ class Facts:
         current = target.current
         if current is None or current.status != "succeeded":
             return False
-        return commit.sha in {self.commit_of(current.artifact), find_alias(current.description)}
+        return commit.sha in {self.commit_of(current.artifact), self.served_by(current)}
 
     def serves(self, target: TargetState) -> str | None:
-        """Return the commit a target runs: the one it was shipped for, also with an equal tree."""
+        """Return the commit a target runs: the one it was shipped for, whichever was built."""
         return self.served_by(target.current) if target.current else None
 
     def served_by(self, release: Release) -> str | None:
         """Return the commit a release was made for."""
-        return find_alias(release.description) or self.commit_of(release.artifact)
+        states: tuple[SourceState | TargetState, ...] = (*self.sources, *self.targets)
+        known = [each for state in states for each in state.releases]
+        return find_alias_of(release, known) or self.commit_of(release.artifact)
 
     def holds(self, ref: ArtifactRef, commit: Commit) -> bool:
-        """Return whether an artifact is of the commit, or of an equal tree where that counts."""
-        sha = self.commit_of(ref)
-        if sha == commit.sha:
-            return True
-        if self.trees is None or sha is None or commit.tree is None:
-            return False
-        return self.trees.get(sha) == commit.tree
+        """Return whether an artifact is of the commit, or of the same source where that counts."""
+        return self.commit_of(ref) == commit.sha or self.find_same(ref, commit) is not None
+
+    def find_same(self, ref: ArtifactRef, commit: Commit) -> SameSource | None:
+        """Return by what an artifact of another commit is of the same source as this one."""
+        built = self.commit_of(ref)
+        return find_same(self.inputs, commit.sha, built, self.build_of(ref), ref)
 
     def list_running(self, commit: Commit) -> Iterator[Build]:
-        """Yield the builds of this very commit that run on prepare apps."""
+        """Yield the builds of the commit, or of the same source, that run on prepare apps."""
         prepare = (source for source in self.sources if source.is_prepare)
         builds = (build for source in prepare for build in source.builds)
-        return (build for build in builds if build.is_running_of(commit.sha))
+        running = (build for build in builds if build.status == "pending")
+        return (build for build in running if is_build_of(build, commit.sha, self.inputs))
 
     def build_of(self, ref: ArtifactRef) -> Build | None:
         """Find the build that left an artifact."""

@@ -32,7 +32,7 @@ def _find_doubt(build: Build | None, archives: Mapping[str, frozenset[str]]) -> 
         return "its build has no checksum of a source: it was pushed by git, or sent without"
     expected = archives.get(build.commit or "")
     if expected is None:
-        return "its commit is not in this clone, or has another tree"
+        return "its commit is not in this clone, or has another source"
     if build.checksum not in expected:
         return "its build was of another source than the archive of the commit, made anew here"
     return None

@@ -11,6 +11,7 @@ from accelerator.errors import KeyRefused, NotFound, RequestInvalid
 from accelerator.models import ArtifactKind
 from accelerator.steps.compare.facts import Facts
 from accelerator.steps.compare.fit import Fit, fingerprint
+from accelerator.steps.compare.same_source import is_build_of
 from accelerator.steps.compare.states import SourceState, TargetState
 from accelerator.steps.compare.unread import (
     find_unconfirmed,
@@ -22,7 +23,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from accelerator.heroku import Heroku
-    from accelerator.models import App, Artifact, ArtifactRef, Build, Commit, Coupling, Release
+    from accelerator.models import (
+        App,
+        Artifact,
+        ArtifactRef,
+        Build,
+        BuildInput,
+        Commit,
+        Coupling,
+        Release,
+    )
     from accelerator.steps.compare.wanted import SourceApp, Wanted
     from accelerator.steps.run import Run
 
@@ -57,19 +67,24 @@ def fetch_states(run: Run, wanted: Wanted, known: Facts = NOTHING_KNOWN) -> Fact
         sources=tuple(_with_followed(source, known.followed) for source in sources),
         targets=tuple(reader.target(target, answers) for target in wanted.targets),
         artifacts={},
-        trees=None,
+        inputs=None,
     )
     if wanted.same_tree:
-        built = {build.commit for source in facts.sources for build in source.builds}
-        trees = run.clone.read_trees(frozenset(sha for sha in built if sha))
-        facts = replace(facts, trees=trees)
+        facts = replace(facts, inputs=read_inputs(run, wanted.commit, facts))
     return replace(facts, archives=_make_archives(run, wanted, facts))
+
+
+def read_inputs(run: Run, commit: Commit, facts: Facts) -> Mapping[str, BuildInput]:
+    """Read what builds of the commit, and of all that is listed as built, are made of."""
+    states: tuple[SourceState | TargetState, ...] = (*facts.sources, *facts.targets)
+    built = {build.commit for state in states for build in state.builds}
+    return run.clone.read_inputs(frozenset({commit.sha, *filter(None, built)}))
 
 
 def _make_archives(run: Run, wanted: Wanted, facts: Facts) -> Mapping[str, frozenset[str]] | None:
     """Make the archives that sources are compared with; None where nothing is to be proven.
 
-    An archive has the time of its commit in it. So what was built from an equal tree is compared
+    An archive has the time of its commit in it. So what was built from the same source is compared
     with the archive of the commit that was built.
     """
     if not wanted.verify_source:
@@ -77,14 +92,14 @@ def _make_archives(run: Run, wanted: Wanted, facts: Facts) -> Mapping[str, froze
     sha = wanted.commit.sha
     held = {target.current.artifact for target in facts.targets if target.current}
     states: tuple[SourceState | TargetState, ...] = (*facts.sources, *facts.targets)
-    others = {
-        build.commit
+    builds = [
+        build
         for state in states
         for build in state.builds
-        if build.commit and (wanted.same_tree or build.artifact in held)
-    }
-    trees = run.clone.read_trees(frozenset({sha, *others}))
-    equal = {other for other in others if other in trees and trees[other] == trees.get(sha)}
+        if wanted.same_tree or build.artifact in held
+    ]
+    inputs = run.clone.read_inputs(frozenset({sha, *(b.commit for b in builds if b.commit)}))
+    equal = {build.commit for build in builds if is_build_of(build, sha, inputs) and build.commit}
     return {each: run.clone.checksums(each) for each in {sha, *equal}}
 
 

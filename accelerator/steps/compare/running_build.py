@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 
 from accelerator.errors import BuildFailed, OutcomeUnknown
 from accelerator.models import StepName
+from accelerator.steps.compare.same_source import is_build_of
 from accelerator.steps.follow.builds_and_releases import find_release_of_build, follow_build
 from accelerator.waiting import StillPending, wait_for
 
 if TYPE_CHECKING:
-    from accelerator.models import Build, Commit
+    from accelerator.models import Build
     from accelerator.steps.compare.facts import Facts
+    from accelerator.steps.compare.wanted import Wanted
     from accelerator.steps.run import Run
 
 LEAST_SECONDS = 30.0
@@ -66,17 +68,28 @@ def patience(facts: Facts) -> float:
     return max(SHORT_BUILD_SECONDS, PATIENCE * statistics.median(known))
 
 
-def wait_for_build(run: Run, commit: Commit, apps: tuple[str, ...], seconds: float) -> bool:
-    """Wait until a build of the commit appears on one of the apps; False when none does in time."""
+def wait_for_build(run: Run, wanted: Wanted) -> bool:
+    """Wait until a build of the commit appears on a prepare app; False when none does in time.
+
+    Where the same source counts, a build of that does as well.
+    """
+    commit = wanted.commit
+    apps = tuple(source.app for source in wanted.sources if source.is_prepare)
+
+    def is_wanted(build: Build) -> bool:
+        if build.commit is None or not wanted.same_tree:
+            return build.commit == commit.sha
+        inputs = run.clone.read_inputs(frozenset({commit.sha, build.commit}))
+        return is_build_of(build, commit.sha, inputs)
 
     def look() -> bool:
         reads = [lambda app=app: run.heroku.builds.fetch_newest(app) for app in apps]
         pages = run.heroku.together(*reads)
-        return any(build.commit == commit.sha for page in pages for build in page)
+        return any(is_wanted(build) for page in pages for build in page)
 
     with run.events.step(StepName.WAIT, f"Wait for a build of {commit.short} to appear") as step:
         try:
-            return wait_for(look, bool, run.deadline.within(seconds), run.heroku.pace)
+            return wait_for(look, bool, run.deadline.within(wanted.wait_seconds), run.heroku.pace)
         except StillPending:
             step.outcome, step.detail = "failed", "none appeared"
             return False

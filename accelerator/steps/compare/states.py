@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from accelerator.steps.compare.descriptions import IN_EFFECT
 from accelerator.steps.compare.fit import Fit
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class TargetState:
             release
             for release in self.releases
             if release.version < current.version
-            and release.status in _IN_EFFECT
+            and release.status in IN_EFFECT
             and release.artifact is not None
         )
         return next((release for release in ran if release.artifact != current.artifact), None)
@@ -104,6 +105,3 @@ class CutShort:
     app: str
     commit: str
     previous_version: int | None
-
-
-_IN_EFFECT = {"succeeded", "expired"}  # at some time; an expired one has lost its artifact since

@@ -23,8 +23,9 @@ class SourceApp:
 class Wanted:
     """What is to be decided: which commit, where it may lie, where it is to go.
 
-    ``build_config`` names config vars that shape the build. ``same_tree`` lets artifacts of equal
-    trees count. With ``verify_source`` only what was provably built from the commit's archive does.
+    ``build_config`` names config vars that shape the build. ``same_tree`` lets artifacts of the
+    same source count. With ``verify_source`` only what was provably built from the commit's archive
+    does.
     ``on_miss`` and ``wait_seconds`` say what happens while nothing is prepared.
     ``looks_only`` is for a plan: no build is waited for.
     """

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from accelerator.steps.compare.descriptions import IN_EFFECT
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -41,7 +43,7 @@ def find_running(facts: Facts, target: TargetState) -> Running:
     """
     now = target.current
     if now is None:
-        ran = [each for each in target.releases if each.artifact and each.status in _IN_EFFECT]
+        ran = [each for each in target.releases if each.artifact and each.status in IN_EFFECT]
         return Running(gap="no release of it is marked as the current one") if ran else NO_CODE
     return find_released(facts, target, now)
 
@@ -86,6 +88,3 @@ def _describe_gap(facts: Facts, release: Release) -> str:
     if facts.artifacts.get(held) is not None:
         return f"what v{release.version} holds names no commit, and no build that left it is listed"
     return f"what v{release.version} holds cannot be read, and no build that left it is listed"
-
-
-_IN_EFFECT = {"succeeded", "expired"}

@@ -25,6 +25,9 @@ class KnowsAncestry(Protocol):
     def ancestry(self, older: str, newer: str) -> Ancestry:
         """Return whether the first commit is an ancestor of the second."""
 
+    def find_same_source(self, newer: str, other: str) -> str | None:
+        """Find a commit in the history of the first with the source of the second."""
+
 
 @dataclass(frozen=True, slots=True)
 class Direction:
@@ -37,11 +40,16 @@ class Direction:
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """The rule that `commit` goes forward, what the clone knows of that, and what is allowed."""
+    """The rule that `commit` goes forward, what the clone knows of that, and what is allowed.
+
+    With ``same_source`` what runs is also contained where its source is: as the clone finds it in
+    the history of the commit.
+    """
 
     commit: Commit
     clone: KnowsAncestry
     allowed: Direction
+    same_source: bool = False
 
     def check(self, app: str, running: Running) -> Finding:
         """Check whether shipping the commit where something runs goes forward.
@@ -79,10 +87,30 @@ class Forward:
         backward = self.clone.ancestry(commit.sha, serving)
         if backward is Ancestry.YES:
             return _superseded(app, commit, serving, allowed)
+        return self._check_aside(app, serving, forward, backward)
+
+    def _check_aside(
+        self, app: str, serving: str, forward: Ancestry, backward: Ancestry
+    ) -> Finding:
+        """Check a commit that is not known to contain what runs, nor to be contained in it."""
+        commit, allowed = self.commit, self.allowed
+        if contained := self._find_contained(serving):
+            return _contained(app, commit, serving, contained)
         if forward is Ancestry.UNKNOWN:
             return _unknown(app, commit, serving, allowed)
         may_be_older = backward is Ancestry.UNKNOWN and allowed.allow_older
         return _diverged(app, commit, serving, allowed.allow_diverged or may_be_older)
+
+    def _find_contained(self, serving: str) -> str | None:
+        """Find what runs in the history of our commit, as another commit of the same source.
+
+        One from which `serving` came counts for nothing: what was done since then was undone.
+        """
+        if not self.same_source:
+            return None
+        found = self.clone.find_same_source(self.commit.sha, serving)
+        is_parallel = found and self.clone.ancestry(found, serving) is Ancestry.NO
+        return found if is_parallel else None
 
     def check_targets(self, facts: Facts) -> tuple[Finding, ...]:
         """Check every target that does not run the commit yet."""
@@ -91,6 +119,14 @@ class Forward:
             for target in facts.targets
             if not facts.is_live(target, self.commit)
         )
+
+
+def _contained(target: str, commit: Commit, serving: str, contained: str) -> Finding:
+    text = (
+        f"{target} runs {serving[:8]}; {commit.short} does not contain that, but {contained[:8]}, "
+        "which is the same source"
+    )
+    return Finding(target, None, text)
 
 
 def _superseded(target: str, commit: Commit, serving: str, allowed: Direction) -> Finding:

@@ -16,7 +16,6 @@ from accelerator.steps.compare.witness import find_released
 if TYPE_CHECKING:
     from accelerator.models import Release
     from accelerator.steps.compare.facts import Facts
-    from accelerator.steps.compare.states import TargetState
     from accelerator.steps.compare.witness import Running
     from accelerator.steps.guard.direction import Forward
     from accelerator.steps.run import Run
@@ -34,11 +33,12 @@ def refuse_if_overtaken(run: Run, forward: Forward, facts: Facts, ours: Release)
     if ours.version <= newest + 1:
         return
     known = {ours.artifact, target.current.artifact if target.current else None, None}
-    for release in run.heroku.releases.fetch_newest(app, 20):
+    page = run.heroku.releases.fetch_newest(app, 20)
+    for release in page:
         is_between = newest < release.version < ours.version and release.status == "succeeded"
         if not is_between or release.artifact in known:
             continue
-        found = forward.check(app, _find_released(run, facts, target, release))
+        found = forward.check(app, _find_released(run, _with_page(facts, app, page), app, release))
         said = f"v{release.version} was released at the same moment, and {found.text}"
         if found.refusal is not None:
             raise VerificationFailed(app, said, None, f": v{ours.version} is what serves now")
@@ -46,9 +46,15 @@ def refuse_if_overtaken(run: Run, forward: Forward, facts: Facts, ours: Release)
             run.events.note(said, "warning")
 
 
-def _find_released(run: Run, facts: Facts, target: TargetState, release: Release) -> Running:
+def _with_page(facts: Facts, app: str, page: tuple[Release, ...]) -> Facts:
+    """Add what was released since, for the word that releases have on each other."""
+    targets = (replace(each, releases=page) if each.app == app else each for each in facts.targets)
+    return replace(facts, targets=tuple(targets))
+
+
+def _find_released(run: Run, facts: Facts, app: str, release: Release) -> Running:
     """Find what a release holds that was not there at our last look: artifact first, then build."""
-    app, ref = target.app, release.artifact
+    target, ref = facts.target(app), release.artifact
     if ref is not None and facts.commit_of(ref) is None:
         read = find_artifact(run.heroku, app, ref)
         facts = replace(facts, artifacts={**facts.artifacts, ref.id: read})

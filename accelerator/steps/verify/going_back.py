@@ -11,7 +11,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from accelerator.errors import AcceleratorError, KeyRefused, NotFound
-from accelerator.models import StepName, Verified
+from accelerator.models import Commit, StepName, Verified
+from accelerator.steps.compare.descriptions import describe_rollback, find_alias_of
 from accelerator.steps.compare.reading import fetch_artifact
 from accelerator.steps.compare.states import TargetState
 from accelerator.steps.route.landing import is_open
@@ -19,7 +20,7 @@ from accelerator.steps.route.slug_release import release
 from accelerator.steps.verify.serving import Claim, verify
 
 if TYPE_CHECKING:
-    from accelerator.models import ArtifactRef, Commit, Release
+    from accelerator.models import ArtifactRef, Release
     from accelerator.steps.run import Run
     from accelerator.steps.verify.smoke import SmokeCheck
 
@@ -28,13 +29,14 @@ if TYPE_CHECKING:
 class WayBack:
     """The way back of an app: from the release that is not wanted to the one before it.
 
-    ``commit`` is what the one before it is known to hold, ``checks`` how it is verified.
+    ``built`` is the commit that the one before it is known to hold, and says of itself; ``checks``
+    are how it is verified.
     """
 
     app: str
     unwanted: Release | None
     previous: Release | None
-    commit: Commit | None = None
+    built: str | None = None
     checks: tuple[SmokeCheck, ...] = ()
 
 
@@ -93,7 +95,8 @@ def roll_back(run: Run, way: WayBack) -> WentBack | NotWentBack:
             step.outcome = "failed"
             return page
         try:
-            description = f"Rollback to v{previous.version} (code only)"
+            alias, built = find_alias_of(previous, page), way.built
+            description = describe_rollback(previous, alias, built)
             made = release(run, TargetState(app, "", page), previous.artifact, description)
         except AcceleratorError as error:
             step.outcome = "failed"
@@ -113,7 +116,8 @@ def _prove(run: Run, way: WayBack, previous: Release, made: Release) -> WentBack
     if made.artifact is None:
         raise ValueError("a release of an artifact has one")
     try:
-        proof = verify(run, Claim(way.app, made.id, made.artifact, way.commit, way.checks))
+        built = Commit(way.built) if way.built else None
+        proof = verify(run, Claim(way.app, made.id, made.artifact, built, way.checks))
         run.refuse_if_stopping()  # what was cut short proves nothing
     except AcceleratorError as error:
         return NotWentBack.failed(error)

@@ -187,10 +187,10 @@ class Verifier:
 
     def _way_back(self, settled: Settled) -> WayBack:
         """Return from which release to which one a target goes back, and how that is checked."""
-        served = self.commit_before(settled)
-        commit = Commit(served) if served else None
-        checks = self._checks_of(settled.app)
-        return WayBack(settled.app, settled.release, settled.landing.before, commit, checks)
+        before, checks = settled.landing.before, self._checks_of(settled.app)
+        # What was shipped under an alias says of itself the commit it was built from.
+        built = self.decision.facts.commit_of(before.artifact) if before else None
+        return WayBack(settled.app, settled.release, before, built, checks)
 
     def _checks_of(self, app: str) -> tuple[SmokeCheck, ...]:
         return self.rules.checks_of(self.decision.facts.target(app).stage)
