@@ -339,6 +339,7 @@ class Reason(StrEnum):
     STACK_DIFFERS = "stack_differs"
     BUILDPACKS_DIFFER = "buildpacks_differ"
     BUILD_CONFIG_DIFFERS = "build_config_differs"
+    BUILD_CONFIG_UNKNOWN = "build_config_unknown"
     GENERATION_DIFFERS = "generation_differs"
     NOT_IN_PIPELINE = "not_in_pipeline"
     UNREADABLE = "unreadable"

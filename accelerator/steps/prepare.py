@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from accelerator.errors import AcceleratorError, BuildFailed, OutcomeUnknown, UsageProblem
 from accelerator.events import LogLine
 from accelerator.models import PushOutcome, StepName, Strategy
-from accelerator.steps.compare.reading import find_artifact
+from accelerator.steps.compare.lookups import find_artifact
 from accelerator.steps.compare.same_source import find_same, is_build_of
 from accelerator.steps.follow.builds_and_releases import find_release_of_build, follow_build
 from accelerator.steps.route.build import start_build

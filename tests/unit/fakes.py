@@ -143,6 +143,8 @@ class FakeApp:
     dynos: list[Dyno] = field(default_factory=list)
     dyno_types: tuple[str, ...] = ("web",)
     config: dict[str, str] | Exception = field(default_factory=dict)
+    configs: dict[str, dict[str, str] | Exception] = field(default_factory=dict)
+    """The config vars of releases, by id, where those are not what is set now."""
     web_url: str | None = None
     stack: str = "heroku-24"
     generation: str = "cedar"
@@ -324,6 +326,14 @@ class _Releases(_Noun):
         self.heroku.told(f"releases.fetch {app} {release_id}")
         found = (r for r in self.heroku.app(app).releases if r.id == release_id)
         return next(found)
+
+    def fetch_config_vars(self, app: str, release_id: str) -> Mapping[str, str]:
+        self.heroku.told(f"releases.fetch_config_vars {app} {release_id}")
+        owner = self.heroku.app(app)
+        config = owner.configs.get(release_id, owner.config)
+        if isinstance(config, Exception):
+            raise config
+        return config
 
     def create(self, app: str, held: ArtifactRef, description: str) -> Release:
         call = f"releases.create {app} {held.id}"

@@ -162,7 +162,7 @@ def fit_checks(candidate: Candidate, facts: Facts, target: TargetState) -> tuple
     return list_checks(
         facts.artifacts.get(candidate.artifact.id),
         facts.build_of(candidate.artifact),
-        candidate.source.build_config,
+        facts.built_with.get(candidate.artifact.id, {}),
         facts.fit_of(target),
     )
 
@@ -254,6 +254,7 @@ def _find_miss(commit: Commit, facts: Facts, flaws: set[Reason]) -> Reason:
         Reason.GENERATION_DIFFERS,
         Reason.BUILDPACKS_DIFFER,
         Reason.BUILD_CONFIG_DIFFERS,
+        Reason.BUILD_CONFIG_UNKNOWN,
         Reason.EXPIRED,
         Reason.UNREADABLE,
     )

@@ -9,8 +9,6 @@ from accelerator.steps.compare.descriptions import IN_EFFECT
 from accelerator.steps.compare.fit import Fit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from accelerator.models import ArtifactRef, Build, Coupling, Release
 
 
@@ -29,7 +27,6 @@ class SourceState:
     is_prepare: bool = True
     witness: str | None = None
     witness_readable: bool = True
-    build_config: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def current(self) -> Release | None:

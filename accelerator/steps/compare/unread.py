@@ -57,6 +57,18 @@ def find_unread_apps(commit: Commit, facts: Facts) -> frozenset[str]:
     return frozenset(unread)
 
 
+def find_unread_configs(commit: Commit, facts: Facts) -> tuple[ArtifactRef, ...]:
+    """Return the artifact of which must be read with which config vars it was built: one, or none.
+
+    That is wanted of the one that is chosen, and only where some are declared.
+    """
+    decision = compare(commit, facts)
+    candidate = decision.candidate
+    if not facts.declared.names or candidate is None or decision.is_live:
+        return ()
+    return () if candidate.artifact.id in facts.built_with else (candidate.artifact,)
+
+
 def find_unwitnessed(commit: Commit, facts: Facts) -> frozenset[str]:
     """Return the targets that run nobody knows what, and whose other witnesses were not read."""
     return frozenset(
@@ -77,7 +89,8 @@ def _is_read(facts: Facts, target: TargetState) -> bool:
 def is_confirmed(decision: Decision) -> bool:
     """Return whether all that a decision rests on was read itself, and no build's word is left."""
     unread = find_unconfirmed(decision.commit, decision.facts)
-    return not unread and _has_all_else(decision)
+    unread_configs = find_unread_configs(decision.commit, decision.facts)
+    return not (unread or unread_configs) and _has_all_else(decision)
 
 
 def rests_on_a_build(decision: Decision) -> bool:

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from accelerator.errors import VerificationFailed
-from accelerator.steps.compare.reading import find_artifact, find_optional
+from accelerator.steps.compare.lookups import find_artifact, find_optional
 from accelerator.steps.compare.witness import find_released
 
 if TYPE_CHECKING:
