@@ -89,7 +89,12 @@ def ship(
         settings, pool = connection.settings, connection.prepare_apps
         strategy, verify_source = settings.prepare.strategy, settings.verify_source
         prepare = PrepareOrder(
-            named, pool, strategy, verify_source=verify_source, same_tree=settings.same_tree
+            named,
+            pool,
+            strategy,
+            verify_source=verify_source,
+            same_tree=settings.same_tree,
+            build_config=settings.prepare.build_config,
         )
         apps = connection.resolve_waves((target,) for target in targets)
         stages = tuple(zip(targets, apps, strict=True))

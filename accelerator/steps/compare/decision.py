@@ -123,7 +123,7 @@ def find_building(commit: Commit, facts: Facts) -> Build | None:
     running = (
         each for each in facts.list_running(commit) if not doubt_of_build(each, facts.archives)
     )
-    return min(running, key=lambda build: build.created_at, default=None)
+    return min(running, key=lambda build: (build.created_at, build.id), default=None)
 
 
 def _list_doubts(commit: Commit, facts: Facts) -> Iterator[str]:
