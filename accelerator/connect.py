@@ -185,13 +185,21 @@ class Connection:
     def find_commit(self, revision: str | None) -> Commit:
         """Find the commit: as named, by a CI variable, HEAD. A full sha needs no clone yet.
 
-        Where the same source counts, the commit has to be in the clone.
+        That of an annotated tag stands for the commit it names. Where the same source counts, the
+        commit has to be in the clone.
         """
         found = find_commit(self.environment)
         named = revision or (found[1] if found else "HEAD")
         if FULL_SHA.fullmatch(named) and not self.settings.same_tree:
-            return Commit(named)
+            return Commit(self.clone.peel(named))
         return self.clone.resolve(named)
+
+    def find_own_commit(self) -> str | None:
+        """Find the commit that this CI job is about, by the CI system's word."""
+        found = find_commit(self.environment)
+        if found is None or not FULL_SHA.fullmatch(found[1]):
+            return found[1] if found else None
+        return self.clone.peel(found[1])
 
     def make_rules(self, *, allow_older: bool = False, allow_diverged: bool = False) -> Rules:
         """Make the rules of deploys; whatever is wrong in them is raised before any request."""

@@ -349,6 +349,10 @@ class RequestInvalid(AcceleratorError):
     code = "request_invalid"
 
 
+class Unprocessable(RequestInvalid):
+    """Heroku understood a request and declines it (422): asked in another way it may be granted."""
+
+
 class TestsFailed(AcceleratorError):
     """The test command of `ship` failed; nothing was released."""
 

@@ -322,6 +322,7 @@ class Refusal(StrEnum):
     SOAKING = "soaking"
     NOT_CONFIRMED = "not_confirmed"
     MISS_REFUSED = "miss_refused"
+    DIRTY_CHECKOUT = "dirty_checkout"
     SOURCE_UNVERIFIED = "source_unverified"
 
 
@@ -334,6 +335,7 @@ class Reason(StrEnum):
     ON_OTHER_APP = "on_other_app"
     SAME_TREE = "same_tree"
     JOINED_BUILD = "joined_build"
+    PROMOTION_REFUSED = "promotion_refused"
     NOTHING_PREPARED = "nothing_prepared"
     OTHER_COMMIT = "other_commit"
     PREPARE_BUILD_FAILED = "prepare_build_failed"
@@ -342,6 +344,7 @@ class Reason(StrEnum):
     STACK_DIFFERS = "stack_differs"
     BUILDPACKS_DIFFER = "buildpacks_differ"
     BUILD_CONFIG_DIFFERS = "build_config_differs"
+    BUILD_CONFIG_UNKNOWN = "build_config_unknown"
     GENERATION_DIFFERS = "generation_differs"
     NOT_IN_PIPELINE = "not_in_pipeline"
     UNREADABLE = "unreadable"

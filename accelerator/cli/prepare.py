@@ -73,7 +73,15 @@ def prepare(
         strategy, verify_source = settings.prepare.strategy, settings.verify_source
         report.ordered(named, strategy)
         same_tree = settings.same_tree
-        order = PrepareOrder(named, apps, strategy, cancel_superseded, verify_source, same_tree)
+        order = PrepareOrder(
+            named,
+            apps,
+            strategy,
+            cancel_superseded,
+            verify_source,
+            same_tree,
+            settings.prepare.build_config,
+        )
         step.prepare(connection.run, order, report)
 
     return session.perform(

@@ -20,7 +20,7 @@ from accelerator.cli.options import (
     takes,
 )
 from accelerator.cli.session import Session
-from accelerator.environment import detect_ci, find_commit
+from accelerator.environment import detect_ci
 from accelerator.errors import UsageProblem
 from accelerator.output.deploy import deploy_document, render_deploy
 from accelerator.remotes import is_remote_name, parse_remote
@@ -78,13 +78,12 @@ def resume(
                 f"--confirm {app}, if that is what you mean",
             )
         named = confirmation.commit
-        own = find_commit(invocation.environment)
         order = ResumeOrder(
             app,
             rules,
             spell(target, given, allowed),
             connection.find_commit(named).sha if named is not None else None,
-            own[1] if own else None,
+            connection.find_own_commit(),
             is_confirmed=confirmation.app is not None,
         )
         # A CI job can have a terminal, too, but nobody sits at it.

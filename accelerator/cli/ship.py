@@ -39,6 +39,11 @@ if TYPE_CHECKING:
     click.option(
         "--test", metavar="CMD", help="The test command, run by the shell beside the build."
     ),
+    click.option(
+        "--allow-dirty",
+        is_flag=True,
+        help="Test and ship although the files checked out are not those of the commit.",
+    ),
     FROM,
     TO,
     COMMIT,
@@ -58,6 +63,7 @@ def ship(
     talk: Talk,
     given: Given,
     test: str | None,
+    allow_dirty: bool,
     to: tuple[str, ...],
     commit: str | None,
     allowed: Allowed,
@@ -65,7 +71,8 @@ def ship(
     """Test and prepare at once, then deploy to each stage, verifying one before the next.
 
     Failing tests stop the build that runs beside them, and nothing is released. The API key is
-    not in the environment of the tests.
+    not in the environment of the tests. They run on the files that are checked out: where those
+    are not the commit's, nothing is done, unless --allow-dirty is given.
 
     \b
       accelerator ship --test 'pytest -q' --from foo-prepare --to staging --to production
@@ -82,11 +89,17 @@ def ship(
         settings, pool = connection.settings, connection.prepare_apps
         strategy, verify_source = settings.prepare.strategy, settings.verify_source
         prepare = PrepareOrder(
-            named, pool, strategy, verify_source=verify_source, same_tree=settings.same_tree
+            named,
+            pool,
+            strategy,
+            verify_source=verify_source,
+            same_tree=settings.same_tree,
+            build_config=settings.prepare.build_config,
         )
         apps = connection.resolve_waves((target,) for target in targets)
         stages = tuple(zip(targets, apps, strict=True))
-        step.ship(connection.run, ShipOrder(prepare, stages, rules, test or None), report)
+        order = ShipOrder(prepare, stages, rules, test or None, allow_dirty)
+        step.ship(connection.run, order, report)
 
     return session.perform(
         work,

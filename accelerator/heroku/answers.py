@@ -27,6 +27,7 @@ from accelerator.errors import (
     OutcomeUnknown,
     RateLimited,
     RequestInvalid,
+    Unprocessable,
     Unreachable,
 )
 from accelerator.foreign import one_line, parse_json
@@ -177,6 +178,8 @@ def _refusal(call: Call, response: requests.Response, hide: str) -> AcceleratorE
             )
         case 429:
             return RateLimited(said, "give CI an account of its own: the limit is per account")
+        case 422:
+            return Unprocessable(said, "Heroku did nothing")
         case _:
             return RequestInvalid(said, "Heroku did nothing")
 

@@ -5,14 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from accelerator.heroku.parsing import parse_oci_image, parse_release, parse_slug
+from accelerator.heroku.parsing import (
+    parse_config_vars,
+    parse_oci_image,
+    parse_release,
+    parse_slug,
+)
 from accelerator.models import ArtifactKind
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from accelerator.heroku.connection import Connection
     from accelerator.models import Artifact, ArtifactRef, Release
 
 _PARAMETERS = {ArtifactKind.SLUG: "slug", ArtifactKind.OCI_IMAGE: "oci_image"}
+# Under version 3 the schema demands a slug of every release; only 3.sdk knows images.
+_VERSIONS = {ArtifactKind.SLUG: "3", ArtifactKind.OCI_IMAGE: "3.sdk"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -31,10 +40,16 @@ class Releases:
         """Read one release by its id or its number (without the `v`)."""
         return self._connection.fetch(("apps", app, "releases", id_or_version), parse_release)
 
+    def fetch_config_vars(self, app: str, release_id: str) -> Mapping[str, str]:
+        """Read the config vars that were in effect with a release."""
+        resource = ("apps", app, "releases", release_id, "config-vars")
+        return self._connection.fetch(resource, parse_config_vars)
+
     def create(self, app: str, artifact: ArtifactRef, description: str) -> Release:
         """Release an artifact that exists already, also one of another app."""
         body = {_PARAMETERS[artifact.kind]: artifact.id, "description": description}
-        return self._connection.write("POST", ("apps", app, "releases"), body, parse_release)
+        accept, resource = _VERSIONS[artifact.kind], ("apps", app, "releases")
+        return self._connection.write("POST", resource, body, parse_release, accept)
 
 
 @dataclass(frozen=True, repr=False)

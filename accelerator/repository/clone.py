@@ -10,6 +10,7 @@ from accelerator.errors import NotFound, RepositoryProblem, ShallowClone
 from accelerator.foreign import one_line
 from accelerator.models import Ancestry, Commit, PushOutcome
 from accelerator.repository import archives
+from accelerator.repository.checkout import find_difference
 from accelerator.repository.commands import LOW_SPEED, OUT_OF_TIME, Git, open_repo
 from accelerator.repository.inputs import read_inputs
 from accelerator.repository.own_remotes import find_own_remote
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from git import Repo
 
     from accelerator.models import BuildInput, Secret
+    from accelerator.repository.checkout import Difference
     from accelerator.repository.own_remotes import OwnRemote
     from accelerator.repository.packing import Packing
     from accelerator.waiting import Deadline
@@ -142,6 +144,10 @@ class Repository:
             return ()
         found = self._git.ask("rev-list", f"--max-count={most}", sha, "--")
         return tuple(found.text.split()) if found.status == 0 else ()
+
+    def find_difference(self, commit: Commit) -> Difference:
+        """Compare the files that are checked out with those of a commit."""
+        return find_difference(self._git, commit.tree)
 
     def submodules(self, commit: Commit) -> tuple[str, ...]:
         """List the paths where the commit points at other repositories."""

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, BinaryIO
 from accelerator.errors import AcceleratorError, RepositoryProblem, UsageProblem
 from accelerator.models import Ancestry
 from accelerator.repository.clone import Repository
+from accelerator.repository.commands import Git
 from accelerator.repository.packing import Packed, exact, fast
+from accelerator.repository.surroundings import for_git
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from accelerator.waiting import Deadline
 
 _MOST_COMPARED = 200
+
+
+PEEL_SECONDS = 10.0
 
 
 class Lineage:
@@ -69,6 +74,20 @@ class Lineage:
     def resolve(self, revision: str) -> Commit:
         """Read the commit that a sha, branch, tag or expression names."""
         return self.repository().resolve(revision)
+
+    def peel(self, sha: str) -> str:
+        """Return the commit that the object of a full sha is, or names as an annotated tag.
+
+        What is not in this clone stays as it is named: a full sha needs no clone, and no server is
+        asked for it. GitPython is not imported for so little.
+        """
+        environment = for_git({**self._environment, "GIT_NO_LAZY_FETCH": "1"})
+        git = Git(self.directory, environment, self._deadline)
+        with suppress(RepositoryProblem):
+            asked = ("rev-parse", "--verify", "--quiet", f"{sha}^{{commit}}")
+            found = git.ask(*asked, seconds=PEEL_SECONDS)
+            return found.text if found.status == 0 else sha
+        return sha
 
     def archive(self, commit: Commit, to: BinaryIO) -> Packed:
         """Write a packed tar of what is built of the commit; return its size and checksum."""

@@ -123,7 +123,7 @@ _GLOBAL = (
     ),
     Setting(
         "prepare.build_config",
-        "config vars that shape the build, compared (by hash) before promoting",
+        "config vars that shape the build: what was built with other values is built again",
         parsing.parse_strings,
         (),
     ),

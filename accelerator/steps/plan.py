@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from accelerator.models import Route
 from accelerator.steps.compare.decision import fit_checks
 from accelerator.steps.compare.fit import Check
+from accelerator.steps.compare.witness import NO_CODE, find_running
 from accelerator.steps.guard.notes import lock_ref
 from accelerator.steps.route.landing import Write
 from accelerator.steps.route.take import plan_routes
@@ -82,15 +83,13 @@ def _describe_source(decision: Decision) -> str:
 
 
 def _check_direction(decision: Decision, target: TargetState, forward: Forward) -> Check:
-    facts, current = decision.facts, target.current
-    if current is None or current.artifact is None:
-        return Check("direction", "ok", "no code runs there yet")
-    serving = facts.serves(target)
-    if serving is None:
-        return Check("direction", "unknown", "what runs there names no commit")
+    facts = decision.facts
     if facts.is_live(target, decision.commit):
         return Check("direction", "ok", "it runs there")
-    found = forward.check(target.app, serving)
+    running = find_running(facts, target)
+    if running == NO_CODE:
+        return Check("direction", "ok", "no code runs there yet")
+    found = forward.check(target.app, running)
     if found.text:
-        return Check("direction", "warning", found.text)
-    return Check("direction", "ok", f"it contains {serving[:8]}, which runs there")
+        return Check("direction", "warning" if running.commit else "unknown", found.text)
+    return Check("direction", "ok", f"it contains {str(running.commit)[:8]}, which runs there")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -9,7 +10,10 @@ from typing import TYPE_CHECKING
 from accelerator.errors import AcceleratorError, BuildFailed, OutcomeUnknown, UsageProblem
 from accelerator.events import LogLine
 from accelerator.models import PushOutcome, StepName, Strategy
-from accelerator.steps.compare.reading import find_artifact
+from accelerator.steps.compare.build_config import Declared
+from accelerator.steps.compare.lookups import find_artifact
+from accelerator.steps.compare.outdated import find_outdated
+from accelerator.steps.compare.running_build import join_twin
 from accelerator.steps.compare.same_source import find_same, is_build_of
 from accelerator.steps.follow.builds_and_releases import find_release_of_build, follow_build
 from accelerator.steps.route.build import start_build
@@ -32,7 +36,8 @@ class PrepareOrder:
 
     With ``cancels_superseded`` running builds of commits that ours contains are cancelled. With
     ``verify_source`` only a build of the commit's own archive counts as built. With ``same_tree``
-    what was built from the same source counts as well.
+    what was built from the same source counts as well. ``build_config`` names config vars that
+    shape the build: what was built with other values is built anew.
     """
 
     commit: Commit
@@ -41,6 +46,7 @@ class PrepareOrder:
     cancels_superseded: bool = False
     verify_source: bool = False
     same_tree: bool = False
+    build_config: tuple[str, ...] = ()
 
 
 def refuse_unusable(run: Run, order: PrepareOrder) -> None:
@@ -67,8 +73,9 @@ def prepare(run: Run, order: PrepareOrder, report: PrepareReport) -> None:
     """Have `order.commit` built on an app of the pool, and follow it to the end.
 
     Nothing is built that is built: an artifact of the commit is found, a running build of it is
-    joined. A release command that fails on the prepare app is reported, not raised: the artifact is
-    sound. Raises `BuildFailed`, or `OutcomeUnknown` at a deadline.
+    joined, also one that somebody begins at the same moment. What would come out otherwise by now
+    is built anew. A release command that fails on the prepare app is reported, not raised: the
+    artifact is sound. Raises `BuildFailed`, or `OutcomeUnknown` at a deadline.
     """
     report.ordered(order.commit, order.strategy)
     refuse_unusable(run, order)
@@ -82,6 +89,9 @@ def prepare(run: Run, order: PrepareOrder, report: PrepareReport) -> None:
     _cancel_superseded(run, order, pages, known)
 
     build = known or _start(run, order, app)
+    if known is None and (twin := _find_twin(run, order, build, pages)):
+        report.found(twin.app_name, twin)
+        build = twin
     report.building(build)
     build, release = _follow(run, order.commit, build, report)
     report.released(release)
@@ -145,8 +155,14 @@ def _find_usable(run: Run, order: PrepareOrder, pages: Pages, inputs: Inputs) ->
             )
             continue
         artifact = _find_artifact(run, known)
-        if known.status == "pending" or (artifact is not None and artifact.deleted_at is None):
-            return known
+        if known.status != "pending" and (artifact is None or artifact.deleted_at is not None):
+            continue
+        page, declared = pages[known.app_name], Declared(order.build_config, os.urandom(16))
+        if outdated := find_outdated(run, known, artifact, page, declared):
+            said = f"build {known.id} on {known.app_name} is not used: {outdated}"
+            run.events.note(said, "warning")
+            continue
+        return known
     return None
 
 
@@ -173,6 +189,17 @@ def _start(run: Run, order: PrepareOrder, app: str) -> Build:
     if order.strategy is Strategy.SOURCE:
         return start_build(run, app, order.commit, NoFence())
     return _push(run, app, order.commit)
+
+
+def _find_twin(run: Run, order: PrepareOrder, ours: Build, pages: Pages) -> Build | None:
+    """Find the build that somebody began just before ours, and follow that: then ours is ended.
+
+    A push lasts as long as its build, so there is nothing left to be ended after it.
+    """
+    if order.strategy is not Strategy.SOURCE:
+        return None
+    proven = run.clone.checksums(order.commit.sha) if order.verify_source else None
+    return join_twin(run, ours, pages, proven)
 
 
 def _push(run: Run, app: str, commit: Commit) -> Build:

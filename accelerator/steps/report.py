@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from accelerator.models import LockKind, Route, Strategy, TargetStatus, Verified
+from accelerator.models import LockKind, Reason, Route, Strategy, TargetStatus, Verified
 from accelerator.steps.compare.before import find_before
 from accelerator.steps.compare.decision import witness_of
 from accelerator.steps.verify.going_back import WentBack
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
         ArtifactRef,
         Build,
         Commit,
-        Reason,
         Refusal,
         Release,
         Written,
@@ -122,6 +121,9 @@ class Report:
     def landed(self, landings: Iterable[Landing]) -> None:
         """Record by which routes targets got the artifact, or why they did not."""
         for landing in landings:
+            if (self.route, landing.route) == (Route.PROMOTE, Route.RELEASE):
+                # The platform declined the promotion that was decided.
+                self.route, self.reason = Route.RELEASE, Reason.PROMOTION_REFUSED
             entry = self._entry(landing.app)
             entry.route, entry.previous_release = landing.route, landing.before
             entry.artifact, entry.release = landing.artifact, landing.release

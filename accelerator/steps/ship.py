@@ -21,6 +21,7 @@ from accelerator.models import StepName
 from accelerator.steps.compare.wanted import SourceApp
 from accelerator.steps.deploy import deploy
 from accelerator.steps.follow.user_command import GRACE_SECONDS, ChildCommand
+from accelerator.steps.guard.checkout import demand_checkout
 from accelerator.steps.order import DeployOrder
 from accelerator.steps.prepare import prepare, refuse_unusable
 
@@ -46,13 +47,15 @@ class ShipOrder:
     """The whole way of one commit: tests beside its preparation, then stage by stage.
 
     ``stages`` are the groups of target apps in order, each with its name; ``rules`` hold for all of
-    them. ``test`` is the test command, or None for no tests.
+    them. ``test`` is the test command, or None for no tests. With ``allow_dirty`` it may run on
+    other files than those of the commit.
     """
 
     prepare: PrepareOrder
     stages: tuple[tuple[str, tuple[str, ...]], ...]
     rules: Rules
     test: str | None = None
+    allow_dirty: bool = False
 
 
 def ship(run: Run, order: ShipOrder, report: ShipReport) -> None:
@@ -63,6 +66,8 @@ def ship(run: Run, order: ShipOrder, report: ShipReport) -> None:
     """
     report.ordered(order.prepare.commit)
     refuse_unusable(run, order.prepare)
+    if order.test is not None:
+        demand_checkout(run, order.prepare.commit, allow_dirty=order.allow_dirty)
     _test_and_prepare(run, order, report)
     rules = order.rules
     for stage, targets in order.stages:

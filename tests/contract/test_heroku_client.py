@@ -222,6 +222,19 @@ def test_apps_are_read_by_id_in_one_repeatable_request(bench: Bench) -> None:
     assert bench.api.seen[1].headers["Accept"].endswith("version=3.filters")
 
 
+@pytest.mark.parametrize(
+    ("kind", "version"), [(ArtifactKind.SLUG, "3"), (ArtifactKind.OCI_IMAGE, "3.sdk")]
+)
+def test_a_release_is_asked_for_in_the_version_that_knows_its_artifact(
+    bench: Bench, kind: ArtifactKind, version: str
+) -> None:
+    bench.api.answers(Answer(RELEASE, 201))
+
+    bench.client().releases.create("shop", ArtifactRef(kind, "it"), "Deploy")
+
+    assert bench.api.seen[0].headers["Accept"] == f"application/vnd.heroku+json; version={version}"
+
+
 def test_no_ids_need_no_request(bench: Bench) -> None:
     assert bench.client().couplings.fetch_apps([]) == ()
     assert bench.api.seen == []

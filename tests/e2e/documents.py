@@ -28,6 +28,8 @@ REASONS = [
     "stack_differs",
     "buildpacks_differ",
     "build_config_differs",
+    "build_config_unknown",
+    "promotion_refused",
     "generation_differs",
     "not_in_pipeline",
     "unreadable",

@@ -115,6 +115,30 @@ def test_what_a_shallow_clone_cannot_tell_is_said_and_under_strict_refused(
     assert "cannot be told" in lenient.stderr
 
 
+def test_code_of_which_nobody_can_tell_the_commit_is_no_first_deploy(
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    repo.commit({"text": "first"})
+    run("deploy", *pipeline.to_staging, "--json").check(0)
+    commit = prepare(pipeline, repo, run, "second")
+    at = f"/apps/{pipeline.staging.name}"
+    heroku.fault(
+        "GET", f"{at}/slugs/{pipeline.staging.slug_id}", kind="edited", set={"commit": None}
+    )
+    heroku.fault("GET", f"{at}/builds$", kind="status", status=403)
+    how = ("deploy", *pipeline.to_staging, "--json")
+
+    strict = run(*how, "--strict")
+    lenient = run(*how)
+
+    assert strict.check(3)["reason"] == "ancestry_unknown"
+    assert "names no commit" in strict.document["error"]["message"]
+    lenient.check(0)
+    assert "than what" in lenient.stderr
+    assert "cannot be told" in lenient.stderr
+    assert pipeline.staging.commit == commit
+
+
 def test_a_frozen_target_takes_nothing_until_it_is_unfrozen(
     heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
 ) -> None:

@@ -312,3 +312,54 @@ def test_a_full_disk_is_an_error_of_its_own_and_nothing_is_built(
     assert "disk full" in result.document["error"]["hint"]
     assert journal().count("POST", "/builds") == 0
     assert count_releases(pipeline.staging) == 2
+
+
+def test_stale_values_in_a_slug_are_not_shipped_whatever_is_set_today(
+    pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    pipeline.prepare.set_config(LEVEL="old")
+    pipeline.staging.set_config(LEVEL="new")
+    env = {"ACCELERATOR_PREPARE_BUILD_CONFIG": "LEVEL"}
+    commit = prepare(pipeline, repo, run)
+    pipeline.prepare.set_config(LEVEL="new")
+
+    refused = run("deploy", *pipeline.to_staging, "--on-miss", "fail", "--json", env=env)
+    again = run("prepare", "--app", pipeline.prepare.name, "--json", env=env)
+    pipeline.prepare.set_config(LEVEL="another")
+    shipped = run("deploy", *pipeline.to_staging, "--on-miss", "fail", "--json", env=env)
+
+    assert "(build_config_differs)" in refused.check(3)["error"]["message"]
+    assert not again.check(0)["reused"]
+    assert "LEVEL had another value when it was built" in again.stderr
+    assert shipped.check(0)["route"] == "promote"
+    assert pipeline.staging.commit == commit
+    assert pipeline.staging.builds == []
+
+
+def test_two_jobs_that_begin_to_build_a_commit_at_once_leave_one_build_of_it(
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    repo.commit()
+    heroku.set_durations(build_seconds=4)
+
+    jobs = [run.start("prepare", "--app", pipeline.prepare.name, "--json") for _ in range(2)]
+    told = [job.finish().check(0) for job in jobs]
+
+    assert [build["status"] for build in pipeline.prepare.builds].count("succeeded") == 1
+    assert told[0]["build"]["id"] == told[1]["build"]["id"]
+    assert pipeline.prepare.slug_id == told[0]["artifact"]["id"]
+
+
+def test_a_promotion_that_is_declined_is_made_by_releasing_the_slug(
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    commit = prepare(pipeline, repo, run)
+    heroku.fault("POST", "^/pipeline-promotions$", kind="status", status=422)
+
+    result = run("deploy", *pipeline.to_staging, "--json")
+
+    document = result.check(0)
+    assert (document["route"], document["reason"]) == ("release", "promotion_refused")
+    assert [target["route"] for target in document["targets"]] == ["release"]
+    assert pipeline.staging.slug_id == pipeline.prepare.slug_id
+    assert pipeline.staging.commit == commit

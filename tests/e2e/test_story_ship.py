@@ -85,12 +85,28 @@ def test_tests_run_beside_the_build_and_then_every_stage_is_promoted(
     assert pipeline.production.ask().text.startswith(commit)
 
 
+def test_a_file_that_somebody_forgot_to_commit_is_not_what_is_tested(
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    repo.commit()
+    (repo.directory / "forgotten.py").write_text("")
+    what = ("--test", "false", "--from", pipeline.prepare.name, "--to", "staging")
+
+    with heroku.watching() as journal:
+        refused = run("ship", *what, "--json")
+
+    error = refused.check(3)["error"]
+    assert "files that git does not keep: forgotten.py" in error["message"]
+    assert "--allow-dirty" in error["hint"]
+    assert not [call for call in journal() if call.is_write]
+
+
 def test_no_key_is_in_the_environment_of_the_tests(
     heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command, tmp_path: Path
 ) -> None:
-    repo.commit()
     seen = tmp_path / "environment"
     (repo.directory / "accelerator.toml").write_text('key_env = "SHOP_KEY"\n')
+    repo.commit()
     keys = {"SHOP_KEY": heroku.key, "HEROKU_API_KEY": "HRKU-another"}
     env = {**keys, "COPY": f"Bearer {heroku.key}", "HARMLESS": "yes"}
     test = f"env > {shlex.quote(str(seen))}; false"

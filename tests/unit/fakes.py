@@ -36,6 +36,7 @@ from accelerator.models import (
     Swap,
 )
 from accelerator.repository import HerokuGit, Packed
+from accelerator.repository.checkout import Difference
 from accelerator.steps.guard.notes import LockNote, expiry
 from accelerator.steps.run import Run, Waits
 from accelerator.waiting import Deadline
@@ -147,6 +148,8 @@ class FakeApp:
     maintenance: bool = False
     in_space: bool = False
     config: dict[str, str] | Exception = field(default_factory=dict)
+    configs: dict[str, dict[str, str] | Exception] = field(default_factory=dict)
+    """The config vars of releases, by id, where those are not what is set now."""
     web_url: str | None = None
     stack: str = "heroku-24"
     generation: str = "cedar"
@@ -342,6 +345,14 @@ class _Releases(_Noun):
         self.heroku.told(f"releases.fetch {app} {release_id}")
         found = (r for r in self.heroku.app(app).releases if r.id == release_id)
         return next(found)
+
+    def fetch_config_vars(self, app: str, release_id: str) -> Mapping[str, str]:
+        self.heroku.told(f"releases.fetch_config_vars {app} {release_id}")
+        owner = self.heroku.app(app)
+        config = owner.configs.get(release_id, owner.config)
+        if isinstance(config, Exception):
+            raise config
+        return config
 
     def create(self, app: str, held: ArtifactRef, description: str) -> Release:
         call = f"releases.create {app} {held.id}"
@@ -595,6 +606,11 @@ class FakeClone:
     directory: Path | None = None
     pusher: Callable[[str, str, Callable[[str], None]], PushOutcome] | None = None
     push_seconds: float | None = None
+    difference: Difference = field(default_factory=Difference)
+
+    def find_difference(self, commit: Commit) -> Difference:
+        assert commit.sha
+        return self.difference
 
     def repository(self) -> FakeClone:
         return self

@@ -14,6 +14,7 @@ from accelerator.steps.compare.descriptions import describe_release, find_alias,
 from accelerator.steps.compare.facts import Facts
 from accelerator.steps.compare.same_source import find_same, is_build_of
 from accelerator.steps.compare.states import SourceState, TargetState
+from accelerator.steps.compare.witness import Running
 from accelerator.steps.guard.direction import Direction, Forward
 from accelerator.steps.verify.going_back import WayBack, WentBack, roll_back
 from tests.unit.deployscene import DEAD, Scene, scene
@@ -196,8 +197,8 @@ def test_where_the_alias_is_lost_for_good_the_clone_finds_the_source_in_the_hist
         return backward if (older, newer) == (MERGED.sha, OTHER.sha) else Ancestry.NO
 
     clone = FakeClone(ask, same=same)
-    found = Forward(COMMIT, clone, Direction(), same_source=True).check("shop", OTHER.sha)
-    unasked = Forward(COMMIT, clone, Direction()).check("shop", OTHER.sha)
+    found = Forward(COMMIT, clone, Direction(), same_source=True).check("shop", Running(OTHER.sha))
+    unasked = Forward(COMMIT, clone, Direction()).check("shop", Running(OTHER.sha))
 
     assert (found.refusal is not None) is is_refused
     assert is_refused or MERGED.sha[:8] in str(found.text)
@@ -207,7 +208,7 @@ def test_where_the_alias_is_lost_for_good_the_clone_finds_the_source_in_the_hist
 def test_an_older_commit_is_superseded_whatever_source_it_has() -> None:
     clone = FakeClone(relate(COMMIT, OTHER), same={(COMMIT.sha, OTHER.sha): MERGED.sha})
 
-    found = Forward(COMMIT, clone, Direction(), same_source=True).check("shop", OTHER.sha)
+    found = Forward(COMMIT, clone, Direction(), same_source=True).check("shop", Running(OTHER.sha))
 
     assert found.refusal == "superseded"
 

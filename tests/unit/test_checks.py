@@ -123,12 +123,14 @@ def test_what_does_not_fit_has_to_be_built_again(
         pytest.param({"A": "1"}, {"A": "1"}, "", id="equal"),
         pytest.param({"A": "1"}, {"A": "2"}, "A", id="another value"),
         pytest.param({"B": "1", "A": "1"}, {"A": "2", "B": "2"}, "A, B", id="two, in order"),
-        pytest.param({"A": "1"}, {}, "", id="the target's were not read"),
-        pytest.param({}, {"A": "1"}, "", id="the prepare app's were not read"),
+        pytest.param({"A": "1", "B": "1"}, {"A": "1"}, "", id="more than is declared"),
+        pytest.param({}, {"A": "1"}, "", id="not read yet"),
+        pytest.param({}, {}, "", id="none declared"),
+        pytest.param(None, {}, "", id="none declared, and nothing to be read"),
     ],
 )
 def test_declared_config_vars_are_compared_by_their_fingerprints(
-    built: dict[str, str], target: dict[str, str], differing: str
+    built: dict[str, str] | None, target: dict[str, str], differing: str
 ) -> None:
     fitness = fitness_of(list_checks(SLUG, BUILT, built, replace(FIT, build_config=target)))
 
@@ -137,6 +139,23 @@ def test_declared_config_vars_are_compared_by_their_fingerprints(
     else:
         assert fitness.rebuild is Reason.BUILD_CONFIG_DIFFERS
         assert fitness.detail.startswith(f"{differing} had another value")
+
+
+@pytest.mark.parametrize(
+    ("built", "target", "whose"),
+    [
+        pytest.param(None, {"A": "1"}, "it was built with", id="what it was built with"),
+        pytest.param({"A": "1"}, None, "of the app", id="what the target has"),
+        pytest.param({}, None, "of the app", id="what the target has, before more is read"),
+    ],
+)
+def test_declared_config_vars_that_nobody_can_tell_are_not_taken_for_equal(
+    built: dict[str, str] | None, target: dict[str, str] | None, whose: str
+) -> None:
+    fitness = fitness_of(list_checks(SLUG, BUILT, built, replace(FIT, build_config=target)))
+
+    assert fitness.rebuild is Reason.BUILD_CONFIG_UNKNOWN
+    assert fitness.detail.startswith(f"the config vars {whose} cannot be told")
 
 
 def test_a_fingerprint_tells_equal_from_different_and_nothing_else() -> None:

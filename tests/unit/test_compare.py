@@ -395,15 +395,18 @@ UNFIT = [
     pytest.param(
         {}, {"build_config": {"A": "2"}}, Reason.BUILD_CONFIG_DIFFERS, id="another build config"
     ),
+    pytest.param(
+        {}, {"build_config": None}, Reason.BUILD_CONFIG_UNKNOWN, id="an unknown build config"
+    ),
 ]
 
 
 def fitted(fit: Fit, **held: str) -> Facts:
     """Give facts in which the prepared artifact is known in full, and what the target needs."""
     build = make_build(PREPARE, "good", COMMIT, buildpacks=("heroku/python",))
-    source = replace(prepare((holds("good"),), (build,)), build_config={"A": "1"})
     read = artifact("good", COMMIT, **{"stack": "heroku-24", **held})
-    return facts(source, replace(target(), fit=fit), read=(read,))
+    known = facts(prepare((holds("good"),), (build,)), replace(target(), fit=fit), read=(read,))
+    return replace(known, built_with={"good": {"A": "1"}})
 
 
 @pytest.mark.parametrize(("held", "needed", "reason"), UNFIT)

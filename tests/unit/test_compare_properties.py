@@ -9,22 +9,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accelerator.models import ArtifactKind, Reason, Route
+from accelerator.models import ArtifactKind, ArtifactRef, Build, Reason, Release, Route
 from accelerator.steps.compare.decision import compare
 from accelerator.steps.compare.reading import fetch_facts
 from accelerator.steps.compare.unread import find_unconfirmed
 from accelerator.steps.compare.wanted import SourceApp, Wanted
-from tests.unit.fakes import BEGIN, Stage, make_app, make_stage
+from accelerator.steps.compare.witness import find_running
+from tests.unit.fakes import BEGIN, FakeApp, Stage, make_app, make_stage
 from tests.unit.worlds import (
     IN_COMMIT,
     LAYOUTS,
     NAMES,
+    ONE,
     POOL,
     TARGETS,
+    TWO,
     WANTED,
     Way,
     World,
     build_pages,
+    code_in,
     couplings,
     current_of,
     histories,
@@ -64,8 +68,19 @@ def test_nothing_is_shipped_but_what_was_asked_for_is_there_and_fits(world: Worl
 
     if decision.candidate is not None and decision.route is not Route.LIVE:
         chosen = decision.candidate
-        assert may_go(world, chosen.source, chosen.artifact)
+        assert may_go(world, chosen.artifact)
         assert chosen.release is None or chosen.release.status != "expired"
+
+
+@many
+@given(worlds())
+def test_code_that_nobody_knows_is_never_taken_for_none_nor_for_another(world: World) -> None:
+    for target in world.facts.targets:
+        running = find_running(world.facts, target)
+
+        expected = code_in(world, target)
+        assert running.commit == (None if expected == "unknown" else expected)
+        assert (running.gap is not None) == (expected == "unknown")
 
 
 @many
@@ -179,6 +194,7 @@ def test_reads_are_bounded_by_the_apps_and_not_by_their_history(world: World) ->
 def test_all_of_that_holds_in_thousands_of_worlds(world: World) -> None:
     for told in (
         test_nothing_is_shipped_but_what_was_asked_for_is_there_and_fits,
+        test_code_that_nobody_knows_is_never_taken_for_none_nor_for_another,
         test_a_failed_or_running_build_alone_is_never_picked,
         test_the_cheapest_valid_route_is_taken_live_promote_release_wait_build,
         test_of_equal_routes_the_commit_itself_and_the_newest_release_go_first,
@@ -198,6 +214,18 @@ class Platform:
 
 
 @st.composite
+def configs_of(draw: DrawFn, app: FakeApp) -> dict[str, dict[str, str] | Exception]:
+    """Give the config vars of an app's releases: only a release without other code changes them."""
+    told: dict[str, dict[str, str] | Exception] = {}
+    now, held = draw(st.sampled_from((ONE, ONE, TWO))), None
+    for release in reversed(app.releases):
+        if release.artifact in {None, held} and not draw(st.integers(0, 3)):
+            now = TWO if now == ONE else ONE
+        told[release.id], held = now, release.artifact
+    return told
+
+
+@st.composite
 def platforms(draw: DrawFn) -> Platform:
     made = {name: draw(things(name)) for name in NAMES}
     # Nothing has been read yet, so that any list may lie.
@@ -209,6 +237,8 @@ def platforms(draw: DrawFn) -> Platform:
         app = make_app(name, coupling=draw(couplings(name)))
         app.releases = list(draw(histories(name, made)))
         app.builds = list(draw(build_pages(name, said)))
+        app.config = draw(st.sampled_from((ONE, ONE, TWO)))
+        app.configs = draw(configs_of(app))
         apps.append(app)
     stage = make_stage(*apps)
     for thing in made.values():
@@ -220,7 +250,8 @@ def platforms(draw: DrawFn) -> Platform:
     folder = draw(st.sampled_from((None, None, *LAYOUTS)))
     stage.clone.inputs = inputs_of(folder or "")
     sources, same_tree = tuple(SourceApp(app) for app in pool), folder is not None
-    wanted = Wanted(WANTED, sources, names, same_tree=same_tree)
+    declared = draw(st.sampled_from(((), ("NODE_ENV",))))
+    wanted = Wanted(WANTED, sources, names, declared, same_tree=same_tree)
     return Platform(stage, wanted, folder)
 
 
@@ -239,9 +270,33 @@ def test_what_is_shipped_in_the_end_was_read_itself_and_is_what_was_asked_for(
         assert held.deleted_at is None
         assert any(call.endswith(f" {held.id}") for call in reads)
         assert is_right(platform, str(held.commit), held.kind)
+        for app in decision.writes_to(platform.wanted.targets):
+            assert is_built_for(platform, held.ref, app)
     for target in facts.targets:
         is_live = runs_for_sure(platform, target)
         assert is_live is None or (decision.routes[target.app] is Route.LIVE) == is_live
+
+
+def is_built_for(platform: Platform, held: ArtifactRef, target: str) -> bool:
+    """Say whether a build that may have left it surely took the values that the target has."""
+    wanted = platform.stage.app(target).config
+    apps = [platform.stage.app(source.app) for source in platform.wanted.sources]
+    builds = [(app, build) for app in apps for build in app.builds if build.artifact == held]
+    return not platform.wanted.build_config or any(
+        all(app.configs[each.id] == wanted for each in in_effect(app, build))
+        for app, build in builds
+    )
+
+
+def in_effect(app: FakeApp, build: Build) -> list[Release]:
+    """List the releases whose config vars may have been in effect as a build began.
+
+    Where it left what was released before, which no build does, nothing is said.
+    """
+    before = [each for each in app.releases if each.created_at < build.created_at]
+    if any(each.artifact == build.artifact for each in before):
+        return []
+    return before[:1] + [each for each in app.releases if each.created_at == build.created_at]
 
 
 def is_right(platform: Platform, sha: str, kind: ArtifactKind) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -132,6 +133,41 @@ def test_what_nobody_can_tell_is_said_aloud_and_refused_when_strict() -> None:
     assert "cannot be told from this clone" in warning
     assert strict.report.reason is Refusal.ANCESTRY_UNKNOWN
     assert strict.writes() == []
+
+
+@pytest.mark.parametrize("is_readable", [True, False])
+def test_code_that_names_no_commit_is_said_aloud_and_refused_when_strict(is_readable: bool) -> None:
+    aloud, strict = one(), one()
+    for made in (aloud, strict):
+        made.stage.heroku.hold("old", None)
+        if not is_readable:
+            made.stage.heroku.failures["slugs.fetch shop old"] = KeyRefused("no")
+
+    aloud.deploy()
+    strict.fail(Refused, direction=Direction(strict=True))
+
+    [warning] = aloud.stage.ear.warnings()
+    assert f"whether {COMMIT.short} is newer than what shop runs cannot be told" in warning
+    assert strict.report.reason is Refusal.ANCESTRY_UNKNOWN
+    assert strict.writes() == []
+
+
+def test_code_that_names_no_commit_is_judged_by_the_build_that_left_it() -> None:
+    late = one(builds=[make_build("shop", "old", OTHER)])
+    late.stage.heroku.hold("old", None)
+
+    late.fail(Superseded, ancestry=relate(COMMIT, OTHER))
+
+    assert late.writes() == []
+
+
+def test_a_first_deploy_goes_forward_also_when_strict() -> None:
+    first = locked(make_app("shop"))
+
+    report = first.deploy(direction=Direction(strict=True))
+
+    assert report.targets[0].status == "succeeded"
+    assert first.stage.ear.warnings() == []
 
 
 @pytest.mark.parametrize(
@@ -614,6 +650,31 @@ def test_newer_code_that_slipped_in_under_our_release_is_told_as_a_failure() -> 
     assert error.exit_code == 7
     assert "v2 was released at the same moment" in error.message
     assert raced.entry("shop").status == "failed"
+
+
+def test_code_that_slipped_in_and_names_no_commit_is_said_aloud_and_fails_when_strict() -> None:
+    aloud, strict = one(), one()
+    for made in (aloud, strict):
+        made.stage.heroku.hold("new", None)
+        made.stage.heroku.before[SHOP] = partial(made.app("shop").land, "new")
+
+    report = aloud.deploy()
+    error = strict.fail(VerificationFailed, direction=Direction(strict=True))
+
+    assert report.targets[0].status == "succeeded"
+    [warning] = aloud.stage.ear.warnings()
+    assert "v2 was released at the same moment, and whether" in warning
+    assert "v2 was released at the same moment" in error.message
+
+
+def test_code_that_slipped_in_is_judged_by_the_build_that_left_it() -> None:
+    raced = one(builds=[make_build("shop", "new", THIRD)])
+    raced.stage.heroku.hold("new", None)
+    raced.stage.heroku.before[SHOP] = partial(raced.app("shop").land, "new")
+
+    error = raced.fail(VerificationFailed, ancestry=relate(OTHER, COMMIT, THIRD))
+
+    assert THIRD.short in error.message
 
 
 @pytest.mark.parametrize(

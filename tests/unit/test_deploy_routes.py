@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from accelerator.errors import OutcomeUnknown, Refused
+from accelerator.errors import OutcomeUnknown, Refused, Unprocessable
 from accelerator.models import OnMiss, Reason, Route
 from accelerator.steps.compare.descriptions import find_alias
 from accelerator.steps.report import Report
@@ -336,3 +336,41 @@ def test_a_refused_promotion_is_each_targets_failure() -> None:
     hit.fail(type(refuse()))
 
     assert [(e.status, e.error) for e in hit.report.targets] == [("failed", "not now")] * 2
+
+
+def declining() -> Scene:
+    """Set a scene on a platform that understands promotions and makes none."""
+    hit = scene()
+    hit.stage.heroku.failures[PROMOTION] = Unprocessable("no promotions here")
+    return hit
+
+
+def test_a_promotion_that_is_declined_ends_as_releases_of_the_artifact_and_says_so() -> None:
+    hit = declining()
+
+    report = hit.deploy()
+
+    assert hit.writes() == [
+        PROMOTION,
+        "releases.create shop good",
+        "releases.create shop-eu good",
+    ]
+    assert (hit.held("shop"), hit.held("shop-eu")) == ("good", "good")
+    assert (report.route, report.reason) == (Route.RELEASE, Reason.PROMOTION_REFUSED)
+    assert [(e.route, e.status) for e in report.targets] == [("release", "succeeded")] * 2
+    assert "no promotions here; the artifact is released by its id" in hit.stage.ear.warnings()[0]
+
+
+def test_a_promotion_that_is_declined_and_yet_shows_is_not_made_again() -> None:
+    hit = declining()
+
+    def made_all_the_same() -> None:
+        for name in ("shop", "shop-eu"):
+            hit.app(name).land("good")
+
+    hit.stage.heroku.before[PROMOTION] = made_all_the_same
+    report = hit.deploy()
+
+    assert hit.writes() == [PROMOTION]
+    assert report.route is Route.PROMOTE
+    assert [(e.route, e.status) for e in report.targets] == [("promote", "succeeded")] * 2

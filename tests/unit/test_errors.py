@@ -33,6 +33,7 @@ from accelerator.errors import (
     Superseded,
     Terminated,
     TestsFailed,
+    Unprocessable,
     Unreachable,
     UsageProblem,
     VerificationFailed,
@@ -110,6 +111,7 @@ WITH_MESSAGE: list[tuple[type[AcceleratorError], int, str]] = [
     (RateLimited, 11, "rate_limited"),
     (NotFound, 12, "not_found"),
     (RequestInvalid, 5, "request_invalid"),
+    (Unprocessable, 5, "request_invalid"),
     (Inconclusive, 14, "inconclusive"),
 ]
 

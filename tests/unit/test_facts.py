@@ -22,6 +22,7 @@ from tests.unit.fakes import (
     make_coupling,
     make_release,
     make_stage,
+    refuse,
     slug,
 )
 
@@ -162,6 +163,17 @@ def test_an_image_is_read_as_an_image_and_not_as_a_slug() -> None:
     assert not [call for call in stage.heroku.calls if "slugs" in call]
 
 
+@pytest.mark.parametrize(
+    "call", ["buildpacks.fetch shop", "formation.fetch shop", "config_vars.fetch shop-prepare"]
+)
+def test_what_apps_of_a_generation_do_not_have_is_not_known_and_ends_nothing(call: str) -> None:
+    stage = make_stage(make_app("shop-prepare", "good"), make_app("shop"))
+    stage.heroku.hold("good", COMMIT)
+    stage.heroku.failures[call] = refuse("not for apps of this generation")
+
+    assert compare(COMMIT, fetch_facts(stage.run, WANTED)).route is Route.PROMOTE
+
+
 def test_the_generation_of_a_target_is_read_where_its_artifact_is_of_another_kind() -> None:
     image = ArtifactRef(ArtifactKind.OCI_IMAGE, "image")
     release = make_release("shop-prepare", 1, None, artifact=image, current=True)
@@ -172,31 +184,6 @@ def test_the_generation_of_a_target_is_read_where_its_artifact_is_of_another_kin
     decision = compare(COMMIT, fetch_facts(stage.run, WANTED))
 
     assert (decision.route, decision.reason) == (Route.BUILD, Reason.GENERATION_DIFFERS)
-
-
-def test_declared_config_vars_are_compared_without_keeping_any_value() -> None:
-    prepare = make_app("shop-prepare", "good", config={"LEVEL": "a", "SAME": "x", "KEY": "s3cret"})
-    stage = make_stage(prepare, make_app("shop", config={"LEVEL": "b", "SAME": "x"}))
-    stage.heroku.hold("good", COMMIT)
-
-    facts = fetch_facts(stage.run, replace(WANTED, build_config=("LEVEL", "SAME")))
-
-    source, target = facts.sources[0], facts.targets[0]
-    assert set(source.build_config) == {"LEVEL", "SAME"}
-    assert source.build_config["SAME"] == target.fit.build_config["SAME"]
-    assert source.build_config["LEVEL"] != target.fit.build_config["LEVEL"]
-    assert "s3cret" not in repr(facts)
-    assert not {"a", "b", "x"} & {*source.build_config.values(), *target.fit.build_config.values()}
-
-
-def test_config_vars_the_key_may_not_read_are_not_held_against_anybody() -> None:
-    prepare = make_app("shop-prepare", "good", config={"LEVEL": "a"})
-    stage = make_stage(prepare, make_app("shop", config=KeyRefused("no")))
-    stage.heroku.hold("good", COMMIT)
-
-    facts = fetch_facts(stage.run, replace(WANTED, build_config=("LEVEL",)))
-
-    assert compare(COMMIT, facts).route is Route.PROMOTE
 
 
 def test_build_inputs_are_read_once_for_all_builds_and_only_when_asked_for() -> None:

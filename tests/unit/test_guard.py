@@ -12,6 +12,7 @@ from accelerator.errors import LockUnavailable, Refused, Superseded, UsageProble
 from accelerator.models import Ancestry, LockMode, Refusal
 from accelerator.steps.compare.facts import Facts
 from accelerator.steps.compare.states import TargetState
+from accelerator.steps.compare.witness import NO_CODE, Running
 from accelerator.steps.guard.direction import Direction, Forward
 from accelerator.steps.guard.findings import Finding, demand
 from accelerator.steps.guard.locks import TargetLocks
@@ -89,7 +90,8 @@ def test_only_what_goes_forward_or_is_allowed_passes(
     refusal: Refusal | None,
     is_said: bool,
 ) -> None:
-    finding = Forward(COMMIT, FakeClone(ask(forward, backward)), allowed).check("shop", OTHER.sha)
+    running = Running(OTHER.sha)
+    finding = Forward(COMMIT, FakeClone(ask(forward, backward)), allowed).check("shop", running)
 
     assert finding.refusal is refusal
     assert bool(finding.text) is is_said
@@ -97,14 +99,46 @@ def test_only_what_goes_forward_or_is_allowed_passes(
 
 
 @pytest.mark.parametrize(
-    "serving",
-    [pytest.param(None, id="a first deploy"), pytest.param(COMMIT.sha, id="the same commit")],
+    "running",
+    [pytest.param(NO_CODE, id="a first deploy"), pytest.param(Running(COMMIT.sha), id="the same")],
 )
-def test_where_nothing_else_runs_nobody_is_asked(serving: str | None) -> None:
+def test_where_nothing_else_runs_nobody_is_asked(running: Running) -> None:
     def nobody(_older: str, _newer: str) -> Ancestry:
         raise AssertionError("asked")
 
-    assert Forward(COMMIT, FakeClone(nobody), STRICT).check("shop", serving) == Finding("shop")
+    assert Forward(COMMIT, FakeClone(nobody), STRICT).check("shop", running) == Finding("shop")
+
+
+HINTED = Running(gap="its slug names no commit", hint=OTHER.sha)
+
+
+@pytest.mark.parametrize(
+    ("running", "forward", "backward", "allowed", "refusal"),
+    [
+        pytest.param(replace(HINTED, hint=None), YES, NO, NOTHING, None, id="said aloud"),
+        pytest.param(
+            replace(HINTED, hint=None), YES, NO, STRICT, Refusal.ANCESTRY_UNKNOWN, id="strict"
+        ),
+        pytest.param(HINTED, NO, YES, NOTHING, Refusal.SUPERSEDED, id="a hint that it is older"),
+        pytest.param(HINTED, NO, NO, NOTHING, Refusal.DIVERGED, id="a hint that it is aside"),
+        pytest.param(HINTED, YES, NO, NOTHING, None, id="a hint lets nothing pass unsaid"),
+        pytest.param(HINTED, YES, NO, STRICT, Refusal.ANCESTRY_UNKNOWN, id="nor when strict"),
+        pytest.param(HINTED, NO, YES, OLDER, None, id="older, and allowed"),
+        pytest.param(HINTED, UNKNOWN, UNKNOWN, NOTHING, None, id="a hint nobody knows"),
+    ],
+)
+def test_code_that_nobody_knows_is_no_first_deploy(
+    running: Running,
+    forward: Ancestry,
+    backward: Ancestry,
+    allowed: Direction,
+    refusal: Refusal | None,
+) -> None:
+    finding = Forward(COMMIT, FakeClone(ask(forward, backward)), allowed).check("shop", running)
+
+    assert finding.refusal is refusal
+    assert "its slug names no commit" in finding.text
+    assert bool(finding.hint) is (refusal is not None)
 
 
 def test_targets_that_run_the_commit_are_not_checked() -> None:

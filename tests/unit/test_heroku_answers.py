@@ -24,6 +24,7 @@ from accelerator.errors import (
     OutcomeUnknown,
     RateLimited,
     RequestInvalid,
+    Unprocessable,
     Unreachable,
     UsageProblem,
 )
@@ -65,7 +66,7 @@ def refusal(call: Call, response: requests.Response, hide: str = "") -> Accelera
         pytest.param(408, "timeout", Unreachable, ExitCode.UNREACHABLE, id="server's timeout"),
         pytest.param(409, "conflict", RequestInvalid, ExitCode.RELEASE_FAILED, id="conflict"),
         pytest.param(410, "gone", NotFound, ExitCode.NOT_FOUND, id="gone"),
-        pytest.param(422, "invalid_params", RequestInvalid, ExitCode.RELEASE_FAILED, id="invalid"),
+        pytest.param(422, "invalid_params", Unprocessable, ExitCode.RELEASE_FAILED, id="invalid"),
         pytest.param(429, "rate_limit", RateLimited, ExitCode.UNREACHABLE, id="rate limit"),
         pytest.param(500, "internal", Unreachable, ExitCode.UNREACHABLE, id="server error"),
         pytest.param(503, "unavailable", Unreachable, ExitCode.UNREACHABLE, id="maintenance"),

@@ -140,6 +140,7 @@ def test_reasons_are_the_words_of_the_design() -> None:
         "stack_differs",
         "buildpacks_differ",
         "build_config_differs",
+        "build_config_unknown",
         "generation_differs",
         "not_in_pipeline",
         "unreadable",

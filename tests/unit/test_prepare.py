@@ -1,12 +1,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from accelerator.errors import BuildFailed, Interrupted, NotFound, OutcomeUnknown, UsageProblem
+from accelerator.errors import (
+    BuildFailed,
+    Interrupted,
+    KeyRefused,
+    NotFound,
+    OutcomeUnknown,
+    UsageProblem,
+)
 from accelerator.models import ArtifactKind, ArtifactRef, BuildInput, Commit, PushOutcome, Strategy
+from accelerator.steps.compare.running_build import find_twin
 from accelerator.steps.prepare import (
     PrepareOrder,
     choose_app,
@@ -293,6 +302,126 @@ def test_a_lost_reply_without_a_build_is_unknown_and_not_repeated(stage: Stage) 
         prepare(stage.run, ORDER, PrepareReport(""))
 
     assert stage.heroku.writes().count(call) == 1
+
+
+STARTED = f"builds.create shop-prepare {COMMIT.short}"
+OURS = "shop-prepare-build"
+
+
+def began(stage: Stage, **changes: Any) -> None:
+    """Let somebody else begin a build of the commit, too, between our look and our own build."""
+    twin = make_build("shop-prepare", None, COMMIT, id="a-twin", status="pending", **changes)
+    stage.heroku.before[STARTED] = lambda: stage.app("shop-prepare").builds.append(twin)
+    stage.heroku.hold(HELD, COMMIT)
+
+
+def test_of_two_builds_that_begin_at_once_both_jobs_follow_the_older_one(stage: Stage) -> None:
+    began(stage)
+
+    report = prepared(stage)
+
+    assert stage.heroku.writes()[-1] == f"builds.cancel shop-prepare {OURS}"
+    assert report.build is not None
+    assert (report.build.id, report.reused) == ("a-twin", True)
+    assert report.artifact == stage.heroku.artifacts[HELD]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"created_at": BEGIN + timedelta(hours=1)}, id="begun after ours"),
+        pytest.param({"status": "failed"}, id="over"),
+        pytest.param({"commit": OTHER.sha}, id="of another commit"),
+    ],
+)
+def test_no_other_build_is_joined_in_place_of_ours(stage: Stage, changes: dict[str, Any]) -> None:
+    began(stage)
+    twin = replace(
+        make_build("shop-prepare", None, COMMIT, id="a-twin", status="pending"), **changes
+    )
+    stage.heroku.before[STARTED] = lambda: stage.app("shop-prepare").builds.append(twin)
+
+    report = prepared(stage)
+
+    assert not [call for call in stage.heroku.writes() if "cancel" in call]
+    assert report.build is not None
+    assert (report.build.id, report.reused) == (OURS, False)
+
+
+def test_with_proof_a_build_of_other_bytes_is_not_joined_in_place_of_ours(stage: Stage) -> None:
+    began(stage)
+
+    report = prepared(stage, replace(ORDER, verify_source=True))
+
+    assert report.build is not None
+    assert report.build.id == OURS
+
+
+def test_a_build_that_ended_before_it_was_cancelled_is_no_trouble(stage: Stage) -> None:
+    began(stage)
+    stage.heroku.failures[f"builds.cancel shop-prepare {OURS}"] = refuse("it is over")
+
+    assert prepared(stage).reused
+
+
+def test_builds_of_one_second_are_put_in_order_the_same_way_by_everybody() -> None:
+    first, second = (make_build("shop-prepare", None, COMMIT, id=i, status="pending") for i in "ab")
+
+    assert find_twin(second, [second, first], {}, None) == first
+    assert find_twin(first, [second, first], {}, None) is None
+    assert find_twin(second, [second, first], {"shop-prepare": [first]}, None) is None
+
+
+def was_built(stage: Stage, status: str = "succeeded", **config: str) -> None:
+    """Have the commit built, or being built, with these config vars."""
+    prepare = stage.app("shop-prepare")
+    prepare.land(None)
+    prepare.configs = {"shop-prepare-v1": config}
+    is_done = status == "succeeded"
+    landed = prepare.land("good") if is_done else None
+    if landed:
+        prepare.configs[landed.id] = config
+    held, begun = "good" if is_done else None, BEGIN + timedelta(minutes=1, seconds=1)
+    built = make_build("shop-prepare", held, COMMIT, status=status, created_at=begun)
+    release_id = landed.id if landed else None
+    known = replace(built, release_id=release_id, stack="heroku-24", buildpacks=("heroku/python",))
+    prepare.builds = [known]
+    stage.heroku.hold("good", COMMIT, stack="heroku-24")
+    stage.heroku.hold(HELD, COMMIT)
+
+
+@pytest.mark.parametrize("status", ["succeeded", "pending"])
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        pytest.param({}, "", id="nothing"),
+        pytest.param({"stack": "heroku-26"}, "built for heroku-24, the app is on", id="its stack"),
+        pytest.param({"buildpacks": ("x",)}, "built with heroku/python", id="its buildpacks"),
+        pytest.param({"config": {"LEVEL": "b"}}, "LEVEL had another value", id="its config"),
+        pytest.param({"config": {"LEVEL": "a", "KEY": "b"}}, "", id="config that is not declared"),
+        pytest.param({"config": KeyRefused("no")}, "", id="config that is withheld"),
+    ],
+)
+def test_what_would_come_out_otherwise_by_now_is_built_anew(
+    stage: Stage, status: str, changes: dict[str, Any], said: str
+) -> None:
+    was_built(stage, status, LEVEL="a")
+    changed = {"config": {"LEVEL": "a"}, **changes}
+    for name, value in changed.items():
+        setattr(stage.app("shop-prepare"), name, value)
+
+    report = prepared(stage, replace(ORDER, build_config=("LEVEL",)))
+
+    assert report.reused is (not said)
+    assert (STARTED in stage.heroku.writes()) is bool(said)
+    assert not said or said in stage.ear.warnings()[0]
+
+
+def test_config_vars_that_are_not_declared_are_not_read(stage: Stage) -> None:
+    was_built(stage, LEVEL="a")
+
+    assert prepared(stage).reused
+    assert not [call for call in stage.heroku.calls if "config" in call]
 
 
 POOL = ("shop-prepare", "shop-prepare-2", "shop-prepare-3")

@@ -204,6 +204,68 @@ def test_branches_tags_and_expressions_name_commits(
     assert repository.resolve(revision).sha == sha
 
 
+@pytest.mark.parametrize("depth", [1, 2])
+def test_the_sha_of_an_annotated_tag_stands_for_its_commit(checkout: Checkout, depth: int) -> None:
+    sha = checkout.commit("One")
+    for number in range(depth):
+        named = f"v{number - 1}" if number else "HEAD"
+        checkout.git("tag", "-a", f"v{number}", "-m", "annotated", named)
+    tag = checkout.git("rev-parse", f"v{depth - 1}").decode().strip()
+
+    assert tag != sha
+    assert Lineage(checkout.path, checkout.environment).peel(tag) == sha
+
+
+@pytest.mark.parametrize("where", [".", "nowhere", ".."])
+def test_a_full_sha_that_is_not_here_stays_as_it_is_named(checkout: Checkout, where: str) -> None:
+    sha = checkout.commit("One")
+    tree = checkout.git("rev-parse", "HEAD^{tree}").decode().strip()
+    clone = Lineage(checkout.path / where, checkout.environment)
+
+    assert clone.peel("0" * 40) == "0" * 40
+    assert clone.peel(tree) == tree
+    assert clone.peel(sha) == sha
+
+
+@pytest.mark.parametrize(
+    ("committer", "message", "moment", "subject"),
+    [
+        pytest.param("1709209815 +0000", "", MOMENT, "", id="no message"),
+        pytest.param("1709209815 +0000", "\n\n", MOMENT, "", id="a message of blank lines"),
+        pytest.param("1709209815 +99999999", "One", MOMENT, "One", id="no such time zone"),
+        pytest.param("1709209815 soon", "One", None, "One", id="a word for a time zone"),
+        pytest.param("253402300800 +0000", "One", None, "One", id="the year 10000"),
+        pytest.param("9" * 30 + " +0000", "One", None, "One", id="beyond all years"),
+        pytest.param("-5 +0000", "One", None, "One", id="before 1970"),
+        pytest.param("", "One", None, "One", id="no date at all"),
+    ],
+)
+def test_whatever_a_commit_claims_of_itself_it_is_read_and_packed(
+    checkout: Checkout,
+    repository: Repository,
+    committer: str,
+    message: str,
+    moment: datetime | None,
+    subject: str,
+) -> None:
+    (checkout.path / "web.py").write_text("serve\n")
+    checkout.git("add", "-A")
+    tree = checkout.git("write-tree").decode().strip()
+    text = f"tree {tree}\nauthor A <a@b> 0 +0000\ncommitter C <c@d> {committer}\n\n{message}"
+    told = checkout.git(
+        "hash-object", "-tcommit", "--literally", "-w", "--stdin", stdin=text.encode()
+    )
+    sha, buffer = told.decode().strip(), io.BytesIO()
+
+    commit = repository.resolve(sha)
+    packed = repository.archive(commit, buffer)
+
+    assert (commit.sha, commit.tree, commit.committed_at) == (sha, tree, moment)
+    assert commit.subject == subject
+    assert files_in(buffer.getvalue()) == {"web.py": ("100644", b"serve\n")}
+    assert packed.checksum in repository.checksums(commit)
+
+
 @pytest.mark.parametrize(
     "revision",
     ["nowhere", "0" * 40, "HEAD~9", "main..main", "--all", "-h", "", " ", "a\0b", "HEAD^{tree}x"],

@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 import pytest
 
-from accelerator.errors import BuildFailed, Interrupted, TestsFailed, VerificationFailed
+from accelerator.errors import (
+    BuildFailed,
+    Interrupted,
+    Refused,
+    TestsFailed,
+    VerificationFailed,
+)
 from accelerator.lines import LINE_BYTES
 from accelerator.models import PushOutcome, Reason, Route, Strategy
+from accelerator.repository.checkout import Difference
 from accelerator.steps import ship as ship_step
 from accelerator.steps.compare.wanted import SourceApp
 from accelerator.steps.follow import user_command as child
@@ -61,9 +68,16 @@ class Scene:
     directory: Path
     report: ShipReport = field(default_factory=ShipReport)
 
-    def ship(self, tests: str | None, strategy: Strategy = Strategy.SOURCE) -> ShipReport:
+    def ship(
+        self,
+        tests: str | None,
+        strategy: Strategy = Strategy.SOURCE,
+        *,
+        allow_dirty: bool = False,
+    ) -> ShipReport:
         prepare = PrepareOrder(COMMIT, ("shop-prepare",), strategy)
-        order = ShipOrder(prepare, STAGES, Rules((SourceApp("shop-prepare"),)), tests)
+        rules = Rules((SourceApp("shop-prepare"),))
+        order = ShipOrder(prepare, STAGES, rules, tests, allow_dirty)
         ship(self.stage.run, order, self.report)
         return self.report
 
@@ -255,6 +269,43 @@ def test_a_failed_build_without_tests_is_no_word_about_tests(scene: Scene) -> No
         scene.ship(None)
 
     assert scene.report.tests == "not_run"
+
+
+@pytest.mark.parametrize(
+    ("difference", "said", "way"),
+    [
+        (Difference(unknown=("new.py",)), "git does not keep: new.py", "git stash -u"),
+        (Difference(head=OTHER.sha), f"is of {OTHER.short}", f"git checkout {COMMIT.sha}"),
+        (Difference(trouble="it is bare"), "looked at: it is bare", f"git checkout {COMMIT.sha}"),
+    ],
+)
+def test_tests_that_would_run_on_other_files_are_not_begun(
+    scene: Scene, difference: Difference, said: str, way: str
+) -> None:
+    scene.stage.clone.difference = difference
+
+    with pytest.raises(Refused, match=said) as caught:
+        scene.ship("touch begun")
+
+    assert caught.value.reason == "dirty_checkout"
+    assert way in str(caught.value.hint)
+    assert "--allow-dirty" in str(caught.value.hint)
+    assert scene.stage.heroku.calls == []
+    assert not (scene.directory / "begun").exists()
+
+
+def test_other_files_are_allowed_where_somebody_says_so_or_nothing_runs_on_them(
+    scene: Scene,
+) -> None:
+    scene.stage.clone.difference = Difference(changed=("web.py",))
+
+    scene.ship("true", allow_dirty=True)
+    (warning,) = scene.stage.ear.warnings()
+    scene.ship(None)
+
+    assert "the checkout has changes in web.py" in warning
+    assert held(scene, "shop-staging", "shop") == [BUILT, BUILT]
+    assert scene.stage.ear.warnings() == [warning]
 
 
 def test_an_interrupt_stops_tests_and_build(scene: Scene) -> None:

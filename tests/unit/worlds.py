@@ -24,6 +24,7 @@ from accelerator.models import (
     Release,
     Route,
 )
+from accelerator.steps.compare.build_config import Declared
 from accelerator.steps.compare.facts import Facts
 from accelerator.steps.compare.fit import Fit
 from accelerator.steps.compare.states import SourceState, TargetState
@@ -65,7 +66,9 @@ BUILD_STATUSES = ("succeeded", "succeeded", "failed", "pending")
 PIPELINES = ("pipe", "pipe", "pipe", "another", None)
 FITS = (None, None, frozenset({"heroku-24"}), frozenset({"heroku-24", "heroku-26"}))
 GENERATIONS = (None, None, "cedar", "fir")
-CONFIGS: tuple[dict[str, str], ...] = ({}, {"NODE_ENV": "one"}, {"NODE_ENV": "two"})
+ONE, TWO = {"NODE_ENV": "one"}, {"NODE_ENV": "two"}
+CONFIGS: tuple[dict[str, str] | None, ...] = (ONE, ONE, ONE, TWO, None)
+NAMELESS = (False, False, False, True)  # what a slug or build says of its commit may be nothing
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,11 @@ LAYOUTS = ("", "", "services/api")
 
 @dataclass(frozen=True)
 class Made:
-    """What one build really left, and which commit the lists of builds say it is of."""
+    """What one build really left, and which commit the lists of builds say it is of.
+
+    ``config`` is what it was built with, by its fingerprints; None: nobody can tell. A
+    ``nameless`` one was built under no name, and a ``silent`` one says none in lists.
+    """
 
     ref: ArtifactRef
     commit: Commit
@@ -113,12 +120,16 @@ class Made:
     buildpacks: tuple[str, ...]
     fate: str
     checksum: str | None
+    config: dict[str, str] | None = None
+    nameless: bool = False
+    silent: bool = False
 
     @property
     def read(self) -> Artifact | None:
         """Give what a read of it gives."""
         gone = BEGIN if self.fate == "expired" else None
-        whole = Artifact(self.ref.kind, self.ref.id, None, self.commit.sha, self.stack)
+        named = None if self.nameless else self.commit.sha
+        whole = Artifact(self.ref.kind, self.ref.id, None, named, self.stack)
         return None if self.fate == "gone" else replace(whole, deleted_at=gone)
 
 
@@ -150,6 +161,9 @@ def things(draw: DrawFn, name: str) -> Made:
         draw(st.sampled_from(BUILDPACKS)),
         fate,
         draw(st.sampled_from(CHECKSUMS)),
+        draw(st.sampled_from(CONFIGS)),
+        draw(st.sampled_from(NAMELESS)),
+        draw(st.sampled_from(NAMELESS)),
     )
 
 
@@ -178,6 +192,7 @@ def build_pages(draw: DrawFn, app: str, made: dict[str, Made]) -> tuple[Build, .
         status, thing = draw(st.sampled_from(BUILD_STATUSES)), made[name]
         build = replace(
             make_build(app, None, thing.said, status=status, id=f"{app}-b{number}"),
+            commit=None if thing.silent else thing.said.sha,
             artifact=None if status == "pending" else thing.ref,
             stack=thing.stack,
             buildpacks=thing.buildpacks,
@@ -196,17 +211,18 @@ def sources(draw: DrawFn, app: str, made: dict[str, Made]) -> SourceState:
         draw(build_pages(app, made)),
         draw(couplings(app)),
         is_prepare=app != STAGING,
-        build_config=draw(st.sampled_from(CONFIGS[:2])),
     )
 
 
 @st.composite
-def targets(draw: DrawFn, app: str, made: dict[str, Made]) -> TargetState:
+def targets(
+    draw: DrawFn, app: str, made: dict[str, Made], *, is_declared: bool = False
+) -> TargetState:
     fit = Fit(
         draw(st.sampled_from(FITS)),
         draw(st.sampled_from(GENERATIONS)),
         draw(st.sampled_from((None, *BUILDPACKS[:3]))),
-        build_config=draw(st.sampled_from((*CONFIGS[:2], *CONFIGS))),
+        build_config=draw(st.sampled_from(CONFIGS)) if is_declared else {},
     )
     return TargetState(app, f"id-of-{app}", draw(histories(app, made)), draw(couplings(app)), fit)
 
@@ -215,11 +231,15 @@ def targets(draw: DrawFn, app: str, made: dict[str, Made]) -> TargetState:
 def worlds(draw: DrawFn) -> World:
     made = {name: draw(things(name)) for name in NAMES}
     apps = POOL[: draw(st.integers(1, 3))] + ((STAGING,) if draw(st.booleans()) else ())
+    is_declared = draw(st.booleans())
+    names = TARGETS[: draw(st.integers(1, 2))]
     facts = Facts(
         tuple(draw(sources(app, made)) for app in draw(st.permutations(apps))),
-        tuple(draw(targets(app, made)) for app in TARGETS[: draw(st.integers(1, 2))]),
+        tuple(draw(targets(app, made, is_declared=is_declared)) for app in names),
         {name: thing.read for name, thing in made.items() if thing.fate != "unread"},
         draw(st.sampled_from((None, *map(inputs_of, LAYOUTS)))),
+        declared=Declared(("NODE_ENV",)) if is_declared else Declared(),
+        built_with={name: made[name].config for name in NAMES if draw(st.integers(0, 2))},
     )
     return World(made, facts)
 
@@ -246,17 +266,17 @@ def ways(world: World) -> list[Way]:
         known = [release.artifact for release in source.releases]
         alone = [b.artifact for b in source.builds if b.status == "succeeded"]
         for ref, release in (*released, *((ref, None) for ref in alone if ref not in known)):
-            if ref is not None and may_go(world, source, ref):
+            if ref is not None and may_go(world, ref):
                 route, reason = route_of(world, source, ref, release)
                 found.append(Way(source, ref, release, route, reason))
     return found
 
 
-def may_go(world: World, source: SourceState, ref: ArtifactRef) -> bool:
+def may_go(world: World, ref: ArtifactRef) -> bool:
     """Say whether an artifact is of the wanted source, still there, and fits where it has to go."""
     is_there = world.made[ref.id].fate in {"unread", "there"}
     waiting = waiting_in(world)
-    return is_there and is_wanted(world, ref) and all(fits(world, source, ref, t) for t in waiting)
+    return is_there and is_wanted(world, ref) and all(fits(world, ref, t) for t in waiting)
 
 
 def commit_in(world: World, ref: ArtifactRef | None) -> str | None:
@@ -265,8 +285,24 @@ def commit_in(world: World, ref: ArtifactRef | None) -> str | None:
         return None
     thing = world.made[ref.id]
     if thing.fate in {"there", "expired"}:
-        return thing.commit.sha
-    return thing.said.sha if is_listed(world, ref) else None
+        return None if thing.nameless else thing.commit.sha
+    return thing.said.sha if is_listed(world, ref) and not thing.silent else None
+
+
+def code_in(world: World, target: TargetState) -> str | None:
+    """Say which commit runs on a target by any witness; None for no code, "unknown" for some."""
+    now, past = current_of(target), target.releases
+    if now is None:
+        ran = any(each.artifact and each.status in {"succeeded", "expired"} for each in past)
+        return "unknown" if ran else None
+    if word := last_word(target, now):
+        return word
+    if now.artifact is None:
+        had_code = any(each.artifact and each.version < now.version for each in past)
+        return "unknown" if had_code else None
+    thing = world.made[now.artifact.id]
+    by_build = thing.said.sha if is_listed(world, now.artifact) and not thing.silent else None
+    return commit_in(world, now.artifact) or by_build or "unknown"
 
 
 def is_listed(world: World, ref: ArtifactRef) -> bool:
@@ -314,6 +350,11 @@ def runs_it(world: World, target: TargetState) -> bool:
 
 def is_said_to_be(target: TargetState, now: Release) -> bool:
     """Say whether the last word on what a target runs is that it was shipped for the commit."""
+    return last_word(target, now) == WANTED.sha
+
+
+def last_word(target: TargetState, now: Release) -> str | None:
+    """Say for which commit a release, or the newest one before it of the same, says it was made."""
     words = [now.description] + [
         each.description
         for each in sorted(target.releases, key=lambda each: -each.version)
@@ -322,14 +363,15 @@ def is_said_to_be(target: TargetState, now: Release) -> bool:
         and each.version < now.version
         and each.status in {"succeeded", "expired"}
     ]
-    return next((word for word in words if word in ALIASES[:2]), "") == ALIASES[0]
+    meant = {ALIASES[0]: WANTED.sha, ALIASES[1]: STRANGER.sha}
+    return next((meant[word] for word in words if word in meant), None)
 
 
 def waiting_in(world: World) -> list[TargetState]:
     return [target for target in world.facts.targets if not runs_it(world, target)]
 
 
-def fits(world: World, source: SourceState, ref: ArtifactRef, target: TargetState) -> bool:
+def fits(world: World, ref: ArtifactRef, target: TargetState) -> bool:
     """Say whether nothing that is known speaks against an artifact on a target."""
     thing, fit, now = world.made[ref.id], target.fit, current_of(target)
     is_read = thing.fate in {"there", "expired"}
@@ -338,12 +380,21 @@ def fits(world: World, source: SourceState, ref: ArtifactRef, target: TargetStat
     stacks = fit.stacks or ({running} if running else None)
     needed = "fir" if ref.kind is ArtifactKind.OCI_IMAGE else "cedar"
     lists = thing.buildpacks if is_listed(world, ref) else (), fit.buildpacks or ()
-    shared = source.build_config.keys() & fit.build_config.keys()
-    return not (
+    return config_fits(world, ref, target) and not (
         (is_read and fit.generation not in {None, needed})
         or (stacks is not None and stack is not None and stack not in stacks)
         or (all(lists) and lists[0] != lists[1])
-        or any(source.build_config[name] != fit.build_config[name] for name in shared)
+    )
+
+
+def config_fits(world: World, ref: ArtifactRef, target: TargetState) -> bool:
+    """Say whether an artifact was, as far as that was read, built with what a target has."""
+    if not world.facts.declared.names:
+        return True
+    if target.fit.build_config is None:
+        return False
+    return ref.id not in world.facts.built_with or (
+        world.made[ref.id].config == target.fit.build_config
     )
 
 

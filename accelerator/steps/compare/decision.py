@@ -123,7 +123,7 @@ def find_building(commit: Commit, facts: Facts) -> Build | None:
     running = (
         each for each in facts.list_running(commit) if not doubt_of_build(each, facts.archives)
     )
-    return min(running, key=lambda build: build.created_at, default=None)
+    return min(running, key=lambda build: (build.created_at, build.id), default=None)
 
 
 def _list_doubts(commit: Commit, facts: Facts) -> Iterator[str]:
@@ -162,7 +162,7 @@ def fit_checks(candidate: Candidate, facts: Facts, target: TargetState) -> tuple
     return list_checks(
         facts.artifacts.get(candidate.artifact.id),
         facts.build_of(candidate.artifact),
-        candidate.source.build_config,
+        facts.built_with.get(candidate.artifact.id, {}),
         facts.fit_of(target),
     )
 
@@ -254,6 +254,7 @@ def _find_miss(commit: Commit, facts: Facts, flaws: set[Reason]) -> Reason:
         Reason.GENERATION_DIFFERS,
         Reason.BUILDPACKS_DIFFER,
         Reason.BUILD_CONFIG_DIFFERS,
+        Reason.BUILD_CONFIG_UNKNOWN,
         Reason.EXPIRED,
         Reason.UNREADABLE,
     )

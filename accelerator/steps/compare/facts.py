@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from accelerator.steps.compare.build_config import Declared
 from accelerator.steps.compare.descriptions import find_alias_of
 from accelerator.steps.compare.fit import stack_of
 from accelerator.steps.compare.proof import doubt_of_build
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from accelerator.models import Artifact, ArtifactRef, Build, Commit, Release
+    from accelerator.steps.compare.build_config import Prints
     from accelerator.steps.compare.fit import Fit
     from accelerator.steps.compare.proof import Archives
     from accelerator.steps.compare.same_source import Inputs, SameSource
@@ -30,7 +32,9 @@ class Facts:
     their end, by id: a list that is read right after that may still be the old one. ``cut_short``
     are the deploys before this one that did not get to their end. ``archives`` holds the checksums
     which the source of the commit may have, by commit (those with the same source too); None unless
-    sources are to be proven (``--verify-source``).
+    sources are to be proven (``--verify-source``). ``declared`` are the config vars that shape
+    builds; ``built_with`` holds their fingerprints as they were when an artifact was built, by its
+    id; None: nobody can tell.
     """
 
     sources: tuple[SourceState, ...] = ()
@@ -40,6 +44,8 @@ class Facts:
     followed: Mapping[str, Build] = field(default_factory=dict)
     cut_short: tuple[CutShort, ...] = ()
     archives: Archives = None
+    declared: Declared = field(default_factory=Declared)
+    built_with: Mapping[str, Prints | None] = field(default_factory=dict)
 
     def target(self, app: str) -> TargetState:
         """Return what was read of a target."""

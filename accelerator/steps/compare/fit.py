@@ -25,14 +25,14 @@ class Fit:
     """What is known of a target that an artifact has to fit; None where it was not read.
 
     ``stacks`` are the app's `stack` (what runs there) and its `build_stack` (what its next build
-    would use); ``build_config`` fingerprints of the declared config vars.
+    would use); ``build_config`` fingerprints of the declared config vars, none if none are.
     """
 
     stacks: frozenset[str] | None = None
     generation: str | None = None
     buildpacks: tuple[str, ...] | None = None
     formation: tuple[Formation, ...] | None = None
-    build_config: Mapping[str, str] = field(default_factory=dict)
+    build_config: Mapping[str, str] | None = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +75,15 @@ def fitness_of(checks: tuple[Check, ...]) -> Fitness:
 def list_checks(
     artifact: Artifact | None,
     built: Build | None,
-    config: Mapping[str, str],
+    config: Mapping[str, str] | None,
     target: Fit,
 ) -> tuple[Check, ...]:
     """Compare an artifact with a target in every respect, the gravest first.
 
-    ``config`` and the target's ``build_config`` are fingerprints of the config vars that shape the
-    build, by name. What was not read is not held against anybody.
+    ``config`` are fingerprints of the config vars that shape builds, as it was built with them:
+    empty where that was not read yet, None where nobody can tell. Who declares such a variable is
+    not sent what may have been built with another value. Nothing else that was not read is held
+    against anybody.
     """
     return (
         _generation(artifact, target),
@@ -141,16 +143,22 @@ def _short(name: str) -> str:
     return bare
 
 
-def _build_config(config: Mapping[str, str], target: Fit) -> Check:
+def _build_config(config: Mapping[str, str] | None, target: Fit) -> Check:
     """Compare the declared config vars by fingerprint; values are never shown."""
-    differing = sorted(
-        name for name, value in config.items() if target.build_config.get(name, value) != value
-    )
-    if differing:
+    wanted = target.build_config
+    if wanted is None or (config is None and wanted):
+        whose = "of the app" if wanted is None else "it was built with"
+        said = f"the config vars {whose} cannot be told, and prepare.build_config names some"
+        return Check("build config", "rebuild", said, Reason.BUILD_CONFIG_UNKNOWN)
+    if not config:
+        return Check("build config", "unknown") if wanted else Check(*_NONE_DECLARED)
+    if differing := sorted(name for name in wanted if config.get(name) != wanted[name]):
         said = f"{', '.join(differing)} had another value when it was built"
         return Check("build config", "rebuild", said, Reason.BUILD_CONFIG_DIFFERS)
-    compared = sorted(config.keys() & target.build_config.keys())
-    return Check("build config", "ok", ", ".join(compared) or "none declared")
+    return Check("build config", "ok", ", ".join(sorted(wanted)))
+
+
+_NONE_DECLARED = ("build config", "ok", "none declared")
 
 
 def _process_types(artifact: Artifact | None, target: Fit) -> Check:

@@ -5,15 +5,27 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from accelerator.errors import KeyRefused, NotFound, UsageProblem
-from accelerator.models import ArtifactKind
+from accelerator.errors import UsageProblem
+from accelerator.steps.compare.build_config import Declared
 from accelerator.steps.compare.facts import Facts
-from accelerator.steps.compare.fit import Fit, fingerprint
+from accelerator.steps.compare.fit import Fit
+from accelerator.steps.compare.lookups import (
+    find_artifact,
+    find_built_with,
+    find_config,
+    find_optional,
+    find_witness,
+)
 from accelerator.steps.compare.same_source import is_build_of
 from accelerator.steps.compare.states import SourceState, TargetState
-from accelerator.steps.compare.unread import find_unconfirmed, find_unread_apps
+from accelerator.steps.compare.unread import (
+    find_unconfirmed,
+    find_unread_apps,
+    find_unread_configs,
+    find_unwitnessed,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -32,9 +44,6 @@ if TYPE_CHECKING:
     from accelerator.steps.compare.wanted import SourceApp, Wanted
     from accelerator.steps.run import Run
 
-Found = TypeVar("Found")
-
-WITNESSES = ("HEROKU_BUILD_COMMIT", "HEROKU_SLUG_COMMIT")
 NOTHING_KNOWN = Facts()
 
 
@@ -51,7 +60,8 @@ def fetch_states(run: Run, wanted: Wanted, known: Facts = NOTHING_KNOWN) -> Fact
 
     What this run has seen for itself (of `known`) stays: builds it followed, deploys cut short.
     """
-    heroku, reader = run.heroku, _reader(run, wanted)
+    heroku, declared = run.heroku, Declared(wanted.build_config, os.urandom(16))
+    reader = _Reader(heroku, declared, wanted.verify_source)
     reads = [read for source in wanted.sources for read in reader.of_source(source)]
     reads += [read for target in wanted.targets for read in reader.of_target(target)]
     if wanted.verify_source:
@@ -64,6 +74,8 @@ def fetch_states(run: Run, wanted: Wanted, known: Facts = NOTHING_KNOWN) -> Fact
         targets=tuple(reader.target(target, answers) for target in wanted.targets),
         artifacts={},
         inputs=None,
+        declared=declared,
+        built_with={},
     )
     _refuse_other_names(facts)
     if wanted.same_tree:
@@ -121,18 +133,26 @@ def _with_followed(source: SourceState, followed: Mapping[str, Build]) -> Source
 
 def refresh_targets(run: Run, commit: Commit, facts: Facts) -> Facts:
     """Read the targets' releases again, the last look before a write, and what was not read yet."""
-    missing = _find_missing(commit, facts)
+    missing, configs = _find_missing(commit, facts), find_unread_configs(commit, facts)
     answers: tuple[Any, ...] = run.heroku.together(
         *(partial(run.heroku.releases.fetch_newest, target.app) for target in facts.targets),
         *(partial(find_artifact, run.heroku, app, ref) for app, ref in missing),
+        *(partial(find_built_with, run.heroku, facts, ref) for ref in configs),
     )
     count = len(facts.targets)
     targets = tuple(
-        replace(target, releases=page)
+        _with_releases(target, page)
         for target, page in zip(facts.targets, answers[:count], strict=True)
     )
     facts = _with_artifacts(replace(facts, targets=targets), missing, answers[count:])
+    facts = _with_configs(facts, configs, answers)
     return confirm(run, commit, facts)
+
+
+def _with_releases(target: TargetState, page: tuple[Release, ...]) -> TargetState:
+    """Take newer releases; witnesses of what ran before say nothing of what runs now."""
+    now = replace(target, releases=page)
+    return now if now.current == target.current else replace(now, is_witnessed=False, witness=None)
 
 
 def confirm(run: Run, commit: Commit, facts: Facts) -> Facts:
@@ -143,26 +163,36 @@ def confirm(run: Run, commit: Commit, facts: Facts) -> Facts:
     while True:
         missing = _find_missing(commit, facts)
         apps = sorted(find_unread_apps(commit, facts))
-        if not missing and not apps:
-            return facts
+        configs = find_unread_configs(commit, facts)
+        if not (missing or apps or configs):
+            if not (unknown := find_unwitnessed(commit, facts)):
+                return facts
+            facts = _with_witnesses(run, facts, unknown)
+            continue
         answers: tuple[Any, ...] = run.heroku.together(
             *(partial(find_artifact, run.heroku, app, ref) for app, ref in missing),
             *(partial(run.heroku.apps.fetch, app) for app in apps),
+            *(partial(find_built_with, run.heroku, facts, ref) for ref in configs),
         )
         infos = {app: answers[len(missing) + at] for at, app in enumerate(apps)}
         targets = tuple(_with_app(target, infos.get(target.app)) for target in facts.targets)
         facts = _with_artifacts(replace(facts, targets=targets), missing, answers)
+        facts = _with_configs(facts, configs, answers)
 
 
-def fetch_artifact(heroku: Heroku, app: str, ref: ArtifactRef) -> Artifact:
-    """Read an artifact of either kind."""
-    fetch = heroku.slugs.fetch if ref.kind is ArtifactKind.SLUG else heroku.oci_images.fetch
-    return fetch(app, ref.id)
+def _with_witnesses(run: Run, facts: Facts, apps: frozenset[str]) -> Facts:
+    """Read what else may tell which commit some targets run: their builds, a variable of theirs."""
+    heroku = run.heroku
 
+    def witnessed(target: TargetState) -> TargetState:
+        builds = find_optional(lambda: heroku.builds.fetch_newest(target.app))
+        named = find_witness(find_config(heroku, target.app))
+        builds = target.builds or builds or ()
+        return replace(target, builds=builds, witness=named, is_witnessed=True)
 
-def find_artifact(heroku: Heroku, app: str, ref: ArtifactRef) -> Artifact | None:
-    """Read an artifact that may be gone, or withheld from this key."""
-    return _find(lambda: fetch_artifact(heroku, app, ref))
+    chosen = [target for target in facts.targets if target.app in apps]
+    read = dict(zip([t.app for t in chosen], run.side_by_side(witnessed, chosen), strict=True))
+    return replace(facts, targets=tuple(read.get(each.app, each) for each in facts.targets))
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +200,7 @@ class _Reader:
     """Makes the reads of one round, and values of their answers, in the same order."""
 
     heroku: Heroku
-    build_config: tuple[str, ...]
-    salt: bytes
+    declared: Declared
     verify_source: bool
 
     def of_source(self, source: SourceApp) -> tuple[Callable[[], Any], ...]:
@@ -180,23 +209,20 @@ class _Reader:
             lambda: heroku.releases.fetch_newest(app),
             lambda: heroku.builds.fetch_newest(app),
             lambda: heroku.couplings.find_of_app(app),
-            *([lambda: _find_config(heroku, app)] if source.is_prepare else []),
+            *([lambda: find_config(heroku, app)] if source.is_prepare else []),
         )
 
     def source(self, source: SourceApp, answers: Iterator[Any]) -> SourceState:
         releases, builds, coupling = next(answers), next(answers), next(answers)
         config: Mapping[str, str] | None = next(answers) if source.is_prepare else None
-        known = config or {}
-        witness = next((known[name] for name in WITNESSES if known.get(name)), None)
         return SourceState(
             source.app,
             releases,
             builds,
             coupling,
             source.is_prepare,
-            witness,
+            find_witness(config),
             config is not None,
-            self._fingerprints(config),
         )
 
     def of_target(self, target: str) -> tuple[Callable[[], Any], ...]:
@@ -204,9 +230,9 @@ class _Reader:
         return (
             lambda: heroku.releases.fetch_newest(target),
             lambda: heroku.couplings.find_of_app(target),
-            lambda: _find(lambda: heroku.buildpacks.fetch(target)),
-            lambda: _find(lambda: heroku.formation.fetch(target)),
-            *([lambda: _find_config(heroku, target)] if self.build_config else []),
+            lambda: find_optional(lambda: heroku.buildpacks.fetch(target)),
+            lambda: find_optional(lambda: heroku.formation.fetch(target)),
+            *([lambda: find_config(heroku, target)] if self.declared.names else []),
             *([lambda: heroku.builds.fetch_newest(target)] if self.verify_source else []),
         )
 
@@ -214,7 +240,7 @@ class _Reader:
         releases: tuple[Release, ...] = next(answers)
         coupling: Coupling | None = next(answers)
         buildpacks, formation = next(answers), next(answers)
-        config = self._fingerprints(next(answers)) if self.build_config else {}
+        config = self.declared.prints_of(next(answers)) if self.declared.names else {}
         builds: tuple[Build, ...] = next(answers) if self.verify_source else ()
         fit = Fit(buildpacks=buildpacks, formation=formation, build_config=config)
         if coupling is not None:
@@ -222,16 +248,6 @@ class _Reader:
         else:
             app_id = releases[0].app_id if releases else self.heroku.apps.fetch(target).id
         return TargetState(target, app_id, releases, coupling, fit, builds)
-
-    def _fingerprints(self, config: Mapping[str, str] | None) -> Mapping[str, str]:
-        """Keep of the config vars what can be compared, and nothing else."""
-        if config is None:
-            return {}
-        return {name: fingerprint(config.get(name), self.salt) for name in self.build_config}
-
-
-def _reader(run: Run, wanted: Wanted) -> _Reader:
-    return _Reader(run.heroku, wanted.build_config, os.urandom(16), wanted.verify_source)
 
 
 def _find_missing(commit: Commit, facts: Facts) -> list[tuple[str, ArtifactRef]]:
@@ -248,22 +264,15 @@ def _with_artifacts(
     return replace(facts, artifacts={**facts.artifacts, **found})
 
 
+def _with_configs(facts: Facts, refs: tuple[ArtifactRef, ...], answers: tuple[Any, ...]) -> Facts:
+    """Add with which config vars artifacts were built: the last of the answers."""
+    found = {ref.id: answers[at - len(refs)] for at, ref in enumerate(refs)}
+    return replace(facts, built_with={**facts.built_with, **found})
+
+
 def _with_app(target: TargetState, app: App | None) -> TargetState:
     if app is None:
         return target
     stacks = frozenset({app.stack, app.build_stack})
     fit = replace(target.fit, stacks=stacks, generation=app.generation)
     return replace(target, fit=fit, info=app)
-
-
-def _find_config(heroku: Heroku, app: str) -> Mapping[str, str] | None:
-    """Read config vars if the key may; nobody keeps the secrets among them."""
-    return _find(lambda: heroku.config_vars.fetch(app))
-
-
-def _find(read: Callable[[], Found]) -> Found | None:
-    """Read what may be withheld from this key."""
-    try:
-        return read()
-    except (KeyRefused, NotFound):
-        return None

@@ -9,15 +9,19 @@ from __future__ import annotations
 import statistics
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from accelerator.errors import BuildFailed, OutcomeUnknown
+from accelerator.errors import AcceleratorError, BuildFailed, OutcomeUnknown
 from accelerator.models import StepName
 from accelerator.steps.compare.same_source import is_build_of
 from accelerator.steps.follow.builds_and_releases import find_release_of_build, follow_build
 from accelerator.waiting import StillPending, wait_for
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
     from accelerator.models import Build
     from accelerator.steps.compare.facts import Facts
     from accelerator.steps.compare.wanted import Wanted
@@ -52,6 +56,57 @@ def join(run: Run, building: Build, facts: Facts) -> Build:
         with suppress(OutcomeUnknown):  # its release command hangs: the artifact is sound
             find_release_of_build(hurried, finished)
     return finished
+
+
+def join_twin(
+    run: Run,
+    ours: Build,
+    seen: Mapping[str, Sequence[Build]],
+    proven: frozenset[str] | None = None,
+) -> Build | None:
+    """Find a build of the commit that somebody began just before ours, and cancel ours for it.
+
+    `seen` are the builds of each app as they were before ours was started. Whoever comes to choose
+    between the same two takes the older one, so nobody else waits for ours. With `proven` the other
+    one's source must have one of these checksums.
+    """
+    pages = run.heroku.together(*(partial(run.heroku.builds.fetch_newest, app) for app in seen))
+    twin = find_twin(ours, [each for page in pages for each in page], seen, proven)
+    if twin is None:
+        return None
+    run.events.note(f"build {twin.id} of the same commit began just before ours: it is joined")
+    try:
+        run.heroku.builds.cancel(ours.app_name, ours.id)
+    except AcceleratorError as error:  # it is built twice then, which costs time and harms nobody
+        run.events.note(f"build {ours.id} was not cancelled: {error.message}", "detail")
+    return twin
+
+
+def find_twin(
+    ours: Build,
+    listed: Iterable[Build],
+    seen: Mapping[str, Sequence[Build]],
+    proven: frozenset[str] | None,
+) -> Build | None:
+    """Find the oldest running build of our commit that is older than ours and was not seen; pure.
+
+    One that was seen before ours was started was not good enough.
+    """
+    known = {each.id for page in seen.values() for each in page}
+    twins = (
+        each
+        for each in listed
+        if each.is_running_of(str(ours.commit))
+        and each.id not in known
+        and (proven is None or each.checksum in proven)
+        and order_of(each) < order_of(ours)
+    )
+    return min(twins, key=order_of, default=None)
+
+
+def order_of(build: Build) -> tuple[datetime, str]:
+    """Return what builds are put in order by, the same for everybody, also within one second."""
+    return build.created_at, build.id
 
 
 def age(run: Run, build: Build) -> float:

@@ -9,8 +9,6 @@ from accelerator.steps.compare.descriptions import IN_EFFECT
 from accelerator.steps.compare.fit import Fit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from accelerator.models import App, ArtifactRef, Build, Coupling, Release
 
 
@@ -29,7 +27,6 @@ class SourceState:
     is_prepare: bool = True
     witness: str | None = None
     witness_readable: bool = True
-    build_config: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def current(self) -> Release | None:
@@ -39,8 +36,10 @@ class SourceState:
 
 @dataclass(frozen=True, slots=True)
 class TargetState:
-    """What was read of an app that is to get the commit; builds only where they must be proven.
+    """What was read of an app that is to get the commit.
 
+    Its builds are read only where they must be proven, or are wanted as witnesses of what it runs:
+    ``is_witnessed`` then, and ``witness`` is what the metadata variable names.
     ``info`` is the app itself, where it had to be read.
     """
 
@@ -51,6 +50,8 @@ class TargetState:
     fit: Fit = field(default_factory=Fit)
     builds: tuple[Build, ...] = ()
     info: App | None = None
+    witness: str | None = None
+    is_witnessed: bool = False
 
     @property
     def current(self) -> Release | None:

@@ -12,6 +12,7 @@ from accelerator.models import Route
 from accelerator.steps.compare.candidates import list_candidates
 from accelerator.steps.compare.decision import compare
 from accelerator.steps.compare.fit import stack_of
+from accelerator.steps.compare.witness import find_running
 
 if TYPE_CHECKING:
     from accelerator.models import ArtifactRef, Commit
@@ -44,6 +45,8 @@ def find_unread_apps(commit: Commit, facts: Facts) -> frozenset[str]:
     for target in facts.targets:
         if target.fit.stacks is not None or facts.is_live(target, commit):
             continue
+        if target.current is not None and target.current.artifact is None:
+            unread.add(target.app)  # on the stack of containers that is no sign of a first deploy
         stacks = facts.fit_of(target).stacks
         for candidate in list_candidates(commit, facts):
             ref = candidate.artifact
@@ -54,10 +57,40 @@ def find_unread_apps(commit: Commit, facts: Facts) -> frozenset[str]:
     return frozenset(unread)
 
 
+def find_unread_configs(commit: Commit, facts: Facts) -> tuple[ArtifactRef, ...]:
+    """Return the artifact of which must be read with which config vars it was built: one, or none.
+
+    That is wanted of the one that is chosen, and only where some are declared.
+    """
+    decision = compare(commit, facts)
+    candidate = decision.candidate
+    if not facts.declared.names or candidate is None or decision.is_live:
+        return ()
+    return () if candidate.artifact.id in facts.built_with else (candidate.artifact,)
+
+
+def find_unwitnessed(commit: Commit, facts: Facts) -> frozenset[str]:
+    """Return the targets that run nobody knows what, and whose other witnesses were not read."""
+    return frozenset(
+        target.app
+        for target in facts.targets
+        if not target.is_witnessed
+        and not facts.is_live(target, commit)
+        and _is_read(facts, target)
+        and find_running(facts, target).gap is not None
+    )
+
+
+def _is_read(facts: Facts, target: TargetState) -> bool:
+    held = target.current.artifact if target.current else None
+    return held is None or held.id in facts.artifacts
+
+
 def is_confirmed(decision: Decision) -> bool:
     """Return whether all that a decision rests on was read itself, and no build's word is left."""
     unread = find_unconfirmed(decision.commit, decision.facts)
-    return not unread and not find_unread_apps(decision.commit, decision.facts)
+    unread_configs = find_unread_configs(decision.commit, decision.facts)
+    return not (unread or unread_configs) and _has_all_else(decision)
 
 
 def rests_on_a_build(decision: Decision) -> bool:
@@ -66,8 +99,12 @@ def rests_on_a_build(decision: Decision) -> bool:
     if candidate is None or decision.route not in {Route.PROMOTE, Route.RELEASE}:
         return False
     unread = {ref.id for _, ref in find_unconfirmed(decision.commit, decision.facts)}
-    is_all = not find_unread_apps(decision.commit, decision.facts)
-    return unread <= {candidate.artifact.id} and is_all
+    return unread <= {candidate.artifact.id} and _has_all_else(decision)
+
+
+def _has_all_else(decision: Decision) -> bool:
+    commit, facts = decision.commit, decision.facts
+    return not find_unread_apps(commit, facts) and not find_unwitnessed(commit, facts)
 
 
 def _differ_in_kind(ref: ArtifactRef, target: TargetState) -> bool:

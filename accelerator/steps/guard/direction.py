@@ -6,15 +6,17 @@ shallow to tell are three different answers, and each has a flag of its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from accelerator.models import Ancestry, Refusal
+from accelerator.steps.compare.witness import find_running
 from accelerator.steps.guard.findings import Finding
 
 if TYPE_CHECKING:
     from accelerator.models import Commit
     from accelerator.steps.compare.facts import Facts
+    from accelerator.steps.compare.witness import Running
 
 
 class KnowsAncestry(Protocol):
@@ -49,15 +51,35 @@ class Forward:
     allowed: Direction
     same_source: bool = False
 
-    def check(self, app: str, serving: str | None) -> Finding:
-        """Check whether shipping the commit where `serving` runs goes forward.
+    def check(self, app: str, running: Running) -> Finding:
+        """Check whether shipping the commit where something runs goes forward.
 
-        A first deploy does. What cannot be told from the local clone is said aloud, and refused
-        only when `strict`. A commit that provably does not contain what runs is either older or on
-        another line: not being able to tell which lets it through no more than knowing.
+        A first deploy does. Where nobody can tell, as the clone or the platform does not say enough
+        for it, that is said aloud, and refused only when `strict`.
+        """
+        if running.gap is not None:
+            return self._check_unknown(app, running.gap, running.hint)
+        if running.commit is None:
+            return Finding(app)
+        return self._check_against(app, running.commit)
+
+    def _check_unknown(self, app: str, gap: str, hint: str | None) -> Finding:
+        """Check where it is not known what runs: a hint may refuse, and lets nothing pass."""
+        if hint is not None:
+            found = self._check_against(app, hint)
+            if found.refusal in {Refusal.SUPERSEDED, Refusal.DIVERGED}:
+                said = f"{found.text} (by its metadata variable: {gap})"
+                return replace(found, text=said)
+        return _unnamed(app, self.commit, gap, self.allowed)
+
+    def _check_against(self, app: str, serving: str) -> Finding:
+        """Check against the commit that runs.
+
+        A commit that provably does not contain what runs is either older or on another line: not
+        being able to tell which lets it through no more than knowing.
         """
         commit, allowed = self.commit, self.allowed
-        if serving is None or serving == commit.sha:
+        if serving == commit.sha:
             return Finding(app)
         forward = self.clone.ancestry(serving, commit.sha)
         if forward is Ancestry.YES:
@@ -93,7 +115,7 @@ class Forward:
     def check_targets(self, facts: Facts) -> tuple[Finding, ...]:
         """Check every target that does not run the commit yet."""
         return tuple(
-            self.check(target.app, facts.serves(target))
+            self.check(target.app, find_running(facts, target))
             for target in facts.targets
             if not facts.is_live(target, self.commit)
         )
@@ -131,4 +153,15 @@ def _unknown(target: str, commit: Commit, serving: str, allowed: Direction) -> F
     if not allowed.strict:
         return Finding(target, None, text)
     hint = "fetch more history (GIT_DEPTH: 0, fetch-depth: 0), or leave out --strict"
+    return Finding(target, Refusal.ANCESTRY_UNKNOWN, text, hint)
+
+
+def _unnamed(target: str, commit: Commit, gap: str, allowed: Direction) -> Finding:
+    text = f"whether {commit.short} is newer than what {target} runs cannot be told: {gap}"
+    if not allowed.strict:
+        return Finding(target, None, text)
+    hint = (
+        f"`heroku releases -a {target}` shows what runs; let the key's account see its slugs and "
+        "builds, or leave out --strict this once: what is then shipped names its commit"
+    )
     return Finding(target, Refusal.ANCESTRY_UNKNOWN, text, hint)

@@ -17,7 +17,7 @@ from accelerator.errors import (
     SourceDiffers,
 )
 from accelerator.models import Route, StepName
-from accelerator.steps.compare.reading import find_artifact
+from accelerator.steps.compare.lookups import find_artifact
 from accelerator.steps.follow.builds_and_releases import (
     demand_success,
     find_release_of_build,

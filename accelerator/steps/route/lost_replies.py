@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from accelerator.models import StepName
 from accelerator.waiting import StillPending, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from accelerator.models import ArtifactRef, Build, Release
@@ -39,18 +40,16 @@ def trace_of(target: TargetState, artifact: ArtifactRef) -> Trace:
     return Trace(target.app, newest, artifact)
 
 
+def has_trace(run: Run, traces: Sequence[Trace]) -> bool:
+    """Look once whether any of the targets shows what a write would leave."""
+    return any(run.side_by_side(partial(_look, run), traces))
+
+
 def find_release(run: Run, trace: Trace) -> Release | None:
     """Watch for the release of a write whose reply was lost; None when none shows up in time."""
-
-    def look() -> Release | None:
-        for release in run.heroku.releases.fetch_newest(trace.app, 20):
-            if release.version > trace.after and release.artifact == trace.artifact:
-                return release
-        return None
-
     title = f"The reply was lost: look at {trace.app}"
     with run.events.step(StepName.RECONCILE, title, trace.app) as step:
-        found = _watch(run, look)
+        found = _watch(run, partial(_look, run, trace))
         step.detail = f"it made v{found.version}" if found else "nothing to be seen"
     return found
 
@@ -71,6 +70,13 @@ def find_build(run: Run, app: str, sha: str, checksum: str, since: datetime) -> 
         found = _watch(run, look)
         step.detail = f"it started build {found.id}" if found else "nothing to be seen"
     return found
+
+
+def _look(run: Run, trace: Trace) -> Release | None:
+    for release in run.heroku.releases.fetch_newest(trace.app, 20):
+        if release.version > trace.after and release.artifact == trace.artifact:
+            return release
+    return None
 
 
 def _watch(run: Run, look: Callable[[], Trail | None]) -> Trail | None:

@@ -1,7 +1,8 @@
 """Promote exactly the release that was compared, and follow each target to its end.
 
 Heroku lists no promotions. So one whose reply is lost is settled by the releases it makes, and the
-id of one that was begun is written into the locks of its targets.
+id of one that was begun is written into the locks of its targets. Where Heroku declines to promote
+at all, the artifact is released by its id: the same bytes, by the next best route.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from accelerator.errors import (
     NotFound,
     OutcomeUnknown,
     PromotionFailed,
+    Unprocessable,
     WrongArtifact,
 )
 from accelerator.models import PromotionTarget, Route, StepName
 from accelerator.steps.follow.builds_and_releases import Logs, Turn, follow_release
+from accelerator.steps.route import slug_release
 from accelerator.steps.route.landing import Landing, Write
-from accelerator.steps.route.lost_replies import find_release, trace_of
+from accelerator.steps.route.lost_replies import find_release, has_trace, trace_of
 from accelerator.waiting import StillPending, wait_for
 
 if TYPE_CHECKING:
@@ -39,12 +42,17 @@ def writes(decision: Decision, targets: Sequence[TargetState]) -> tuple[Write, .
     return (Write("POST", "/pipeline-promotions", said),)
 
 
+class NotPromoted(Exception):  # becomes releases of the artifact
+    """Heroku declined a promotion, and nothing of it is to be seen on the targets."""
+
+
 def take(
     run: Run, decision: Decision, targets: Sequence[TargetState], fence: Fence
 ) -> tuple[Landing, ...]:
     """Promote the candidate's release to all targets with one promotion.
 
-    A target's failure is part of its landing: the others may have succeeded.
+    A target's failure is part of its landing: the others may have succeeded. A promotion that
+    Heroku declines before it makes anything ends as releases of the artifact.
     """
     candidate, apps = decision.candidate, tuple(target.app for target in targets)
     if candidate is None:
@@ -54,13 +62,17 @@ def take(
     with run.events.step(StepName.PROMOTE, title, only) as step:
         try:
             ends = promote(run, candidate, tuple(targets), fence)
+        except NotPromoted as declined:
+            step.outcome, step.detail = "failed", "declined"
+            run.events.note(f"{declined}; the artifact is released by its id instead", "warning")
+            ends = None
         except AcceleratorError as error:
             step.outcome = "failed"  # over for all of them, or not known of any
             return tuple(Landing(t.app, Route.PROMOTE, t.current, error=error) for t in targets)
-        landings = tuple(_land(decision, candidate, t, ends[t.app]) for t in targets)
+        landings = tuple(_land(decision, candidate, t, ends[t.app]) for t in targets if ends)
         if failed := [landing.app for landing in landings if landing.error]:
             step.outcome, step.detail = "failed", ", ".join(failed) if len(apps) > 1 else ""
-    return landings
+    return landings if ends is not None else slug_release.take(run, decision, targets, fence)
 
 
 def _land(
@@ -87,6 +99,7 @@ def promote(
     another is followed to its end all the same: until then it can release over anything. One that
     names none is judged by what the targets carry then. A failed target is returned, not raised:
     the others may have succeeded. The `fence` is told the promotion's id.
+    Raises `NotPromoted` where Heroku declines it and no target shows a trace of it.
     """
     release, coupling = candidate.release, candidate.source.coupling
     if release is None or coupling is None:
@@ -100,6 +113,11 @@ def promote(
         )
     except OutcomeUnknown as lost:
         return _find_ends(run, candidate, targets, lost)
+    except Unprocessable as declined:
+        # Whatever repeats requests on the way there may show us the refusal of a second one.
+        if has_trace(run, [trace_of(target, candidate.artifact) for target in targets]):
+            return _find_ends(run, candidate, targets, OutcomeUnknown(declined.message))
+        raise NotPromoted(declined.message) from declined
     fence.remember(names.values(), promotion.id)
     ends = {names[end.app_id]: end for end in _follow(run, promotion, names)}
     if promotion.source_release_id not in {None, release.id}:

@@ -5,15 +5,18 @@ With a lock that takes a hand at `heroku` or a `git push`; without one another d
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from accelerator.errors import VerificationFailed
-from accelerator.steps.compare.descriptions import find_alias_of
-from accelerator.steps.compare.reading import find_artifact
+from accelerator.steps.compare.lookups import find_artifact, find_optional
+from accelerator.steps.compare.witness import find_released
 
 if TYPE_CHECKING:
-    from accelerator.models import ArtifactRef, Release
+    from accelerator.models import Release
     from accelerator.steps.compare.facts import Facts
+    from accelerator.steps.compare.witness import Running
     from accelerator.steps.guard.direction import Forward
     from accelerator.steps.run import Run
 
@@ -21,7 +24,8 @@ if TYPE_CHECKING:
 def refuse_if_overtaken(run: Run, forward: Forward, facts: Facts, ours: Release) -> None:
     """Raise `VerificationFailed` when `ours` went over code that it does not contain.
 
-    One request, and only where the versions are not adjacent: a config change in between is none.
+    Code that nobody knows is said aloud. One request, and only where the versions are not adjacent:
+    a config change in between is none.
     """
     app = ours.app_name
     target = facts.target(app)
@@ -34,16 +38,28 @@ def refuse_if_overtaken(run: Run, forward: Forward, facts: Facts, ours: Release)
         is_between = newest < release.version < ours.version and release.status == "succeeded"
         if not is_between or release.artifact in known:
             continue
-        built = _commit_of(run, app, facts, release.artifact)
-        served = find_alias_of(release, (*page, *target.releases)) or built
-        found = forward.check(app, served)
+        found = forward.check(app, _find_released(run, _with_page(facts, app, page), app, release))
+        said = f"v{release.version} was released at the same moment, and {found.text}"
         if found.refusal is not None:
-            flaw = f"v{release.version} was released at the same moment, and {found.text}"
-            raise VerificationFailed(app, flaw, None, f": v{ours.version} is what serves now")
+            raise VerificationFailed(app, said, None, f": v{ours.version} is what serves now")
+        if found.text:
+            run.events.note(said, "warning")
 
 
-def _commit_of(run: Run, app: str, facts: Facts, ref: ArtifactRef | None) -> str | None:
-    if ref is None or (known := facts.commit_of(ref)):
-        return known if ref else None
-    artifact = find_artifact(run.heroku, app, ref)
-    return artifact.commit if artifact else None
+def _with_page(facts: Facts, app: str, page: tuple[Release, ...]) -> Facts:
+    """Add what was released since, for the word that releases have on each other."""
+    targets = (replace(each, releases=page) if each.app == app else each for each in facts.targets)
+    return replace(facts, targets=tuple(targets))
+
+
+def _find_released(run: Run, facts: Facts, app: str, release: Release) -> Running:
+    """Find what a release holds that was not there at our last look: artifact first, then build."""
+    target, ref = facts.target(app), release.artifact
+    if ref is not None and facts.commit_of(ref) is None:
+        read = find_artifact(run.heroku, app, ref)
+        facts = replace(facts, artifacts={**facts.artifacts, ref.id: read})
+    found = find_released(facts, target, release)
+    if found.gap is None:
+        return found
+    builds = find_optional(partial(run.heroku.builds.fetch_newest, app)) or ()
+    return find_released(facts, replace(target, builds=builds), release)

@@ -21,7 +21,7 @@ from accelerator.errors import (
 )
 from accelerator.models import Commit, StepName, Verified
 from accelerator.steps.compare.descriptions import describe_rollback, find_alias_of
-from accelerator.steps.compare.reading import fetch_artifact
+from accelerator.steps.compare.lookups import fetch_artifact
 from accelerator.steps.compare.states import TargetState
 from accelerator.steps.route.landing import is_open
 from accelerator.steps.route.slug_release import release

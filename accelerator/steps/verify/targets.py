@@ -19,6 +19,7 @@ from accelerator.errors import (
 )
 from accelerator.events import TargetSettled
 from accelerator.models import Artifact, Commit, Route, TargetStatus, Verified
+from accelerator.steps.compare.witness import find_released
 from accelerator.steps.verify.adjacency import refuse_if_overtaken
 from accelerator.steps.verify.going_back import (
     Hindrance,
@@ -99,7 +100,8 @@ class Verifier:
     def commit_before(self, settled: Settled) -> str | None:
         """Return the commit that a target ran before the deploy, where that is known."""
         before = settled.landing.before
-        return self.decision.facts.served_by(before) if before else None
+        facts = self.decision.facts
+        return find_released(facts, facts.target(settled.app), before).commit if before else None
 
     def keep(self, results: Results, why: NotWentBack) -> Results:
         """Return none of the finished targets, and say why."""
