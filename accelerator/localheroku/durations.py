@@ -6,13 +6,17 @@ from dataclasses import asdict, dataclass, replace
 
 @dataclass(frozen=True)
 class Durations:
-    """Seconds added to builds, promotions and boots, and how long preboot keeps the old dynos."""
+    """Seconds added to builds, promotions and boots, and how long preboot keeps the old dynos.
+
+    A push adds its own twice: it downloads its app's archive, and uploads it again.
+    """
 
     promotion_seconds: float = 0.0
     build_seconds: float = 0.0
     boot_seconds: float = 0.0
     # Heroku takes about three minutes, which nobody would wait for here.
     preboot_seconds: float = 15.0
+    git_transfer_seconds: float = 0.0
 
 
 class Timing:
