@@ -10,6 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import requests
+from bench_parts.bash import KEY_HELPER
 from bench_parts.platform import Platform, await_that
 from bench_parts.processes import run, run_well
 from bench_parts.results import BenchFailed
@@ -25,8 +26,11 @@ STAGING, PRODUCTION = "stress-staging", "stress-production"
 TARGETS = (STAGING, PRODUCTION)
 METADATA = "runtime-dyno-metadata"
 PROMOTION_SECONDS = 0.3
+# Of an app's repository to the storage, and back; a push takes both.
+GIT_TRANSFER_SECONDS = 0.3
 ASK_SECONDS = 10.0
-LOCKS = "refs/heads/accelerator/lock"
+# Where a remote of the project's own has them, and where Heroku's git does.
+LOCKS = ("refs/accelerator/lock", "refs/heads/accelerator/lock")
 SERVER = """
 import http.server, os, pathlib
 body = pathlib.Path("number").read_bytes()
@@ -130,10 +134,18 @@ class Site:
             time.sleep(0.05)
         return None
 
+    def fetch_locks(self) -> None:
+        """Fetch those that are kept in Heroku's git: `read_locks` has them then."""
+        with_key = ["git", "-c", f"credential.helper={KEY_HELPER}"]
+        fetch = ["fetch", "--quiet", "--prune", f"{self.platform.url}/{POOL[0]}.git"]
+        what = [f"+{each}/*:{each}/*" for each in LOCKS]
+        env = {**self.env, "HEROKU_API_KEY": self.platform.key}
+        run_well([*with_key, *fetch, *what], self.locks, env)
+
     def read_locks(self) -> list[dict[str, Any]]:
         """Read the notes of the locks that stand."""
         form = "--format=%(contents)%00"
-        ended = run(["git", "for-each-ref", form, LOCKS], self.locks, self.env)
+        ended = run(["git", "for-each-ref", form, *LOCKS], self.locks, self.env)
         notes = (text.strip().rpartition("\n\n")[2] for text in ended.stdout.split("\0"))
         return [json.loads(note) for note in notes if note.startswith("{")]
 
@@ -172,7 +184,11 @@ def make_site(
     await_that(
         lambda: all(site.ask(app) == 0 for app in TARGETS), "the base commit on both targets"
     )
-    platform.control("PUT", "durations", {"promotion_seconds": PROMOTION_SECONDS})
+    seconds = {
+        "promotion_seconds": PROMOTION_SECONDS,
+        "git_transfer_seconds": GIT_TRANSFER_SECONDS,
+    }
+    platform.control("PUT", "durations", seconds)
     platform.control("PUT", "rate-limit", {"remaining": 4500})
     platform.control("DELETE", "journal")
     return site
