@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from accelerator.events import Recorder
     from accelerator.heroku import Usage
     from accelerator.models import Endpoint
+    from accelerator.remotes import Remote
     from accelerator.settings import Settings
     from accelerator.steps.verify.smoke import SmokeCheck
 
@@ -121,7 +122,8 @@ class Connection:
         remote = read_remote(address)
         is_ours = remote.origin == parse_origin(host) and not remote.user
         key = self.key if is_ours else None
-        return LockHost(address, key, self._for_git, self.deadline)
+        is_heroku = remote.origin == parse_origin(host) or _is_of_heroku(remote)
+        return LockHost(address, key, self._for_git, self.deadline, is_heroku=is_heroku)
 
     @property
     def prepare_apps(self) -> tuple[str, ...]:
@@ -159,7 +161,7 @@ class Connection:
 
     def make_rules(self, *, allow_older: bool = False, allow_diverged: bool = False) -> Rules:
         """Make the rules of deploys; whatever is wrong in them is raised before any request."""
-        settings = self.settings
+        settings, ci = self.settings, detect_ci(self.environment)
         return Rules(
             verification=self._make_verification(),
             sources=tuple(SourceApp(app) for app in self.prepare_apps),
@@ -174,7 +176,9 @@ class Connection:
                 settings.lock,
                 settings.lock_wait,
                 self.author,
-                detect_ci(self.environment).job_url,
+                ci.job_url,
+                ci.job,
+                ci.attempt,
             ),
         )
 
@@ -225,6 +229,12 @@ class Connection:
         everywhere = _parse_checks(settings.smoke)
         by_stage = {stage: _parse_checks(settings.smoke_of(stage)) for stage in STAGES}
         return Verification(everywhere, by_stage, settings.rollback)
+
+
+def _is_of_heroku(remote: Remote) -> bool:
+    """Return whether an address leads to Heroku's git host, whichever way."""
+    host = remote.origin.host if remote.origin else ""
+    return host == "heroku.com" or host.endswith(".heroku.com")
 
 
 def _parse_checks(texts: tuple[str, ...]) -> tuple[SmokeCheck, ...]:

@@ -7,10 +7,14 @@ On GitHub's ``pull_request`` events ``GITHUB_SHA`` is the merge commit GitHub ma
 the head of the branch. (On ``workflow_run`` it is the tip of the default branch.) GitLab's
 merged-result pipelines do the same with ``CI_COMMIT_SHA``. And ``BUILDKITE_COMMIT`` can be the word
 ``HEAD``. So what is found here is a revision to be resolved, not always a full sha.
+
+A job that is run again is the same `job` with a later `attempt`. Only systems that say so by
+documented variables have both; each page is named in docs/how-to/lock-freeze-reject.md.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,6 +29,9 @@ class CI:
 
     `commit` is what `commit_variable` holds: the revision the job is about, by the system's word.
     `is_pull_request` is True when the job is about a change that is still under review.
+
+    `job` tells this job from all others, and stays the same when it is run again; `attempt` is
+    higher then. Both are None where the system does not say. Neither is a secret.
     """
 
     name: str | None = None
@@ -33,6 +40,8 @@ class CI:
     commit_variable: str | None = None
     commit: str | None = None
     is_pull_request: bool = False
+    job: str | None = None
+    attempt: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +49,9 @@ class _System:
     """How one CI system shows itself; an empty `marker_value` means any value will do.
 
     Templates name variables in braces and count only when all of them are set; the first that
-    does is taken.
+    does is taken. `job` are the variables that tell a job from all others and must all be set;
+    `beside` tell it apart further where they are set; `attempt` is a number that grows with each
+    run of it.
     """
 
     name: str
@@ -48,17 +59,33 @@ class _System:
     commit_variable: str
     job_urls: tuple[str, ...]
     refs: tuple[str, ...]
+    job: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+    attempt: str = ""
     marker_value: str = ""
 
 
 _SYSTEMS = (
-    _System("gitlab", "GITLAB_CI", "CI_COMMIT_SHA", ("{CI_JOB_URL}",), ("{CI_COMMIT_REF_NAME}",)),
+    _System(
+        "gitlab",
+        "GITLAB_CI",
+        "CI_COMMIT_SHA",
+        ("{CI_JOB_URL}",),
+        ("{CI_COMMIT_REF_NAME}",),
+        job=("CI_PIPELINE_ID", "CI_JOB_NAME"),
+        beside=("CI_SERVER_URL", "CI_PROJECT_ID", "CI_NODE_INDEX"),
+        attempt="CI_JOB_ID",  # a job that is run again is a new one of the same name
+    ),
     _System(
         "github",
         "GITHUB_ACTIONS",
         "GITHUB_SHA",
         ("{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}",),
         ("{GITHUB_HEAD_REF}", "{GITHUB_REF_NAME}"),
+        # All jobs of a matrix are one here: none is run again before the whole run has ended.
+        job=("GITHUB_REPOSITORY", "GITHUB_RUN_ID", "GITHUB_JOB"),
+        beside=("GITHUB_SERVER_URL",),
+        attempt="GITHUB_RUN_ATTEMPT",
     ),
     _System(
         "circleci",
@@ -66,6 +93,10 @@ _SYSTEMS = (
         "CIRCLE_SHA1",
         ("{CIRCLE_BUILD_URL}",),
         ("{CIRCLE_BRANCH}", "{CIRCLE_TAG}"),
+        # A workflow that is run again has another id, but the workspace of the first one.
+        job=("CIRCLE_WORKFLOW_WORKSPACE_ID", "CIRCLE_JOB"),
+        beside=("CIRCLE_NODE_INDEX",),
+        attempt="CIRCLE_BUILD_NUM",
     ),
     _System(
         "buildkite",
@@ -73,6 +104,9 @@ _SYSTEMS = (
         "BUILDKITE_COMMIT",
         ("{BUILDKITE_BUILD_URL}#{BUILDKITE_JOB_ID}", "{BUILDKITE_BUILD_URL}"),
         ("{BUILDKITE_BRANCH}",),
+        job=("BUILDKITE_BUILD_ID", "BUILDKITE_STEP_ID"),
+        beside=("BUILDKITE_PARALLEL_JOB", "BUILDKITE_LABEL"),
+        attempt="BUILDKITE_RETRY_COUNT",
     ),
     _System(
         "bitbucket",
@@ -83,6 +117,9 @@ _SYSTEMS = (
             "{BITBUCKET_BUILD_NUMBER}",
         ),
         ("{BITBUCKET_BRANCH}", "{BITBUCKET_TAG}"),
+        job=("BITBUCKET_REPO_FULL_NAME", "BITBUCKET_BUILD_NUMBER", "BITBUCKET_STEP_UUID"),
+        beside=("BITBUCKET_PARALLEL_STEP",),
+        attempt="BITBUCKET_STEP_RUN_NUMBER",
     ),
     _System(
         "travis",
@@ -104,6 +141,9 @@ _SYSTEMS = (
         "BUILD_SOURCEVERSION",
         ("{SYSTEM_COLLECTIONURI}{SYSTEM_TEAMPROJECT}/_build/results?buildId={BUILD_BUILDID}",),
         ("{BUILD_SOURCEBRANCH}",),
+        job=("SYSTEM_COLLECTIONURI", "BUILD_BUILDID", "SYSTEM_PHASENAME", "SYSTEM_JOBNAME"),
+        beside=("SYSTEM_STAGENAME",),
+        attempt="SYSTEM_JOBATTEMPT",
     ),
     _System("drone", "DRONE", "DRONE_COMMIT_SHA", ("{DRONE_BUILD_LINK}",), ("{DRONE_BRANCH}",)),
     _System(
@@ -158,6 +198,7 @@ _PULL_REQUEST_MARKS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 _SAYS_NO = ("", "false", "0")
 _VARIABLE = re.compile(r"\{([A-Z0-9_]+)\}")
+_COUNT = re.compile(r"[0-9]{1,18}")
 
 
 def detect_ci(env: Mapping[str, str]) -> CI:
@@ -169,6 +210,7 @@ def detect_ci(env: Mapping[str, str]) -> CI:
     system = _find_system(env)
     if system is None:
         return CI(commit_variable=variable, commit=commit, is_pull_request=_is_pull_request(env))
+    job, attempt = _identify(system, env)
     return CI(
         name=system.name,
         job_url=_first(system.job_urls, env),
@@ -176,6 +218,8 @@ def detect_ci(env: Mapping[str, str]) -> CI:
         commit_variable=variable,
         commit=commit,
         is_pull_request=_is_pull_request(env),
+        job=job,
+        attempt=attempt,
     )
 
 
@@ -206,6 +250,21 @@ def _is_pull_request(env: Mapping[str, str]) -> bool:
         if value in meant or (not meant and value.lower() not in _SAYS_NO):
             return True
     return False
+
+
+def _identify(system: _System, env: Mapping[str, str]) -> tuple[str, int] | tuple[None, None]:
+    """Return what tells the job from all others, and its attempt; Nones where that is not said.
+
+    It is a hash, as names of jobs are of any length.
+    """
+    count = env.get(system.attempt, "").strip()
+    if not system.job or not _COUNT.fullmatch(count):
+        return None, None
+    if not all(env.get(variable) for variable in system.job):
+        return None, None
+    values = [system.name, *(env.get(variable, "") for variable in (*system.job, *system.beside))]
+    told = hashlib.sha256("\0".join(values).encode("utf-8", "surrogateescape"))
+    return f"{system.name}-{told.hexdigest()[:32]}", int(count)
 
 
 def _first(templates: tuple[str, ...], env: Mapping[str, str]) -> str | None:

@@ -137,15 +137,25 @@ class Superseded(Refused):
 
 
 class LockUnavailable(AcceleratorError):
-    """The lock's git remote cannot be used: unreachable, or it takes no such refs."""
+    """The lock's git remote cannot be used now: what stands there cannot be told."""
 
     exit_code = ExitCode.REFUSED
     code = "lock_unavailable"
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, hint: str | None = None) -> None:
         super().__init__(
             f"the lock's git remote cannot be used: {why}",
-            "--lock auto goes on without a lock, --lock-remote URL names another repository",
+            hint or "run it again when the remote answers; --lock-remote names another repository",
+        )
+
+
+class NoLockRefs(LockUnavailable):
+    """The lock's git remote takes no such refs, by a rule of its own: nobody has a lock there."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"it takes no refs for locks ({why})",
+            "--lock-remote names another repository; --lock auto goes on without a lock",
         )
 
 

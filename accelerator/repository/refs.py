@@ -3,23 +3,27 @@
 A note is a commit of the empty tree whose message is the note's text. Git's own compare-and-swap
 makes it safe: a push names the value the ref has to have, and the server refuses when it has
 another. Pushed from a throwaway bare repository, so a shallow clone does not matter, and nothing is
-written into anybody's checkout. The refs are branches, because those are what Heroku's git is known
-to store without building them (platform facts, section 7).
+written into anybody's checkout.
+
+Everywhere else such a ref is named as we name it ("lock/shop"). Only this module knows where the
+refs are (`repository.namespaces`). On Heroku's git host two pushes at once may both succeed: what is
+stored there is one archive per app. So a store there is advisory.
 """
 
 from __future__ import annotations
 
-import re
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from accelerator.errors import LockUnavailable, UsageProblem
-from accelerator.foreign import hide_credentials, one_line
+from accelerator.errors import LockUnavailable, NoLockRefs
+from accelerator.foreign import hide_credentials
 from accelerator.models import Swap
+from accelerator.repository import replies
 from accelerator.repository.commands import OUT_OF_TIME, Git
+from accelerator.repository.namespaces import KINDS, OF_ITS_OWN, ON_HEROKU, parse_list
 from accelerator.repository.surroundings import Redactor, make_access, read_remote, with_config
 
 if TYPE_CHECKING:
@@ -45,17 +49,9 @@ _IDENTITY = {
     "GIT_COMMITTER_NAME": "accelerator",
     "GIT_COMMITTER_EMAIL": "accelerator@localhost",
 }
-_LOST = re.compile(
-    r"^!\t[^\t]*\t\[(?:remote )?rejected\] \((?:stale info|fetch first|non-fast-forward|"
-    r"cannot lock ref|failed to update ref|incorrect old value|reference already exists)",
-    re.MULTILINE,
-)
-_TAKEN = re.compile(r"^[ +*=-]\t", re.MULTILINE)
-_TURNED_AWAY = re.compile(r"RPC failed; .*\b4\d\d\b")  # 403: no such pushes; 429: too many
-_CHATTER = ("remote:", "To ", "error: failed to push")
+# Where notes are put that were fetched to be listed: those of today, and an older version's.
+_LISTED, _LEFT = "refs/listed/", "refs/left/"
 
-# What a stranger may have named a branch: all that git takes, but nothing it could misunderstand.
-_REF = re.compile(r"refs/heads/(?!-)[^\x00-\x20\x7f~^:?*\[\\]+")
 # The settings of whoever runs this are for their repositories: no hooks, and no tidying up.
 _ALONE = (("core.hooksPath", "/dev/null"), ("gc.auto", "0"), ("maintenance.auto", "false"))
 
@@ -64,43 +60,41 @@ _ALONE = (("core.hooksPath", "/dev/null"), ("gc.auto", "0"), ("maintenance.auto"
 class LockHost:
     """Where locks, freezes and rejections are kept: a git repository that is opened when needed.
 
-    `key` goes along only to Heroku's own git host; None where the remote needs none of ours.
+    `key` goes along only to Heroku's own git host; None where the remote needs none of ours. A
+    prepare app's git is taken when nothing is said; `is_named_heroku` is whether it was said.
     """
 
     url: str = field(repr=False)
     key: Secret | None
     environment: Mapping[str, str] = field(repr=False)
     deadline: Deadline | None = None
+    is_heroku: bool = False
+    is_named_heroku: bool = False
 
     def open(self) -> RefStore:
         """Connect to the remote; raises where git is missing or no folder can be made."""
-        return RefStore(self.url, self.key, self.environment, self.deadline)
+        return RefStore(self)
 
 
 class RefStore:
     """The notes of one remote repository; usable from several threads.
 
-    `key` is sent to that remote only, and None where the remote needs none of ours. Past the
-    `deadline` the remote has a moment to answer.
+    `is_advisory` is true where two changes at once may both seem to work, `is_metered` where
+    requests are counted. Past the deadline of the run the remote has a moment to answer.
     """
 
-    def __init__(
-        self,
-        url: str,
-        key: Secret | None,
-        environment: Mapping[str, str],
-        deadline: Deadline | None = None,
-    ) -> None:
-        remote = read_remote(url)
-        self.is_metered = key is not None  # Heroku's host counts requests; only that takes our key
-        self._redact = Redactor(key, remote.password)
-        self._access = make_access(remote, key, environment)
+    def __init__(self, host: LockHost) -> None:
+        remote = read_remote(host.url)
+        self.is_metered = self.is_advisory = host.is_heroku
+        self._namespace = ON_HEROKU if host.is_heroku else OF_ITS_OWN
+        self._redact = Redactor(host.key, remote.password)
+        self._access = make_access(remote, host.key, host.environment)
         # Removed when the process ends at the latest: a thread may be hanging in a push then.
         self._temporary = tempfile.TemporaryDirectory(prefix="accelerator-refs-")
         folder = Path(self._temporary.name)
         own = {**_IDENTITY, **_ALLOCATION, "GIT_DIR": str(folder)}
         self._remotely = with_config({**self._access.environment, **own}, _ALONE)
-        self._git = Git(folder, with_config({**self._access.beside, **own}, _ALONE), deadline)
+        self._git = Git(folder, with_config({**self._access.beside, **own}, _ALONE), host.deadline)
         try:
             self._demand("init", "--quiet", "--bare", "--template=", "--object-format=sha1")
         except BaseException:
@@ -125,42 +119,74 @@ class RefStore:
         """Wait for the remote a moment only, from now on: the run is being stopped."""
         self._seconds = HURRY_SECONDS
 
-    def find(self, prefix: str) -> dict[str, str]:
-        """List the refs that begin with `prefix`, with the sha of each: one git request.
+    def find(self) -> dict[str, str]:
+        """List all notes with the sha of each.
 
-        Raises `LockUnavailable` when the remote cannot be read.
+        Raises `LockUnavailable` when the remote cannot be read, and when something stands there
+        that keeps us from knowing or writing notes.
         """
-        listed = ("-c", "protocol.version=0", "ls-remote", "--heads", "--quiet", "--")
+        # Heroku counts requests, and its repositories hold next to no branches.
+        found = self._list_all("--heads") if self.is_metered else self._list_namespace()
+        return self._namespace.pick(found)
+
+    def _list_namespace(self) -> dict[str, str]:
+        """List the refs of our namespace, and those of ours that are in an older one.
+
+        They are fetched, because git asks for a part of the refs in no other way, and a project may
+        have very many. Where something there cannot be fetched, all are listed.
+        """
+        places = {_LISTED: OF_ITS_OWN.prefix, _LEFT: ON_HEROKU.prefix}
+        old = (f"+{ON_HEROKU.prefix}{kind}/*:{_LEFT}{kind}/*" for kind in KINDS)
+        with self._fetching:
+            fetched = self._fetch("--prune", refs=(f"+{OF_ITS_OWN.prefix}*:{_LISTED}*", *old))
+            if fetched.status == 0:
+                shown = self._git.ask("for-each-ref", "--format=%(objectname)\t%(refname)")
+                text = shown.out.decode("utf-8", "replace")
+                for here, there in places.items():
+                    text = text.replace(f"\t{here}", f"\t{there}")
+                return parse_list(text)
+        if fetched.status == OUT_OF_TIME or replies.is_turned_away(fetched.error):
+            raise LockUnavailable(self._shown(fetched.complaint))
+        return self._list_all()
+
+    def _list_all(self, *options: str) -> dict[str, str]:
+        """List all refs of the remote with one request."""
+        listed = ("-c", "protocol.version=0", "ls-remote", *options, "--refs", "--quiet", "--")
         answer = self._ask(*listed, self._access.address)
         if answer.status != 0:
             raise LockUnavailable(self._shown(answer.complaint))
-        # Parted at line ends alone: names may hold what Unicode calls one.
-        lines = answer.out.decode("utf-8", "replace").split("\n")
-        pairs = (line.split("\t", 1) for line in lines if "\t" in line)
-        return {ref: sha for sha, ref in pairs if ref.startswith(prefix)}
+        return parse_list(answer.out.decode("utf-8", "replace"))
 
-    def read(self, ref: str) -> tuple[str, str] | None:
+    def read(self, name: str) -> tuple[str, str] | None:
         """Read a note's sha and text, or None when there is none.
 
         The text is empty where something stands there that is no note: no commit, too large, or
         not to be fetched although the remote lists it.
         """
-        with self._fetching:
-            fetched = self._fetch(ref)
-            if fetched.status != 0:
-                if "couldn't find remote ref" in fetched.error:
-                    return None
-                standing = self.find(ref).get(ref)  # raises where the remote cannot be read at all
-                if standing is None:
-                    return None
-                if fetched.status == OUT_OF_TIME or self._fetch(ref).status != 0:
-                    return standing, ""
-            sha = self._git.ask("rev-parse", "FETCH_HEAD").text
-        return sha, self._read_text(sha)
+        ref = self._namespace.full(name)
+        fetched, found = self._fetch_note(ref)
+        if found is not None:
+            return found
+        if "couldn't find remote ref" in fetched.error:
+            return None
+        standing = self.find().get(name)  # raises where the remote cannot be read at all
+        if standing is None:
+            return None
+        if fetched.status != OUT_OF_TIME:
+            _, found = self._fetch_note(ref)
+        return found or (standing, "")
 
-    def _fetch(self, ref: str) -> Answer:
-        what = ("fetch", "--quiet", "--no-tags", "--depth", "1", "--")
-        return self._ask(*_STREAMED, *what, self._access.address, _checked(ref))
+    def _fetch_note(self, ref: str) -> tuple[Answer, tuple[str, str] | None]:
+        with self._fetching:
+            fetched = self._fetch(refs=(ref,))
+            if fetched.status != 0:
+                return fetched, None
+            sha = self._git.ask("rev-parse", "FETCH_HEAD").text
+        return fetched, (sha, self._read_text(sha))
+
+    def _fetch(self, *options: str, refs: tuple[str, ...]) -> Answer:
+        what = ("fetch", "--quiet", "--no-tags", "--depth", "1", *options, "--")
+        return self._ask(*_STREAMED, *what, self._access.address, *refs)
 
     def _read_text(self, sha: str) -> str:
         """Return the message of a commit; nothing for any other object, and for a large one."""
@@ -176,36 +202,56 @@ class RefStore:
         utf8 = ("-c", "i18n.commitEncoding=UTF-8")
         return self._demand(*utf8, "commit-tree", tree, "-m", text[:_TEXT_LIMIT])
 
-    def swap(self, ref: str, old: str | None, new: str | None) -> Swap:
-        """Change a ref from `old` to `new` where it still is `old`; None stands for no ref.
+    def swap(self, name: str, old: str | None, new: str | None) -> Swap:
+        """Change a note from `old` to `new` where it still is `old`; None stands for no note.
 
-        After `Swap.UNKNOWN` (the reply was lost) `find` shows which it was. Raises
-        `LockUnavailable` when the remote refuses such refs altogether.
+        After `Swap.UNKNOWN` (the reply was lost) `find` shows which it was. Raises `NoLockRefs`
+        when the remote refuses such refs altogether, and `LockUnavailable` when it took nothing.
         """
-        spec = f"{new or ''}:{_checked(ref)}"
+        ref = self._namespace.full(name)
         lease = f"--force-with-lease={ref}:{old or ''}"
         pushed = ("push", "--porcelain", "--no-verify", "--no-signed", lease, "--")
-        answer = self._ask(*pushed, self._access.address, spec)
+        answer = self._ask(*pushed, self._access.address, f"{new or ''}:{ref}")
         report = answer.out.decode("utf-8", "replace")
-        if _LOST.search(report):
+        if replies.is_lost(report):
             return Swap.LOST
-        if answer.status == 0 and _TAKEN.search(report):
+        if answer.status == 0 and replies.is_taken(report):
             return Swap.DONE
         if new is None and "remote ref does not exist" in answer.error:
             return Swap.LOST
-        if "rejected]" in report or self._is_certain(answer.error):
-            raise LockUnavailable(self._shown(_reason(report, answer.error)))
+        why = self._shown(replies.find_reason(report, answer.error))
+        if replies.is_refused_by_rule(report, answer.error):
+            raise NoLockRefs(why)
+        if replies.is_certainly_unchanged(report, answer.error):
+            raise LockUnavailable(why)
         return Swap.UNKNOWN
 
-    def remove(self, refs: Mapping[str, str]) -> None:
-        """Remove refs where they still are as given: many at once, as servers count requests.
+    def swap_all(self, changes: Mapping[str, tuple[str, str]]) -> dict[str, Swap]:
+        """Change several notes with one push, each by itself: where it still is as given first."""
+        refs = {name: self._namespace.full(name) for name in changes}
+        leases = (f"--force-with-lease={refs[name]}:{old}" for name, (old, _) in changes.items())
+        specs = (f"{new}:{refs[name]}" for name, (_, new) in changes.items())
+        pushed = ("push", "--porcelain", "--no-verify", "--no-signed", *leases, "--")
+        answer = self._ask(*pushed, self._access.address, *specs)
+        lines = answer.out.decode("utf-8", "replace").splitlines()
+        ends = {}
+        for name, ref in refs.items():
+            line = next((line for line in lines if f":{ref}\t" in line), "")
+            is_done = answer.status == 0 and replies.is_taken(line)
+            lost_or_not_known = Swap.LOST if replies.is_lost(line) else Swap.UNKNOWN
+            ends[name] = Swap.DONE if is_done else lost_or_not_known
+        return ends
+
+    def remove(self, notes: Mapping[str, str]) -> None:
+        """Remove notes where they still are as given: many at once, as servers count requests.
 
         What is left shows `find`.
         """
-        names = [_checked(ref) for ref in refs]
+        shas = {self._namespace.full(name): sha for name, sha in notes.items()}
+        names = list(shas)
         for first in range(0, len(names), _AT_ONCE):
             some = names[first : first + _AT_ONCE]
-            leases = (f"--force-with-lease={ref}:{refs[ref]}" for ref in some)
+            leases = (f"--force-with-lease={ref}:{shas[ref]}" for ref in some)
             pushed = ("push", "--porcelain", "--no-verify", "--no-signed", *leases, "--")
             self._ask(*pushed, self._access.address, *(f":{ref}" for ref in some))
 
@@ -223,27 +269,3 @@ class RefStore:
     def _shown(self, complaint: str) -> str:
         """Return what git or the server said, without secrets: both repeat addresses."""
         return hide_credentials(self._redact(complaint))
-
-    @staticmethod
-    def _is_certain(said: str) -> bool:
-        """Return whether the push provably changed nothing."""
-        words = ("Authentication failed", "not found", "unable to access", "could not read")
-        return any(word in said for word in words) or bool(_TURNED_AWAY.search(said))
-
-
-def _checked(ref: str) -> str:
-    """Return the ref; never one that git would take for something else, or that is a pattern."""
-    if not _REF.fullmatch(ref):
-        raise UsageProblem(
-            f"{one_line(ref, 100)!r} cannot be the name of a branch",
-            "names of apps on Heroku are of letters, digits and dashes",
-        )
-    return ref
-
-
-def _reason(report: str, said: str) -> str:
-    refused = re.search(r"\[(?:remote )?rejected\] \((?P<why>.*)\)", report)
-    if refused:
-        return refused["why"]
-    lines = [line for line in said.splitlines() if line and not line.startswith(_CHATTER)]
-    return lines[-1] if lines else "no reason given"

@@ -202,6 +202,8 @@ def _lock_notes(order: DeployOrder, decision: Decision) -> tuple[LockNote, ...]:
             artifact=artifact,
             previous_release=target.current.version if target.current else None,
             extra={"from": prepare_apps},
+            job=order.rules.lock.job,
+            attempt=order.rules.lock.attempt,
         )
         for target in decision.facts.targets
     )

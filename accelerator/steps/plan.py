@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from accelerator.steps.compare.decision import Decision
-    from accelerator.steps.compare.facts import TargetState
+    from accelerator.steps.compare.states import TargetState
     from accelerator.steps.guard.direction import Forward
     from accelerator.steps.guard.locks import TargetLocks
     from accelerator.steps.order import DeployOrder

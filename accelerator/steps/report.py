@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from accelerator.models import Route, Strategy, TargetStatus, Verified
+from accelerator.steps.compare.before import find_before
 from accelerator.steps.compare.decision import witness_of
 from accelerator.steps.verify.going_back import WentBack
 
@@ -94,7 +95,7 @@ class Report:
         for target in decision.facts.targets:
             entry = self._entry(target.app)
             entry.route = decision.routes[target.app]
-            entry.previous_release = decision.facts.before(target, decision.commit)
+            entry.previous_release = find_before(decision.facts, target, decision.commit)
 
     def refused(self, reason: Refusal) -> None:
         """Record which guard said no."""

@@ -52,7 +52,7 @@ class Stranger:
         tree = self.git("mktree")
         head = f"tree {tree}\nauthor x <x> 1 +0000\ncommitter x <x> 1 +0000\n\n".encode()
         made = self.git("hash-object", "-t", "commit", "-w", "--stdin", text=head + text)
-        self.git("update-ref", f"refs/heads/accelerator/lock/{self.target}", made)
+        self.git("update-ref", f"refs/accelerator/lock/{self.target}", made)
 
     def leave(self, **claims: object) -> None:
         """Leave what looks like the note of a deploy that was cut short."""

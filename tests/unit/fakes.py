@@ -445,6 +445,7 @@ class MemoryRefs:
     """
 
     is_metered = True
+    is_advisory = False
 
     def __init__(self) -> None:
         self.refs: dict[str, str] = {}
@@ -452,15 +453,15 @@ class MemoryRefs:
         self.trouble: Exception | None = None
         self.lose: list[str] = []
         self.swaps: list[tuple[str, str | None, str | None]] = []
-        self.looks = 0
+        self.looks = self.pushes = 0
         self.closed = self.is_hurried = False
         self._late: list[tuple[str, str | None, str | None]] = []
         self._guard = RLock()
 
-    def find(self, prefix: str) -> dict[str, str]:
+    def find(self) -> dict[str, str]:
         with self._guard:
             self._answer()
-            found = {ref: sha for ref, sha in self.refs.items() if ref.startswith(prefix)}
+            found = dict(self.refs)
             self._arrive()
             return found
 
@@ -487,6 +488,10 @@ class MemoryRefs:
             elif fate != "before":
                 done = self._change(ref, old, new)
             return Swap.UNKNOWN if fate else (Swap.DONE if done else Swap.LOST)
+
+    def swap_all(self, changes: Mapping[str, tuple[str, str]]) -> dict[str, Swap]:
+        self.pushes += 1
+        return {ref: self.swap(ref, *change) for ref, change in changes.items()}
 
     def remove(self, refs: Mapping[str, str]) -> None:
         for ref, sha in refs.items():

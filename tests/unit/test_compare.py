@@ -13,17 +13,12 @@ from accelerator.models import (
     Release,
     Route,
 )
+from accelerator.steps.compare.before import find_adopted, find_before, find_doubted
 from accelerator.steps.compare.decision import compare, witness_of
-from accelerator.steps.compare.facts import (
-    Candidate,
-    CutShort,
-    Facts,
-    SourceState,
-    TargetState,
-    describe_release,
-    find_alias,
-)
+from accelerator.steps.compare.descriptions import describe_release, find_alias
+from accelerator.steps.compare.facts import Facts
 from accelerator.steps.compare.fit import Fit
+from accelerator.steps.compare.states import Candidate, CutShort, SourceState, TargetState
 from accelerator.steps.compare.unread import (
     find_unconfirmed,
     find_unread_apps,
@@ -626,7 +621,7 @@ def test_a_release_that_a_deploy_cut_short_had_made_is_adopted(
 ) -> None:
     known, state = after_a_cut(*left, held=held)
 
-    found = known.find_adopted(state, COMMIT)
+    found = find_adopted(known, state, COMMIT)
 
     assert (found and found.version) == expected
 
@@ -668,11 +663,11 @@ def test_a_release_that_a_note_names_counts_only_where_the_list_of_the_app_agree
     read = (artifact("good", COMMIT), artifact("old", OTHER))
     known = replace(facts(prepare(), state, read=read), cut_short=(left,))
 
-    found = known.find_adopted(state, COMMIT)
+    found = find_adopted(known, state, COMMIT)
 
     assert (found and found.version) == expected
-    assert known.before(state, COMMIT) == (found or NOW)
-    assert (known.find_doubted(state, COMMIT) == left) is is_doubted
+    assert find_before(known, state, COMMIT) == (found or NOW)
+    assert (find_doubted(known, state, COMMIT) == left) is is_doubted
 
 
 FITS = replace(target(), fit=Fit(frozenset({"heroku-24"})))

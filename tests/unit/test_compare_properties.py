@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from hypothesis.strategies import DrawFn
 
-    from accelerator.steps.compare.facts import TargetState
+    from accelerator.steps.compare.states import TargetState
 
 many = settings(max_examples=150, deadline=None)
 few = settings(max_examples=60, deadline=None)

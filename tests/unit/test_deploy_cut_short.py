@@ -175,7 +175,7 @@ def test_a_lock_remote_that_dies_before_a_compensation_never_hides_the_failure(
     bad.lock(mode)
 
     def die() -> None:
-        bad.stage.clock.pass_seconds(170)
+        bad.stage.clock.pass_seconds(290)
         bad.refs.trouble = LockUnavailable("gone")
 
     bad.stage.heroku.always["promotions.create shop-prepare-v1 to us"] = die

@@ -8,7 +8,7 @@ import pytest
 
 from accelerator.errors import OutcomeUnknown, Refused
 from accelerator.models import OnMiss, Reason, Route
-from accelerator.steps.compare.facts import find_alias
+from accelerator.steps.compare.descriptions import find_alias
 from accelerator.steps.report import Report
 from tests.unit.deployscene import BUILT, PROMOTION, Scene, scene
 from tests.unit.fakes import COMMIT, OTHER, make_app, make_build, refuse, relate

@@ -223,3 +223,81 @@ def test_a_blank_variable_is_as_good_as_none() -> None:
     env = {"CIRCLECI": "true", "CIRCLE_SHA1": " ", "TRAVIS_COMMIT": SHA}
 
     assert find_commit(env) == ("TRAVIS_COMMIT", SHA)
+
+
+JOBS = {
+    "GitLab": (
+        {
+            "GITLAB_CI": "true",
+            "CI_SERVER_URL": "https://gitlab.com",
+            "CI_PROJECT_ID": "5",
+            "CI_PIPELINE_ID": "77",
+            "CI_JOB_NAME": "deploy",
+        },
+        "CI_JOB_ID",
+    ),
+    "GitHub": ({**GITHUB, "GITHUB_JOB": "deploy"}, "GITHUB_RUN_ATTEMPT"),
+    "CircleCI": (
+        {"CIRCLECI": "true", "CIRCLE_WORKFLOW_WORKSPACE_ID": "w1", "CIRCLE_JOB": "deploy"},
+        "CIRCLE_BUILD_NUM",
+    ),
+    "Buildkite": (
+        {"BUILDKITE": "true", "BUILDKITE_BUILD_ID": "b1", "BUILDKITE_STEP_ID": "s1"},
+        "BUILDKITE_RETRY_COUNT",
+    ),
+    "Bitbucket": (
+        {
+            "BITBUCKET_BUILD_NUMBER": "5",
+            "BITBUCKET_REPO_FULL_NAME": "shop/web",
+            "BITBUCKET_STEP_UUID": "{1}",
+        },
+        "BITBUCKET_STEP_RUN_NUMBER",
+    ),
+    "Azure": (
+        {
+            "TF_BUILD": "True",
+            "SYSTEM_COLLECTIONURI": "https://dev.azure.com/shop/",
+            "BUILD_BUILDID": "6",
+            "SYSTEM_PHASENAME": "deploy",
+            "SYSTEM_JOBNAME": "__default",
+        },
+        "SYSTEM_JOBATTEMPT",
+    ),
+}
+
+
+@pytest.mark.parametrize(("job", "attempt"), JOBS.values(), ids=JOBS)
+def test_a_job_that_is_run_again_is_the_same_job_with_a_later_attempt(
+    job: dict[str, str], attempt: str
+) -> None:
+    first, again = detect_ci({**job, attempt: "1"}), detect_ci({**job, attempt: "2"})
+
+    assert first.job is not None
+    assert first.job == again.job
+    assert (first.attempt, again.attempt) == (1, 2)
+
+
+@pytest.mark.parametrize(("job", "attempt"), JOBS.values(), ids=JOBS)
+def test_another_job_is_not_the_same_one_and_half_a_name_is_none(
+    job: dict[str, str], attempt: str
+) -> None:
+    whole, name = {**job, attempt: "1"}, list(job)[-1]
+
+    other = detect_ci({**whole, name: "another"})
+    without = detect_ci({**whole, name: ""})
+
+    assert other.job not in {None, detect_ci(whole).job}
+    assert (without.job, without.attempt) == (None, None)
+
+
+@pytest.mark.parametrize("count", ["", "one", "-1", "1.5", "9" * 19])
+def test_an_attempt_that_cannot_be_counted_is_none(count: str) -> None:
+    job, attempt = JOBS["GitLab"]
+
+    assert detect_ci({**job, attempt: count}).job is None
+
+
+def test_a_system_without_such_names_has_no_job_that_is_run_again() -> None:
+    ci = detect_ci({"JENKINS_URL": "https://ci.example/", "BUILD_NUMBER": "7", "BUILD_ID": "7"})
+
+    assert (ci.name, ci.job, ci.attempt) == ("jenkins", None, None)

@@ -16,6 +16,7 @@ from accelerator.errors import (
     KeyMissing,
     KeyRefused,
     LockUnavailable,
+    NoLockRefs,
     NotFound,
     NotReturned,
     NotThePlatform,
@@ -84,6 +85,7 @@ WITH_FACTS = [
         ["shop", "500", "not rolled back, as asked"],
     ),
     (LockUnavailable("no way in"), 3, "lock_unavailable", ["no way in"]),
+    (NoLockRefs("declined"), 3, "lock_unavailable", ["takes no refs", "declined"]),
     (PartlyDone(("eu",), ("us",), "boom"), 8, "partly_done", ["done: eu", "not done: us", "boom"]),
     (
         NotReturned("eu", ", as it is gone"),

@@ -7,9 +7,10 @@ import pytest
 from accelerator.errors import KeyRefused, NotFound, UsageProblem
 from accelerator.models import ArtifactKind, ArtifactRef, Reason, Route
 from accelerator.steps.compare.decision import compare
-from accelerator.steps.compare.facts import Facts, SourceState, TargetState
+from accelerator.steps.compare.facts import Facts
 from accelerator.steps.compare.reading import confirm, fetch_facts, refresh_targets
 from accelerator.steps.compare.stages import resolve_targets
+from accelerator.steps.compare.states import SourceState, TargetState
 from accelerator.steps.compare.wanted import SourceApp, Wanted
 from tests.unit.fakes import (
     BEGIN,

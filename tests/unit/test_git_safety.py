@@ -20,7 +20,7 @@ from accelerator.errors import (
 )
 from accelerator.events import Recorder
 from accelerator.models import Ancestry, Secret, Swap
-from accelerator.repository import RefStore, Repository, for_git
+from accelerator.repository import LockHost, RefStore, Repository, for_git
 from accelerator.repository.surroundings import Redactor
 from accelerator.settings import load_settings
 from accelerator.waiting import SystemClock
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.git
 
-REF = "refs/heads/accelerator/lock/shop"
+REF, FULL = "lock/shop", "refs/accelerator/lock/shop"
 PASSWORD = "p@ss/w0rd#1"
 LOGIN = base64.b64encode(f"ann:{PASSWORD}".encode()).decode()
 
@@ -228,13 +228,13 @@ def test_notes_are_written_as_ever_whatever_git_is_pointed_at(
     settings.write_text(f"[core]\n hooksPath = {hooks}\n[safe]\n bareRepository = explicit\n")
     strange["GIT_CONFIG_GLOBAL"] = str(settings)
 
-    with RefStore(f"{host.url}/locks.git", Secret(KEY), {**environment, **strange}) as store:
+    with LockHost(f"{host.url}/locks.git", Secret(KEY), {**environment, **strange}).open() as store:
         assert note(store) is Swap.DONE
         found = store.read(REF)
 
     assert found is not None
     assert found[1] == "held"
-    assert run(["git", "--git-dir", str(bare), "rev-parse", REF], bare, environment) == found[0]
+    assert run(["git", "--git-dir", str(bare), "rev-parse", FULL], bare, environment) == found[0]
     assert sorted(path.name for path in work.rglob("*")) == before
     assert not touched.exists()
 
@@ -245,7 +245,7 @@ def test_a_machine_without_git_is_told_so_and_nothing_is_left(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
     with pytest.raises(RepositoryProblem, match="git was not found"):
-        RefStore("https://host/locks.git", None, {**environment, "PATH": str(tmp_path)})
+        LockHost("https://host/locks.git", None, {**environment, "PATH": str(tmp_path)}).open()
 
     assert not list(tmp_path.glob("accelerator-refs-*"))
 
@@ -260,7 +260,7 @@ def test_an_address_that_would_run_a_program_is_refused(
     touched = tmp_path / "touched"
 
     with pytest.raises(UsageProblem, match="the address of a git repository must"):
-        RefStore(address.format(touched), None, environment).find("refs/")
+        LockHost(address.format(touched), None, environment).open().find()
 
     assert not touched.exists()
 
@@ -274,10 +274,10 @@ def test_an_address_that_is_led_to_a_program_runs_none(
         run(["git", "config", "--global", *setting], tmp_path, environment)
 
     with (
-        RefStore("https://host/locks.git", None, environment) as store,
+        LockHost("https://host/locks.git", None, environment).open() as store,
         pytest.raises(LockUnavailable, match="transport 'ext' not allowed"),
     ):
-        store.find("refs/")
+        store.find()
 
     assert not touched.exists()
 
@@ -289,26 +289,24 @@ def test_a_remote_without_a_secret_is_found_by_the_users_own_rules(
     run(["git", "config", "--global", rule, "http://localhost:1/"], tmp_path, environment)
 
     with (
-        RefStore("http://localhost:1/locks.git", None, environment) as store,
+        LockHost("http://localhost:1/locks.git", None, environment).open() as store,
         pytest.raises(LockUnavailable, match="could not read Username"),
     ):
-        store.find("refs/")
+        store.find()
 
     assert [path for path, _ in host.seen] == ["/locks.git/info/refs"]
 
 
-@pytest.mark.parametrize(
-    "ref", ["-d", "--all", "refs/heads/a b", "refs/heads/*", "refs/heads/a:b", "refs/heads/-\n", ""]
-)
+@pytest.mark.parametrize("ref", ["-d", "--all", "lock/a b", "lock/*", "lock/a:b", "lock/-\n", ""])
 def test_a_ref_that_is_no_name_is_refused(
     environment: dict[str, str], host: GitHost, ref: str
 ) -> None:
     host.create("locks")
 
-    with RefStore(f"{host.url}/locks.git", Secret(KEY), environment) as store:
-        with pytest.raises(UsageProblem, match="name of a branch"):
+    with LockHost(f"{host.url}/locks.git", Secret(KEY), environment).open() as store:
+        with pytest.raises(UsageProblem, match="name of a ref"):
             store.read(ref)
-        with pytest.raises(UsageProblem, match="name of a branch"):
+        with pytest.raises(UsageProblem, match="name of a ref"):
             store.swap(ref, None, store.write("x"))
 
     assert host.seen == []
@@ -385,9 +383,9 @@ def reach(
             sha = repository.resolve("HEAD").sha
             repository.push(sha, url, key=Secret(key or ""), on_line=lambda _: None)
     else:
-        with RefStore(url, Secret(key) if key else None, environment) as store:
+        with LockHost(url, Secret(key) if key else None, environment).open() as store:
             assert note(store) is Swap.DONE
-            store.find("refs/")
+            store.find()
 
 
 # Certificates
@@ -513,20 +511,20 @@ def test_a_login_is_used_and_shows_nowhere(
         run(["ps", "axww", "-o", "args"], tmp_path, environment)
     )
 
-    with RefStore(with_login(host, "ann:p@ss%2Fw0rd%231"), None, environment) as store:
+    with LockHost(with_login(host, "ann:p@ss%2Fw0rd%231"), None, environment).open() as store:
         assert note(store) is Swap.DONE
         found = store.read(REF)
-        assert store.find("refs/") == {REF: found[0] if found else ""}
+        assert store.find() == {REF: found[0] if found else ""}
         host.expected = "none"
         with pytest.raises(LockUnavailable) as caught:
-            store.find("refs/")
+            store.find()
         told = f"{store!r} {caught.value} {caught.value.hint}"
 
     assert "remote-http" in arguments[0]
     for word in (PASSWORD, "p@ss", "w0rd", LOGIN):
         assert word not in arguments[0]
         assert word not in told
-    assert run(["git", "rev-parse", REF], bare, environment) == (found and found[0])
+    assert run(["git", "rev-parse", FULL], bare, environment) == (found and found[0])
     assert not touched.exists()
 
 
@@ -543,7 +541,7 @@ def test_a_user_alone_is_asked_for_at_the_users_own_helper(
         run(["ps", "axww", "-o", "args"], tmp_path, environment)
     )
 
-    with RefStore(with_login(host, "ghp_t0ken"), None, environment) as store:
+    with LockHost(with_login(host, "ghp_t0ken"), None, environment).open() as store:
         assert note(store) is Swap.DONE
 
     assert "username=ghp_t0ken" in asked.read_text()

@@ -9,7 +9,8 @@ import pytest
 
 from accelerator.errors import LockUnavailable, Refused, Superseded
 from accelerator.models import Ancestry, Refusal
-from accelerator.steps.compare.facts import Facts, TargetState
+from accelerator.steps.compare.facts import Facts
+from accelerator.steps.compare.states import TargetState
 from accelerator.steps.guard.direction import Direction, Forward
 from accelerator.steps.guard.findings import Finding, demand
 from accelerator.steps.guard.locks import TargetLocks
@@ -182,7 +183,7 @@ def marked(*refs: str, text: str = "") -> MemoryRefs:
 def test_marks_refuse_and_tell_who_set_them_and_why(ref: str, refusal: Refusal | None) -> None:
     remote = marked(ref)
 
-    findings = find_marks(COMMIT, SHOP, remote.find(""), remote)
+    findings = find_marks(COMMIT, SHOP, remote.find(), remote)
 
     assert [found.refusal for found in findings] == ([refusal] if refusal else [])
     for found in findings:
@@ -201,7 +202,7 @@ def test_marks_refuse_and_tell_who_set_them_and_why(ref: str, refusal: Refusal |
 def test_a_mark_that_cannot_be_read_refuses_all_the_same(text: str) -> None:
     remote = marked(freeze_ref("shop"), text=text or " ")
 
-    findings = find_marks(COMMIT, SHOP, remote.find(""), remote)
+    findings = find_marks(COMMIT, SHOP, remote.find(), remote)
 
     assert [found.refusal for found in findings] == [Refusal.FROZEN]
 
@@ -210,7 +211,7 @@ def test_who_and_why_are_shown_on_one_line_and_cut() -> None:
     text = json.dumps({"by": "ann\n::set-output", "reason": "\x1b[2J" + "x" * 9_000, "at": "a\rb"})
     remote = marked(freeze_ref("shop"), text=text)
 
-    [found] = find_marks(COMMIT, SHOP, remote.find(""), remote)
+    [found] = find_marks(COMMIT, SHOP, remote.find(), remote)
 
     assert found.text.startswith("shop is frozen (\\x1b[2Jxxx")
     assert found.text.endswith("…, by ann ::set-output at a b)")
@@ -219,7 +220,7 @@ def test_who_and_why_are_shown_on_one_line_and_cut() -> None:
 
 def test_a_mark_refuses_also_when_the_remote_does_not_answer_any_more() -> None:
     remote = marked(freeze_ref("shop"))
-    marks = remote.find("")
+    marks = remote.find()
     remote.trouble = LockUnavailable("no answer")
 
     findings = find_marks(COMMIT, SHOP, marks, remote)
@@ -230,7 +231,7 @@ def test_a_mark_refuses_also_when_the_remote_does_not_answer_any_more() -> None:
 
 def test_a_mark_that_was_just_removed_still_counts_as_it_was_seen() -> None:
     remote = marked(freeze_ref("shop"))
-    marks = remote.find("")
+    marks = remote.find()
     remote.refs.clear()
 
     assert "no reason given" in find_marks(COMMIT, SHOP, marks, remote)[0].text

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from accelerator.errors import OutcomeUnknown
-from accelerator.steps.compare.facts import Facts, SourceState
+from accelerator.steps.compare.facts import Facts
 from accelerator.steps.compare.running_build import join, patience, wait_for_build
+from accelerator.steps.compare.states import SourceState
 from tests.unit.fakes import BEGIN, COMMIT, OTHER, Stage, make_app, make_build, make_stage
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier, Event
+from threading import Barrier, Event, Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 from accelerator.errors import AcceleratorError, LockUnavailable, Refused
 from accelerator.models import Swap
-from accelerator.steps.guard import held as lock_step
 from accelerator.steps.guard.acquire import take
 from accelerator.steps.guard.held import HeldLock, look
+from accelerator.steps.guard.keeper import Keeper
 from accelerator.steps.guard.notes import (
-    LOCK_SECONDS,
-    RENEW_SECONDS,
+    LEASE,
+    METERED_LEASE,
     SKEW_SECONDS,
+    Lease,
     expiry,
     lock_ref,
     parse_lock,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from accelerator.steps.guard.notes import LockNote
 
 REF = lock_ref("shop")
-RUN_OUT = LOCK_SECONDS + SKEW_SECONDS + 1
+RUN_OUT = METERED_LEASE.seconds + SKEW_SECONDS + 1
 
 
 class Desk:
@@ -43,11 +44,13 @@ class Desk:
         self.clock, self.refs = FakeClock(), MemoryRefs()
         self.held: list[HeldLock] = []
         self.said: list[str] = []
+        self.keepers: list[Keeper] = []
 
     def take(self, holder: str = "us", seconds: float = 0.0, **changes: Any) -> HeldLock:
         deadline = Deadline.after(self.clock, seconds)
         note = make_note(holder=holder, **changes)
-        held = take(self.refs, note, self.clock.moment, deadline, self.said.append)
+        self.keepers.append(Keeper(self.refs, self.clock.moment))
+        held = take(self.keepers[-1], note, deadline, self.said.append)
         self.held.append(held)
         return held
 
@@ -60,13 +63,12 @@ class Desk:
         return [held.note.holder for held in self.held if is_sure(held)]
 
     def close(self) -> None:
-        for held in self.held:
-            held._done.set()
-            held._keeper.join()
+        for keeper in self.keepers:
+            keeper.close()
 
 
 def is_sure(held: HeldLock) -> bool:
-    if held._done.is_set():
+    if held.is_over:
         return False
     try:
         held.demand()
@@ -89,7 +91,8 @@ def test_a_free_lock_is_taken_with_one_change_and_no_look(desk: Desk) -> None:
     assert held.before is None
     assert desk.stands() == held.note
     assert held.note.acquired_at == "2026-03-01T12:00:00+00:00"
-    assert held.note.expires_at == expiry(BEGIN)
+    assert held.note.expires_at == expiry(BEGIN, METERED_LEASE)
+    assert held.note.written_at == "2026-03-01T12:00:00+00:00"
 
 
 def test_a_held_lock_is_refused_and_its_holder_named(desk: Desk) -> None:
@@ -112,7 +115,7 @@ def test_a_lock_is_waited_for_and_its_holder_is_told_of_once(desk: Desk) -> None
         naps.append(seconds)
         desk.clock.pass_seconds(seconds)
         if len(naps) == 4:
-            first._change()
+            desk.keepers[0].renew()
         if len(naps) == 6:
             first.give_back()
 
@@ -185,7 +188,81 @@ def test_a_lock_nobody_keeps_is_taken_over_with_its_unfinished_business(
     assert desk.stands() == held.note
 
 
-@pytest.mark.parametrize("seconds", [0.0, LOCK_SECONDS, LOCK_SECONDS + SKEW_SECONDS])
+def test_a_later_attempt_of_the_same_job_takes_its_lock_over_at_once(desk: Desk) -> None:
+    dead = desk.take("them", job="gitlab-1", attempt=7)
+
+    held = desk.take("us", job="gitlab-1", attempt=8)
+
+    assert desk.clock.naps == []
+    assert held.before is not None
+    assert held.before.note == dead.note
+    assert held.taken_at == desk.clock.moment()
+    assert desk.stands() == held.note
+
+
+def test_a_holder_whose_job_was_run_again_notices_it_at_its_next_renewal(desk: Desk) -> None:
+    alive = desk.take("them", job="gitlab-1", attempt=7)
+    ours = desk.take("us", job="gitlab-1", attempt=8)
+
+    desk.keepers[0].renew()
+
+    assert alive.is_lost
+    with pytest.raises(Refused):
+        alive.demand()
+    alive.give_back()
+    assert desk.stands() == ours.note
+
+
+@pytest.mark.parametrize(
+    ("job", "attempt"),
+    [
+        pytest.param("gitlab-1", 7, id="the same attempt, as of a job with two deploys"),
+        pytest.param("gitlab-1", 6, id="an earlier attempt, that was slow to begin"),
+        pytest.param("gitlab-2", 8, id="another job"),
+        pytest.param(None, None, id="no CI job"),
+    ],
+)
+def test_nobody_else_takes_over_what_has_not_run_out(
+    desk: Desk, job: str | None, attempt: int | None
+) -> None:
+    theirs = desk.take("them", job="gitlab-1", attempt=7)
+
+    with pytest.raises(Refused):
+        desk.take("us", job=job, attempt=attempt)
+
+    assert desk.stands() == theirs.note
+
+
+def test_where_two_may_both_be_told_that_they_took_it_one_looks_again_and_has_not(
+    desk: Desk,
+) -> None:
+    desk.refs.is_advisory = True
+    swap = desk.refs.swap
+
+    def overwritten(ref: str, old: str | None, new: str | None) -> Swap:
+        end = swap(ref, old, new)
+        desk.refs.put(REF, render_note(make_note(holder="them")))  # their upload ended last
+        return end
+
+    desk.refs.swap = overwritten  # type: ignore[method-assign]
+
+    with pytest.raises(Refused) as caught:
+        desk.take("us")
+
+    assert "shop is locked by them" in caught.value.message
+    assert desk.holders() == []
+
+
+def test_where_it_stands_when_looked_at_again_it_is_ours(desk: Desk) -> None:
+    desk.refs.is_advisory = True
+
+    held = desk.take("us")
+
+    assert desk.refs.looks == 2
+    assert desk.stands() == held.note
+
+
+@pytest.mark.parametrize("seconds", [0.0, LEASE.seconds, LEASE.seconds + SKEW_SECONDS])
 def test_a_lock_that_may_still_be_held_is_never_taken_over(desk: Desk, seconds: float) -> None:
     note = make_note(holder="them")
     desk.refs.put(REF, render_note(note))
@@ -327,20 +404,23 @@ def test_a_takeover_that_lands_late_still_knows_what_was_taken_over(desk: Desk) 
     assert held.before.note == note
 
 
+@pytest.mark.parametrize("is_metered", [True, False])
 @pytest.mark.parametrize("fates", [[], ["after"], ["before"], ["late"], ["late", "late"]])
 def test_a_renewal_moves_the_end_whatever_becomes_of_the_reply(
-    desk: Desk, fates: list[str]
+    desk: Desk, fates: list[str], *, is_metered: bool
 ) -> None:
+    desk.refs.is_metered = is_metered
     held = desk.take()
-    desk.clock.pass_seconds(RENEW_SECONDS)
+    desk.clock.pass_seconds(15)
     desk.refs.lose = fates
 
-    held._change()
+    desk.keepers[0].renew()
 
     standing = desk.stands()
     assert not held.is_lost
     assert standing is not None
-    assert standing.expires_at == expiry(desk.clock.moment())
+    lease = METERED_LEASE if is_metered else LEASE
+    assert standing.expires_at == expiry(desk.clock.moment(), lease)
     held.give_back()
     assert desk.refs.refs == {}
 
@@ -350,60 +430,157 @@ def test_a_renewal_whose_fate_could_not_be_seen_is_recognised_by_the_next_one(de
     desk.refs.lose = ["after"]
     find, desk.refs.find = desk.refs.find, no_answer  # type: ignore[method-assign]
     with pytest.raises(LockUnavailable):
-        held._change()
+        desk.keepers[0].renew()
     desk.refs.find = find  # type: ignore[method-assign]
 
-    held._change()
+    desk.keepers[0].renew()
 
     assert not held.is_lost
     held.give_back()
     assert desk.refs.refs == {}
 
 
-def no_answer(_: str) -> dict[str, str]:
+def no_answer() -> dict[str, str]:
     raise LockUnavailable("no answer")
 
 
-def test_renewing_happens_by_itself(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lock_step, "RENEW_SECONDS", 0.01)
-    renewed = Event()
-    swap = desk.refs.swap
-
-    def watched(ref: str, old: str | None, new: str | None) -> Any:
-        if old is not None and new is not None:
-            renewed.set()
-        return swap(ref, old, new)
-
-    desk.refs.swap = watched  # type: ignore[method-assign]
-
-    desk.take()
-
-    assert renewed.wait(10)
+def both(desk: Desk) -> tuple[HeldLock, HeldLock]:
+    """Take two locks of one run."""
+    eu = desk.take(app="shop-eu")
+    us = desk.keepers[0].keep(desk.take(app="shop-us"))
+    desk.clock.pass_seconds(15)
+    return eu, us
 
 
-def test_renewing_goes_on_after_the_remote_was_away(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("fates", [[], ["after"], ["", "before"], ["late", "late"]])
+def test_the_locks_of_a_run_are_renewed_by_one_push(desk: Desk, fates: list[str]) -> None:
+    held = both(desk)
+    desk.refs.lose = fates
+
+    desk.keepers[0].renew()
+
+    assert desk.refs.pushes == 1
+    assert {lock.note.written_at for lock in held} == {desk.clock.moment().isoformat()}
+    assert [lock.is_lost for lock in held] == [False, False]
+
+
+def test_a_lock_lost_to_somebody_else_keeps_none_of_the_others_from_being_renewed(
+    desk: Desk,
 ) -> None:
-    monkeypatch.setattr(lock_step, "RENEW_SECONDS", 0.01)
-    monkeypatch.setattr(lock_step, "RETRY_SECONDS", 0.01)
-    failed, renewed = Event(), Event()
+    eu, us = both(desk)
+    desk.refs.put(lock_ref("shop-eu"), render_note(make_note(app="shop-eu", holder="them")))
+
+    desk.keepers[0].renew()
+
+    assert (eu.is_lost, us.is_lost) == (True, False)
+    assert us.note.written_at == desk.clock.moment().isoformat()
+
+
+def test_of_two_locks_the_one_that_was_given_back_is_renewed_no_more(desk: Desk) -> None:
+    eu, us = both(desk)
+    eu.give_back()
+
+    desk.keepers[0].renew()
+
+    assert list(desk.refs.refs) == [lock_ref("shop-us")]
+    assert us.note.written_at == desk.clock.moment().isoformat()
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have locks renewed again and again."""
+    monkeypatch.setattr("accelerator.steps.guard.held.METERED_LEASE", Lease(300, 0.01, 0.01))
+
+
+def watch(desk: Desk, failure: Exception | None = None) -> Event:
+    """Tell when a lock is renewed; the first try fails where it is to."""
+    renewed, failed = Event(), Event()
     swap = desk.refs.swap
 
     def watched(ref: str, old: str | None, new: str | None) -> Any:
-        if old is not None and new is not None and not failed.is_set():
+        is_renewal = old is not None and new is not None
+        if is_renewal and failure is not None and not failed.is_set():
             failed.set()
-            raise LockUnavailable("no answer")
+            raise failure
         end = swap(ref, old, new)
-        if old is not None:
+        if is_renewal:
             renewed.set()
         return end
 
     desk.refs.swap = watched  # type: ignore[method-assign]
+    return renewed
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize(
+    "failure",
+    [
+        pytest.param(None, id="all is well"),
+        pytest.param(LockUnavailable("no answer"), id="the remote was away"),
+        pytest.param(OSError(28, "No space left on device"), id="the disk was full"),
+        pytest.param(KeyError("a mistake of ours"), id="nobody expected that"),
+    ],
+)
+def test_renewing_happens_by_itself_and_goes_on_whatever_fails(
+    desk: Desk, failure: Exception | None
+) -> None:
+    renewed = watch(desk, failure)
 
     held = desk.take()
 
     assert renewed.wait(10)
     assert not held.is_lost
+
+
+def test_a_lock_whose_renewal_takes_long_is_given_back_all_the_same(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, begun, may_end = slow(desk)
+    monkeypatch.setattr("accelerator.steps.guard.held.STOP_SECONDS", 0.01)
+    renewing = Thread(target=desk.keepers[0].renew)
+    renewing.start()
+    begun.wait(10)
+
+    giving = Thread(target=held.give_back)
+    giving.start()
+    giving.join(0.2)
+    may_end.set()
+    giving.join(10)
+    renewing.join(10)
+
+    assert desk.refs.refs == {}
+
+
+def test_an_interrupted_run_waits_for_its_renewal_a_moment_only(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, begun, may_end = slow(desk)
+    monkeypatch.setattr("accelerator.steps.guard.held.STOP_SECONDS", 0.01)
+    renewing = Thread(target=desk.keepers[0].renew)
+    renewing.start()
+    begun.wait(10)
+    desk.keepers[0].hurry()
+
+    with pytest.raises(LockUnavailable):
+        held.give_back()
+
+    may_end.set()
+    renewing.join(10)
+
+
+def slow(desk: Desk) -> tuple[HeldLock, Event, Event]:
+    """Take a lock whose renewals begin, and end when they may."""
+    held, begun, may_end = desk.take(), Event(), Event()
+    swap = desk.refs.swap
+
+    def slowly(ref: str, old: str | None, new: str | None) -> Swap:
+        if new is not None:
+            begun.set()
+            may_end.wait(10)
+        return swap(ref, old, new)
+
+    desk.refs.swap = slowly  # type: ignore[method-assign]
+    return held, begun, may_end
 
 
 def test_a_fresh_lock_is_not_asked_about_before_a_write(desk: Desk) -> None:
@@ -421,7 +598,7 @@ def test_a_lock_that_ran_out_untouched_is_renewed_before_a_write(desk: Desk) -> 
 
     held.demand()
 
-    assert held.note.expires_at == expiry(desk.clock.moment())
+    assert held.note.expires_at == expiry(desk.clock.moment(), METERED_LEASE)
 
 
 def test_a_lock_that_somebody_took_is_noticed_before_a_write(desk: Desk) -> None:
@@ -487,11 +664,11 @@ def test_an_interrupt_while_taking_leaves_no_lock_behind(desk: Desk) -> None:
     desk.refs.lose = ["after"]
     find, looks = desk.refs.find, []
 
-    def interrupted(prefix: str) -> dict[str, str]:
-        looks.append(prefix)
+    def interrupted() -> dict[str, str]:
+        looks.append("look")
         if len(looks) == 1:
             raise KeyboardInterrupt
-        return find(prefix)
+        return find()
 
     desk.refs.find = interrupted  # type: ignore[method-assign]
 
@@ -516,18 +693,18 @@ ACTS = st.one_of(
     st.tuples(st.just("renew"), st.integers(0, 3)),
     st.tuples(st.just("give back"), st.integers(0, 3)),
     st.tuples(st.just("leave open"), st.integers(0, 3)),
-    st.tuples(st.just("pass"), st.sampled_from((1, 60, 120, 170, 200))),
+    st.tuples(st.just("pass"), st.sampled_from((1, 20, 30, 40, 60, 280, 310))),
     st.tuples(st.just("away"), st.booleans()),
 )
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(ACTS, max_size=25), st.lists(st.sampled_from(FATES), max_size=60))
+@given(st.lists(ACTS, max_size=25), st.lists(st.sampled_from(FATES), max_size=60), st.booleans())
 def test_whatever_happens_nobody_writes_beside_another(
-    acts: list[tuple[str, Any]], fates: list[str]
+    acts: list[tuple[str, Any]], fates: list[str], is_metered: bool
 ) -> None:
     desk = Desk()
-    desk.refs.lose = list(fates)
+    desk.refs.lose, desk.refs.is_metered = list(fates), is_metered
     try:
         for act, which in acts:
             perform(desk, act, which)
@@ -548,7 +725,7 @@ def perform(desk: Desk, act: str, which: Any) -> None:
         elif act == "take":
             desk.take(f"job {which}")
         elif held is not None and act == "renew":
-            held._change()
+            held.renew()
         elif held is not None and act == "give back":
             held.give_back()
         elif held is not None:

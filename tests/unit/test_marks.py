@@ -215,14 +215,6 @@ def test_what_stands_above_a_lock_and_keeps_it_from_being_made_goes_with_it(
     assert refs.refs == {}
 
 
-def test_a_branch_above_all_notes_is_named_and_left_to_its_owner(refs: MemoryRefs) -> None:
-    refs.put("refs/heads/accelerator", "somebody's work")
-
-    with pytest.raises(LockUnavailable, match="its branch accelerator keeps git"):
-        marks.unlock(refs, order("unlock"))
-    assert list(refs.refs) == ["refs/heads/accelerator"]
-
-
 @pytest.mark.parametrize(("kind", "ref"), [("freeze", FREEZE), ("reject", REJECT)])
 @pytest.mark.parametrize("text", ["", "x\n\n" + "[" * 200_000, 'x\n\n{"by": [1]}', "x" * 99_999])
 def test_a_mark_that_cannot_be_read_stands_all_the_same(

@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from accelerator.foreign import one_line
 from accelerator.steps.guard.notes import (
     BY_HAND_SECONDS,
-    LOCK_SECONDS,
+    LEASE,
+    LOOK_SECONDS,
+    MARGIN_SECONDS,
+    METERED_LEASE,
     NOTE_LETTERS,
-    RENEW_SECONDS,
-    RETRY_SECONDS,
     SKEW_SECONDS,
     SLACK_SECONDS,
+    Lease,
     LockNote,
     Mark,
     expiry,
@@ -39,6 +41,8 @@ def test_a_lock_is_read_back_as_it_was_written() -> None:
         previous_release=33,
         written_at=BEGIN.isoformat(),
         extra={"from": ["shop-prepare"]},
+        job="gitlab-0a1b",
+        attempt=7,
     )
 
     assert parse_lock(render_note(note)) == note
@@ -132,12 +136,12 @@ def test_what_a_later_version_adds_is_no_hindrance() -> None:
     ("state", "seconds", "expected"),
     [
         pytest.param("held", 0, False, id="just taken"),
-        pytest.param("held", LOCK_SECONDS, False, id="at its end"),
-        pytest.param("held", LOCK_SECONDS + SKEW_SECONDS, False, id="within the clocks' skew"),
-        pytest.param("held", LOCK_SECONDS + SKEW_SECONDS + 1, True, id="past the skew"),
+        pytest.param("held", LEASE.seconds, False, id="at its end"),
+        pytest.param("held", LEASE.seconds + SKEW_SECONDS, False, id="within the clocks' skew"),
+        pytest.param("held", LEASE.seconds + SKEW_SECONDS + 1, True, id="past the skew"),
         pytest.param("interrupted", 0, True, id="let go"),
         pytest.param("something new", 0, False, id="a state nobody here knows counts as held"),
-        pytest.param("something new", LOCK_SECONDS + SKEW_SECONDS + 1, True, id="and ends, too"),
+        pytest.param("something new", LEASE.seconds + SKEW_SECONDS + 1, True, id="and ends, too"),
     ],
 )
 def test_a_lock_is_free_when_it_was_let_go_or_ran_out(
@@ -148,17 +152,102 @@ def test_a_lock_is_free_when_it_was_let_go_or_ran_out(
     assert note.is_free(BEGIN + timedelta(seconds=seconds)) is expected
 
 
-def test_renewing_moves_the_end_and_nothing_else() -> None:
-    note = make_note()
+@pytest.mark.parametrize("lease", [LEASE, METERED_LEASE])
+def test_renewing_moves_the_end_and_says_when(lease: Lease) -> None:
+    note, later = make_note(), BEGIN + timedelta(seconds=60)
 
-    renewed = note.renewed(BEGIN + timedelta(seconds=60), "n2")
+    renewed = note.renewed(later, "n2", lease)
 
-    assert renewed == replace(note, nonce="n2", expires_at=expiry(BEGIN + timedelta(seconds=60)))
-    assert renewed.last_seen_at == BEGIN + timedelta(seconds=60)
+    said = {"expires_at": expiry(later, lease), "written_at": later.isoformat(), "nonce": "n2"}
+    assert renewed == replace(note, **said)
+    assert renewed.last_seen_at == later
 
 
-def test_a_failed_renewal_is_tried_again_before_the_lock_runs_out() -> None:
-    assert RENEW_SECONDS + 3 * RETRY_SECONDS < LOCK_SECONDS
+def test_a_note_of_an_earlier_version_was_written_three_minutes_before_its_end() -> None:
+    note = make_note(written_at=None, expires_at=(BEGIN + timedelta(seconds=180)).isoformat())
+
+    assert note.last_seen_at == BEGIN
+
+
+@pytest.mark.parametrize("lease", [LEASE, METERED_LEASE])
+def test_a_renewal_that_fails_twice_is_tried_again_before_the_lock_runs_out(lease: Lease) -> None:
+    tries = lease.renew + lease.pause(1) + lease.pause(2)
+
+    assert tries < lease.seconds
+    assert lease.renew + MARGIN_SECONDS < lease.seconds  # renewed in time, no write renews it first
+
+
+def test_a_dead_holder_of_an_uncounted_remote_blocks_for_less_than_a_minute() -> None:
+    assert LEASE.seconds + SKEW_SECONDS < 60
+
+
+@pytest.mark.parametrize("lease", [LEASE, METERED_LEASE])
+def test_a_remote_that_goes_on_failing_is_asked_less_and_less(lease: Lease) -> None:
+    pauses = [lease.pause(failures) for failures in range(1, 8)]
+
+    assert pauses[:2] == [lease.retry, 2 * lease.retry]
+    assert pauses == sorted(pauses)
+    assert pauses[-1] == lease.pause(0) == lease.renew
+
+
+US = make_note(job="gitlab-0a1b", attempt=7)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        pytest.param({"attempt": 6}, True, id="the same job, an earlier attempt"),
+        pytest.param({"attempt": 7}, False, id="this very attempt"),
+        pytest.param({"attempt": 8}, False, id="a later attempt"),
+        pytest.param({"job": "gitlab-ffff", "attempt": 6}, False, id="another job"),
+        pytest.param({"job": None, "attempt": None}, False, id="no CI job"),
+        pytest.param({"attempt": None}, False, id="an attempt nobody counted"),
+    ],
+)
+def test_only_an_earlier_attempt_of_the_same_job_leaves_its_lock_to_us(
+    changes: dict[str, object], *, expected: bool
+) -> None:
+    assert replace(US, **changes).is_of_earlier_attempt(US) is expected  # type: ignore[arg-type]
+    assert not make_note().is_of_earlier_attempt(make_note())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({"job": "gitlab-0a1b"}, id="no attempt"),
+        pytest.param({"attempt": 6}, id="no job"),
+        pytest.param({"job": "gitlab-0a1b", "attempt": True}, id="an attempt that is no number"),
+        pytest.param({"job": "gitlab-0a1b", "attempt": -1}, id="a negative one"),
+        pytest.param({"job": "gitlab-0a1b", "attempt": 10**18}, id="one beyond all counting"),
+        pytest.param({"job": ["x"], "attempt": 6}, id="a job that is no text"),
+        pytest.param({"job": "a\u001b[2J", "attempt": 6}, id="a job with a control character"),
+    ],
+)
+def test_what_is_no_name_of_a_job_and_its_attempt_is_not_taken_for_one(
+    body: dict[str, object],
+) -> None:
+    note = parse_lock(with_body(**body))
+
+    assert note is not None
+    assert (note.job, note.attempt) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("state", "taken_after", "expected"),
+    [
+        pytest.param("interrupted", 300, 0, id="let go: when it was let go"),
+        pytest.param("held", 60, LEASE.seconds - MARGIN_SECONDS, id="ran out: its last moment"),
+        pytest.param("held", 5, 5 + LOOK_SECONDS, id="taken over: the last look before that"),
+    ],
+)
+def test_the_last_write_of_a_holder_is_as_late_as_it_can_be(
+    state: str, taken_after: float, expected: float
+) -> None:
+    note = make_note(state=state).renewed(BEGIN, "n", LEASE)
+
+    last = note.last_write_at(BEGIN + timedelta(seconds=taken_after))
+
+    assert last == BEGIN + timedelta(seconds=expected)
 
 
 def test_a_mark_says_what_is_known_of_it() -> None:
@@ -173,7 +262,7 @@ def test_the_refs_of_one_app_are_not_those_of_another() -> None:
     }
 
     assert len(refs) == 5
-    assert all(ref.startswith("refs/heads/accelerator/") for ref in refs)
+    assert not any(ref.startswith("refs/") for ref in refs)  # only the store knows where they are
     assert isinstance(make_note(), LockNote)
 
 
@@ -203,6 +292,7 @@ def test_whatever_a_stranger_wrote_reading_it_never_raises_and_shows_one_line(te
     if lock is not None:
         lock.is_free(BEGIN)
         lock.is_overlong(BEGIN)
+        assert lock.last_write_at(BEGIN) < BEGIN + timedelta(days=366_000)
         assert lock.last_seen_at < BEGIN + timedelta(days=366_000)
         assert lock.commit == "" or len(lock.commit) in {40, 64}
         assert lock.promotion is None or lock.promotion.isascii()
@@ -269,9 +359,11 @@ def test_a_commit_of_a_repository_with_longer_shas_is_one() -> None:
 @pytest.mark.parametrize(
     ("commit", "seconds", "expected"),
     [
-        pytest.param(COMMIT.sha, LOCK_SECONDS, False, id="just renewed"),
-        pytest.param(COMMIT.sha, LOCK_SECONDS + SLACK_SECONDS, False, id="by another clock"),
-        pytest.param(COMMIT.sha, LOCK_SECONDS + SLACK_SECONDS + 1, True, id="no deploy's"),
+        pytest.param(COMMIT.sha, METERED_LEASE.seconds, False, id="just renewed"),
+        pytest.param(
+            COMMIT.sha, METERED_LEASE.seconds + SLACK_SECONDS, False, id="by another clock"
+        ),
+        pytest.param(COMMIT.sha, METERED_LEASE.seconds + SLACK_SECONDS + 1, True, id="no deploy's"),
         pytest.param("", 8 * 3600, False, id="by hand, for a day's work"),
         pytest.param("", BY_HAND_SECONDS, False, id="by hand, for a year"),
         pytest.param("", BY_HAND_SECONDS + SLACK_SECONDS + 1, True, id="by hand, longer"),

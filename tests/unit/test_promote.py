@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from accelerator.errors import Interrupted, OutcomeUnknown, WrongArtifact
-from accelerator.steps.compare.facts import Candidate, SourceState, TargetState
+from accelerator.steps.compare.states import Candidate, SourceState, TargetState
 from accelerator.steps.route.promotion import promote
 from tests.unit.fakes import FakeApp, Stage, make_app, make_coupling, make_stage, slug
 

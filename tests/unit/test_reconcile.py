@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from accelerator.errors import NotFound, OutcomeUnknown
-from accelerator.steps.compare.facts import Candidate, SourceState, TargetState
-from accelerator.steps.guard.notes import expiry
+from accelerator.errors import KeyRefused, NotFound, OutcomeUnknown
+from accelerator.steps.compare.states import Candidate, SourceState, TargetState
+from accelerator.steps.guard.notes import LEASE, LOOK_SECONDS, expiry
 from accelerator.steps.guard.predecessor import let_builds_end, wait_out
 from accelerator.steps.route.lost_replies import (
     Trace,
@@ -211,19 +211,60 @@ def test_a_lost_promotion_without_a_trace_is_unknown_and_never_repeated(
         pytest.param("interrupted", 0, 10, id="just let go"),
         pytest.param("interrupted", 4, 6, id="let go a moment ago"),
         pytest.param("interrupted", 60, 0, id="let go long ago"),
-        pytest.param("held", 186, 0, id="ran out: older than any trace"),
+        pytest.param("held", 51, 0, id="ran out: nothing is begun in its last seconds"),
+        pytest.param("held", 5, 12, id="taken over by the same job: it may have lived till then"),
     ],
 )
 def test_what_was_cut_short_gets_its_time_to_show(
     stage: Stage, state: str, ago: float, waited: float
 ) -> None:
-    note = make_note(state=state, expires_at=expiry(stage.clock.moment()))
+    note = make_note(state=state).renewed(stage.clock.moment(), "n", LEASE)
     stage.clock.pass_seconds(ago)
 
-    wait_out(stage.run, note)
+    wait_out(stage.run, note, stage.clock.moment())
 
-    assert sum(stage.clock.naps) == waited
+    assert sum(stage.clock.naps) == pytest.approx(waited)
     assert "cut short: ann@laptop" in stage.ear.warnings()[0]
+
+
+def left_by(route: str, stage: Stage, **changes: object) -> LockNote:
+    """Make the note of an earlier attempt that died a moment ago, about to release "good"."""
+    note = make_note(route=route, artifact="good", previous_release=1)
+    return replace(note, **changes).renewed(stage.clock.moment(), "n", LEASE)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("route", ["promote", "release"])
+def test_the_release_that_was_about_to_be_made_is_all_there_is_to_wait_for(
+    stage: Stage, route: str
+) -> None:
+    note = left_by(route, stage)
+    later(stage, "releases.fetch_newest shop", 3, lambda: stage.app("shop").land("good"))
+
+    wait_out(stage.run, note, stage.clock.moment())
+
+    assert 0 < sum(stage.clock.naps) < 1
+
+
+@pytest.mark.parametrize(
+    ("route", "changes", "held"),
+    [
+        pytest.param("promote", {}, "theirs", id="a release of something else is none of it"),
+        pytest.param("promote", {"previous_release": 2}, "good", id="it was there before"),
+        pytest.param("promote", {"previous_release": None}, "good", id="nobody knows since when"),
+        pytest.param("rollback", {}, "good", id="it was on the way back already"),
+        pytest.param("build", {}, "good", id="a build makes an artifact nobody knows yet"),
+        pytest.param("live", {}, "good", id="nothing was to be written but the way back"),
+    ],
+)
+def test_whatever_else_shows_the_time_of_its_traces_is_waited_out(
+    stage: Stage, route: str, changes: dict[str, object], held: str
+) -> None:
+    note = left_by(route, stage, **changes)
+    stage.app("shop").land(held)
+
+    wait_out(stage.run, note, stage.clock.moment())
+
+    assert sum(stage.clock.naps) == pytest.approx(stage.run.waits.traces + LOOK_SECONDS)
 
 
 def begun(stage: Stage, looks: int) -> LockNote:
@@ -239,7 +280,7 @@ def test_a_promotion_that_was_begun_is_waited_for_however_long_ago_that_was(
 ) -> None:
     note = begun(pipeline, looks=30)
 
-    wait_out(pipeline.run, note)
+    wait_out(pipeline.run, note, pipeline.clock.moment())
 
     assert pipeline.heroku.promotion_looks == []
     assert sum(pipeline.clock.naps) > pipeline.run.waits.traces
@@ -250,7 +291,7 @@ def test_a_promotion_that_stays_pending_leaves_the_outcome_unknown(pipeline: Sta
     note = begun(pipeline, looks=10_000)
 
     with pytest.raises(OutcomeUnknown, match="promotion-1 to shop, begun by an earlier run"):
-        wait_out(pipeline.run, note)
+        wait_out(pipeline.run, note, pipeline.clock.moment())
 
     assert 590 < sum(pipeline.clock.naps) <= 600
 
@@ -264,16 +305,25 @@ def test_a_promotion_to_another_app_than_the_notes_is_said_to_be_one(
     pipeline.heroku.apps_by_name["blog"] = make_app("blog")
     note = replace(begun(pipeline, looks=0), app=app)
 
-    wait_out(pipeline.run, note)
+    wait_out(pipeline.run, note, pipeline.clock.moment())
 
     assert pipeline.ear.warnings()[1:] == expected
 
 
-def test_a_promotion_nobody_knows_any_more_is_not_waited_for(pipeline: Stage) -> None:
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(NotFound("gone"), id="nobody knows it any more"),
+        pytest.param(KeyRefused("403", "another key"), id="it is another account's"),
+    ],
+)
+def test_a_promotion_that_cannot_be_looked_at_holds_nobody_up(
+    pipeline: Stage, answer: Exception
+) -> None:
     note = begun(pipeline, looks=10_000)
-    pipeline.heroku.failures["promotions.fetch_targets promotion-1"] = NotFound("gone")
+    pipeline.heroku.failures["promotions.fetch_targets promotion-1"] = answer
 
-    wait_out(pipeline.run, note)
+    wait_out(pipeline.run, note, pipeline.clock.moment())
 
     assert pipeline.clock.naps == []
 

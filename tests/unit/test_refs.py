@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from accelerator.errors import LockUnavailable
+from accelerator.errors import LockUnavailable, NoLockRefs
 from accelerator.models import Secret, Swap
-from accelerator.repository import RefStore
+from accelerator.repository import LockHost, RefStore
 from accelerator.waiting import Deadline, SystemClock
 from tests.unit.githost import ENCODED, KEY, GitHost, run
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.git
 
-REF = "refs/heads/accelerator/lock/shop"
-OTHER_REF = "refs/heads/accelerator/lock/shop-eu"
+REF, FULL = "lock/shop", "refs/accelerator/lock/shop"
+OTHER_REF = "lock/shop-eu"
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def bare(host: GitHost) -> Path:
 @pytest.fixture
 def refs(host: GitHost, bare: Path, environment: dict[str, str]) -> Iterator[RefStore]:
     assert bare.is_dir()
-    with RefStore(f"{host.url}/prepare.git", Secret(KEY), environment) as store:
+    with LockHost(f"{host.url}/prepare.git", Secret(KEY), environment).open() as store:
         yield store
 
 
@@ -62,7 +62,7 @@ def heads(bare: Path, environment: dict[str, str]) -> dict[str, str]:
 def test_a_note_is_created_listed_and_read_back(refs: RefStore, text: str) -> None:
     sha = put(refs, text)
 
-    assert refs.find("refs/heads/accelerator/") == {REF: sha}
+    assert refs.find() == {REF: sha}
     assert refs.read(REF) == (sha, text)
 
 
@@ -70,21 +70,21 @@ def test_where_there_is_no_note_none_is_read(refs: RefStore) -> None:
     put(refs, "another", OTHER_REF)
 
     assert refs.read(REF) is None
-    assert refs.find(REF + "/") == {}
 
 
-def test_only_what_begins_alike_is_listed(refs: RefStore) -> None:
-    put(refs, "a")
-    eu = put(refs, "b", OTHER_REF)
+def test_only_notes_are_listed(refs: RefStore, bare: Path, environment: dict[str, str]) -> None:
+    sha = put(refs, "a")
+    for other in ("refs/heads/main", "refs/heads/accelerator/fix", "refs/acceleratory/lock/shop"):
+        run(["git", "update-ref", other, sha], bare, environment)
 
-    assert refs.find(OTHER_REF) == {OTHER_REF: eu}
+    assert refs.find() == {REF: sha}
 
 
 def test_what_exists_is_not_created_again(refs: RefStore) -> None:
     sha = put(refs, "mine")
 
     assert refs.swap(REF, None, refs.write("yours")) is Swap.LOST
-    assert refs.find(REF) == {REF: sha}
+    assert refs.find() == {REF: sha}
 
 
 def test_a_note_is_replaced_by_who_knows_what_stands_there(refs: RefStore) -> None:
@@ -109,7 +109,7 @@ def test_a_note_that_is_gone_is_not_replaced(refs: RefStore) -> None:
     assert refs.swap(REF, old, None) is Swap.DONE
 
     assert refs.swap(REF, old, refs.write("new")) is Swap.LOST
-    assert refs.find(REF) == {}
+    assert refs.find() == {}
 
 
 def test_a_note_is_removed_by_who_knows_what_stands_there(refs: RefStore) -> None:
@@ -126,7 +126,7 @@ def test_two_stores_see_each_others_notes(
 ) -> None:
     sha = put(refs, "ours")
 
-    with RefStore(f"{host.url}/prepare.git", Secret(KEY), environment) as theirs:
+    with LockHost(f"{host.url}/prepare.git", Secret(KEY), environment).open() as theirs:
         assert theirs.read(REF) == (sha, "ours")
         assert theirs.swap(REF, sha, theirs.write("theirs")) is Swap.DONE
 
@@ -134,7 +134,7 @@ def test_two_stores_see_each_others_notes(
 
 
 def test_one_store_serves_several_threads(refs: RefStore) -> None:
-    names = [f"refs/heads/accelerator/lock/app-{number}" for number in range(6)]
+    names = [f"lock/app-{number}" for number in range(6)]
 
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda name: put(refs, name, name), names))
@@ -144,7 +144,7 @@ def test_one_store_serves_several_threads(refs: RefStore) -> None:
 
 
 def race(url: str, environment: dict[str, str], number: int, key: str | None) -> str:
-    with RefStore(url, Secret(key) if key else None, environment) as store:
+    with LockHost(url, Secret(key) if key else None, environment).open() as store:
         sha = store.write(f"job {number}")
         end = store.swap(REF, None, sha)
     return sha if end is Swap.DONE else f"{end}"
@@ -163,7 +163,7 @@ def test_of_eight_processes_that_create_a_note_one_wins(
 
     winners = [end for end in ends if end != Swap.LOST]
     assert len(winners) == 1
-    assert heads(bare, environment) == {REF: winners[0]}
+    assert heads(bare, environment) == {FULL: winners[0]}
 
 
 def test_a_shallow_checkout_does_not_matter_and_is_left_alone(
@@ -206,8 +206,8 @@ def test_a_remote_that_takes_no_such_refs_is_unavailable(
     bare = host.create("strict", hook)
 
     with (
-        RefStore(f"{host.url}/strict.git", Secret(KEY), environment) as store,
-        pytest.raises(LockUnavailable, match="declined") as caught,
+        LockHost(f"{host.url}/strict.git", Secret(KEY), environment).open() as store,
+        pytest.raises(NoLockRefs, match="declined") as caught,
     ):
         store.swap(REF, None, store.write("held"))
 
@@ -215,12 +215,12 @@ def test_a_remote_that_takes_no_such_refs_is_unavailable(
     assert heads(bare, environment) == {}
 
 
-def test_a_remote_that_hides_such_refs_is_unavailable(
+def test_a_remote_that_hides_such_refs_takes_none(
     refs: RefStore, bare: Path, environment: dict[str, str]
 ) -> None:
-    run(["git", "config", "receive.hideRefs", "refs/heads/accelerator"], bare, environment)
+    run(["git", "config", "receive.hideRefs", "refs/accelerator"], bare, environment)
 
-    with pytest.raises(LockUnavailable):
+    with pytest.raises(NoLockRefs, match="hidden"):
         refs.swap(REF, None, refs.write("held"))
 
 
@@ -235,11 +235,11 @@ def test_a_remote_that_cannot_be_used_is_unavailable_for_everything(
     host: GitHost, bare: Path, environment: dict[str, str], path: str, key: str
 ) -> None:
     assert bare.is_dir()
-    with RefStore(f"{host.url}/{path}", Secret(key), environment) as store:
+    with LockHost(f"{host.url}/{path}", Secret(key), environment).open() as store:
         sha = store.write("held")
 
         with pytest.raises(LockUnavailable):
-            store.find("refs/")
+            store.find()
         with pytest.raises(LockUnavailable):
             store.read(REF)
         with pytest.raises(LockUnavailable):
@@ -251,7 +251,10 @@ def test_a_remote_that_is_not_there_is_unavailable(environment: dict[str, str]) 
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/prepare.git"
 
-        with RefStore(url, Secret(KEY), environment) as store, pytest.raises(LockUnavailable):
+        with (
+            LockHost(url, Secret(KEY), environment).open() as store,
+            pytest.raises(LockUnavailable),
+        ):
             store.swap(REF, None, store.write("held"))
 
 
@@ -262,7 +265,7 @@ def test_a_reply_that_is_lost_leaves_the_outcome_open_and_a_look_tells(
     host.answers["git-receive-pack"] = 502
 
     assert refs.swap(REF, None, sha) is Swap.UNKNOWN
-    assert refs.find(REF) == {}
+    assert refs.find() == {}
 
 
 def test_the_key_is_in_no_argument_no_file_and_no_message(
@@ -279,7 +282,7 @@ def test_the_key_is_in_no_argument_no_file_and_no_message(
 
     host.during_push = look
 
-    with RefStore(f"{host.url}/strict.git", Secret(KEY), environment) as store:
+    with LockHost(f"{host.url}/strict.git", Secret(KEY), environment).open() as store:
         with pytest.raises(LockUnavailable) as caught:
             store.swap(REF, None, store.write("held"))
         told = f"{store!r} {caught.value} {caught.value.hint}"
@@ -295,14 +298,14 @@ def test_nothing_is_left_on_the_disk(
     bare: Path, tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with RefStore(str(bare), None, environment) as store:
+    with LockHost(str(bare), None, environment).open() as store:
         put(store, "held")
         assert list(tmp_path.glob("accelerator-refs-*"))
 
     assert not list(tmp_path.glob("accelerator-refs-*"))
 
 
-def stand(bare: Path, sha: str, ref: str = REF) -> None:
+def stand(bare: Path, sha: str, ref: str = FULL) -> None:
     """Put an object where git itself would put no such one, as whoever owns the remote can."""
     place = bare / ref
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -361,7 +364,7 @@ def test_what_stands_there_and_is_no_note_is_read_as_far_as_it_goes_and_can_be_r
     assert seen[1].startswith(text)
     assert len(seen[1]) < 100
     assert refs.swap(REF, sha, None) is Swap.DONE
-    assert refs.find(REF) == {}
+    assert refs.find() == {}
 
 
 def test_a_commit_that_would_take_much_memory_is_not_even_fetched(
@@ -399,19 +402,19 @@ def test_a_ref_is_not_taken_for_another_whose_name_it_continues(
 ) -> None:
     sha = put(refs, "anything")
     assert refs.swap(REF, sha, None) is Swap.DONE
-    run(["git", "update-ref", f"{REF}{end}", sha], bare, dict(os.environ))
+    run(["git", "update-ref", f"{FULL}{end}", sha], bare, dict(os.environ))
 
-    assert refs.find(REF) == {f"{REF}{end}": sha}
+    assert refs.find() == {f"{REF}{end}": sha}
     assert refs.read(REF) is None
 
 
 def test_thousands_of_refs_of_strangers_are_no_trouble(refs: RefStore, bare: Path) -> None:
     sha = put(refs, "held")
-    others = [f"{REF[:-4]}x{number}/{'y' * 90}" for number in range(5_000)]
+    others = [f"{FULL[:-4]}x{number}/{'y' * 90}" for number in range(5_000)]
     packed = "".join(f"{sha} {name}\n" for name in sorted(others))
     (bare / "packed-refs").write_text(f"# pack-refs with: sorted\n{packed}", encoding="utf-8")
 
-    assert len(refs.find("refs/heads/accelerator/")) == 5_001
+    assert len(refs.find()) == 5_001
     assert refs.read(REF) == (sha, "held")
 
 
@@ -420,10 +423,10 @@ def test_many_refs_are_removed_with_one_push_and_only_as_they_were(
 ) -> None:
     theirs, newer = refs.write("theirs"), refs.write("newer")
     names = [f"{REF}/{number}" for number in range(150)]
-    lines = "".join(f"create {name} {theirs}\n" for name in names)
-    put(refs, "theirs", OTHER_REF)
+    lines = "".join(f"create {FULL}/{number} {theirs}\n" for number in range(150))
     for sha in (theirs, newer):
-        refs.swap(f"refs/heads/x/{sha}", None, sha)
+        put_again = refs.swap(f"x/{sha}", None, sha)
+        assert put_again is Swap.DONE
     subprocess.run(
         ["git", "update-ref", "--stdin"],
         input=lines.encode(),
@@ -431,16 +434,16 @@ def test_many_refs_are_removed_with_one_push_and_only_as_they_were(
         env=environment,
         check=True,
     )
-    run(["git", "update-ref", names[7], newer], bare, environment)
+    run(["git", "update-ref", f"{FULL}/7", newer], bare, environment)
     before = len(host.seen)
 
     refs.remove(dict.fromkeys(names, theirs))
 
-    assert sorted(refs.find(REF + "/")) == [names[7]]
+    assert [name for name in refs.find() if name in names] == [names[7]]
     pushes = [path for path, _ in host.seen[before:] if path.endswith("/git-receive-pack")]
     assert len(pushes) <= 1
     refs.remove(dict.fromkeys(names, theirs) | {names[7]: newer})
-    assert refs.find(REF + "/") == {}
+    assert not refs.find().keys() & set(names)
 
 
 def test_a_remote_that_does_not_answer_is_left_with_the_time_of_the_run(
@@ -450,7 +453,7 @@ def test_a_remote_that_does_not_answer_is_left_with_the_time_of_the_run(
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/locks.git"
         deadline = Deadline.after(SystemClock(), 0.2)
         with (
-            RefStore(url, None, environment, deadline) as store,
+            LockHost(url, None, environment, deadline).open() as store,
             pytest.raises(LockUnavailable, match="did not end within"),
         ):
-            store.find(REF)
+            store.find()

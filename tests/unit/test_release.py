@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from accelerator.errors import Interrupted, OutcomeUnknown, ReleaseFailed, WrongArtifact
-from accelerator.steps.compare.facts import TargetState
+from accelerator.steps.compare.states import TargetState
 from accelerator.steps.route.slug_release import release
 from tests.unit.fakes import Stage, make_app, make_stage, slug
 

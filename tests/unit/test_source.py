@@ -11,7 +11,9 @@ from accelerator.errors import NotFound, Refused, SourceDiffers, UsageProblem
 from accelerator.models import Commit, OnMiss, Reason, Refusal, Route, Strategy, Verified
 from accelerator.output.deploy import deploy_document
 from accelerator.output.outcome import Outcome
-from accelerator.steps.compare.facts import Facts, describe_release
+from accelerator.steps.compare.descriptions import describe_release
+from accelerator.steps.compare.facts import Facts
+from accelerator.steps.compare.proof import doubt_of_build
 from accelerator.steps.prepare import PrepareOrder, prepare
 from accelerator.steps.report import PrepareReport
 from accelerator.steps.route.build import build, start_build
@@ -70,7 +72,7 @@ def test_a_source_is_proven_by_the_checksum_of_an_archive_made_anew(
         {sha: frozenset(sums) for sha, sums in archives.items()} if archives is not None else None
     )
 
-    told = Facts(archives=made).doubt_of_build(built(checksum))
+    told = doubt_of_build(built(checksum), made)
 
     assert (told is None) if doubt is None else (told is not None and doubt in told)
 

@@ -23,8 +23,9 @@ from accelerator.models import (
     Release,
     Route,
 )
-from accelerator.steps.compare.facts import Facts, SourceState, TargetState
+from accelerator.steps.compare.facts import Facts
 from accelerator.steps.compare.fit import Fit
+from accelerator.steps.compare.states import SourceState, TargetState
 from tests.unit.fakes import BEGIN, COMMIT, OTHER, make_build, make_coupling, make_release
 
 if TYPE_CHECKING:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from accelerator.models import Build
     from accelerator.steps.compare.decision import Decision
-    from accelerator.steps.compare.facts import CutShort, Facts
+    from accelerator.steps.compare.facts import Facts
+    from accelerator.steps.compare.states import CutShort
     from accelerator.steps.compare.wanted import Wanted
     from accelerator.steps.run import Run
 

@@ -11,13 +11,16 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from accelerator.models import Artifact, Reason, Route
-from accelerator.steps.compare.facts import Candidate, Facts, SourceState, TargetState
+from accelerator.steps.compare.candidates import find_own_flaw, list_candidates
 from accelerator.steps.compare.fit import Fitness, fitness_of, list_checks
+from accelerator.steps.compare.proof import doubt_of_build
+from accelerator.steps.compare.states import Candidate, SourceState, TargetState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from accelerator.models import ArtifactRef, Build, Commit
+    from accelerator.steps.compare.facts import Facts
     from accelerator.steps.compare.fit import Check
 
 
@@ -117,18 +120,20 @@ def find_building(commit: Commit, facts: Facts) -> Build | None:
 
     What it leaves must be of use: a build whose source is in doubt is not waited for.
     """
-    running = (each for each in facts.list_running(commit) if not facts.doubt_of_build(each))
+    running = (
+        each for each in facts.list_running(commit) if not doubt_of_build(each, facts.archives)
+    )
     return min(running, key=lambda build: build.created_at, default=None)
 
 
 def _list_doubts(commit: Commit, facts: Facts) -> Iterator[str]:
     """Yield what is there of the commit, or on its way, without being proven to be of it."""
     for candidate in list_candidates(commit, facts):
-        flaw = _find_own_flaw(candidate, facts)
+        flaw = find_own_flaw(candidate, facts)
         if flaw is not None and flaw.rebuild is Reason.SOURCE_UNVERIFIED:
             yield f"{candidate.name}: {flaw.detail}"
     for build in facts.list_running(commit):
-        if doubt := facts.doubt_of_build(build):
+        if doubt := doubt_of_build(build, facts.archives):
             yield f"build {build.id} on {build.app_name}: {doubt}"
     for target in facts.targets:
         held = target.current.artifact if target.current else None
@@ -178,7 +183,7 @@ def _split_candidates(
     """Part the candidates that can be shipped from those that must not be, each with its flaw."""
     options, flawed = [], []
     for candidate in list_candidates(commit, facts):
-        flaw = _find_own_flaw(candidate, facts)
+        flaw = find_own_flaw(candidate, facts)
         fits = [flaw] if flaw else [_fitness_on(target, candidate, facts) for target in waiting]
         if bad := next((each for each in fits if each.rebuild), None):
             flawed.append((candidate, bad))
@@ -187,36 +192,6 @@ def _split_candidates(
         route, reason = _choose_route(candidate, waiting, facts, commit)
         options.append(Option(candidate, route, reason, warnings))
     return options, flawed
-
-
-def list_candidates(commit: Commit, facts: Facts) -> Iterator[Candidate]:
-    """Yield every artifact of the commit on any source, with and without a release."""
-    for source in facts.sources:
-        released = set()
-        for release in source.releases:
-            if release.artifact is not None and facts.holds(release.artifact, commit):
-                released.add(release.artifact.id)
-                yield Candidate(source, release.artifact, release)
-        for build in source.builds:
-            if build.status != "succeeded" or build.artifact is None:
-                continue
-            if build.artifact.id not in released and facts.holds(build.artifact, commit):
-                released.add(build.artifact.id)
-                yield Candidate(source, build.artifact, None)
-
-
-def _find_own_flaw(candidate: Candidate, facts: Facts) -> Fitness | None:
-    """Find what makes a candidate useless for every target: gone, unreadable, or not proven."""
-    if candidate.release is not None and candidate.release.status == "expired":
-        return Fitness(Reason.EXPIRED, "expired")
-    if candidate.artifact.id in facts.artifacts:
-        artifact = facts.artifacts[candidate.artifact.id]
-        if artifact is None:
-            return Fitness(Reason.UNREADABLE, "cannot be read")
-        if artifact.deleted_at:
-            return Fitness(Reason.EXPIRED, "expired")
-    doubt = facts.doubt_of(candidate.artifact)
-    return Fitness(Reason.SOURCE_UNVERIFIED, doubt) if doubt else None
 
 
 def _fitness_on(target: TargetState, candidate: Candidate, facts: Facts) -> Fitness:
@@ -294,5 +269,5 @@ def _find_miss(commit: Commit, facts: Facts, flaws: set[Reason]) -> Reason:
 
 def _find_held(commit: Commit, facts: Facts) -> Candidate | None:
     """Find where a commit that is live everywhere also lies prepared, for the report."""
-    sound = (c for c in list_candidates(commit, facts) if _find_own_flaw(c, facts) is None)
+    sound = (c for c in list_candidates(commit, facts) if find_own_flaw(c, facts) is None)
     return next(sound, None)

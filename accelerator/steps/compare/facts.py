@@ -2,88 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from accelerator.steps.compare.fit import Fit, stack_of
+from accelerator.steps.compare.descriptions import find_alias
+from accelerator.steps.compare.fit import stack_of
+from accelerator.steps.compare.proof import doubt_of_build
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from accelerator.models import Artifact, ArtifactRef, Build, Commit, Coupling, Release
-
-
-@dataclass(frozen=True, slots=True)
-class SourceState:
-    """What was read of an app that may hold the commit; releases and builds newest first.
-
-    ``witness`` is HEROKU_BUILD_COMMIT or HEROKU_SLUG_COMMIT, which speaks of the current release
-    only and may be stale or absent; ``witness_readable`` says whether the key may read it.
-    """
-
-    app: str
-    releases: tuple[Release, ...] = ()
-    builds: tuple[Build, ...] = ()
-    coupling: Coupling | None = None
-    is_prepare: bool = True
-    witness: str | None = None
-    witness_readable: bool = True
-    build_config: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def current(self) -> Release | None:
-        """Return the release in effect: not always the newest one."""
-        return next((release for release in self.releases if release.current), None)
-
-
-@dataclass(frozen=True, slots=True)
-class TargetState:
-    """What was read of an app that is to get the commit; builds only where they must be proven."""
-
-    app: str
-    app_id: str
-    releases: tuple[Release, ...] = ()
-    coupling: Coupling | None = None
-    fit: Fit = field(default_factory=Fit)
-    builds: tuple[Build, ...] = ()
-
-    @property
-    def current(self) -> Release | None:
-        """Return the release in effect."""
-        return next((release for release in self.releases if release.current), None)
-
-    def find_before_current(self) -> Release | None:
-        """Find the last release with other code that was in effect before what runs now."""
-        current = self.current
-        if current is None:
-            return None
-        ran = (
-            release
-            for release in self.releases
-            if release.version < current.version
-            and release.status in _IN_EFFECT
-            and release.artifact is not None
-        )
-        return next((release for release in ran if release.artifact != current.artifact), None)
-
-    @property
-    def stage(self) -> str | None:
-        """Return its stage in the pipeline, or None when it is in none."""
-        return self.coupling.stage if self.coupling else None
-
-
-@dataclass(frozen=True, slots=True)
-class CutShort:
-    """A deploy to a target that was killed or cut off, as its lock tells of it: a claim.
-
-    ``previous_version`` is the release that was current when that deploy began. It counts only
-    where the target's own list of releases agrees (`Facts.find_adopted`).
-    """
-
-    app: str
-    commit: str
-    previous_version: int | None
+    from accelerator.models import Artifact, ArtifactRef, Build, Commit, Release
+    from accelerator.steps.compare.fit import Fit
+    from accelerator.steps.compare.proof import Archives
+    from accelerator.steps.compare.states import CutShort, SourceState, TargetState
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,50 +37,11 @@ class Facts:
     trees: Mapping[str, str] | None = None
     followed: Mapping[str, Build] = field(default_factory=dict)
     cut_short: tuple[CutShort, ...] = ()
-    archives: Mapping[str, frozenset[str]] | None = None
+    archives: Archives = None
 
     def target(self, app: str) -> TargetState:
         """Return what was read of a target."""
         return next(target for target in self.targets if target.app == app)
-
-    def find_adopted(self, target: TargetState, commit: Commit) -> Release | None:
-        """Find the release before one of `commit` that a deploy cut short had made.
-
-        Such a release is taken for our own: the way back leads to what that deploy had recorded,
-        provided that the code of that release ran until the commit came.
-        """
-        before = target.find_before_current()
-        found = (
-            release
-            for left in self._list_cut_short(target, commit)
-            for release in target.releases
-            if release.version == left.previous_version
-        )
-        return next((each for each in found if before and _bears_out(each, before)), None)
-
-    def find_doubted(self, target: TargetState, commit: Commit) -> CutShort | None:
-        """Find a deploy cut short whose word on the release before it is not borne out.
-
-        Where it names code that runs now there is nothing to go back to, and nothing to doubt.
-        """
-        if self.find_adopted(target, commit) is not None or target.current is None:
-            return None
-        now = target.current.artifact
-        same = {release.version for release in target.releases if release.artifact == now}
-        named = self._list_cut_short(target, commit)
-        return next((each for each in named if each.previous_version not in {None, *same}), None)
-
-    def _list_cut_short(self, target: TargetState, commit: Commit) -> list[CutShort]:
-        """List the deploys cut short that may have made what runs on a target."""
-        if not self.is_live(target, commit):
-            return []
-        return [
-            left for left in self.cut_short if (left.app, left.commit) == (target.app, commit.sha)
-        ]
-
-    def before(self, target: TargetState, commit: Commit) -> Release | None:
-        """Return the release to which the way back of a deploy of `commit` leads."""
-        return self.find_adopted(target, commit) or target.current
 
     def known(self, ref: ArtifactRef) -> Artifact | ArtifactRef:
         """Return what was read of an artifact, or just its kind and id."""
@@ -215,30 +108,8 @@ class Facts:
         return next((b for b in builds if b.artifact and b.artifact.id == ref.id), None)
 
     def doubt_of(self, ref: ArtifactRef) -> str | None:
-        """Return why the source of an artifact is not proven; None: it is, or need not be.
-
-        What a build or a slug names as its commit is its caller's word. Its source has a checksum,
-        which the platform compared with the bytes it built.
-        """
-        if self.archives is None:
-            return None
-        build = self.build_of(ref)
-        if build is None:
-            return "no build that left it is listed, so nothing tells what it was built from"
-        return self.doubt_of_build(build)
-
-    def doubt_of_build(self, build: Build) -> str | None:
-        """Return why the source of a build is not proven; None: it is, or need not be."""
-        if self.archives is None:
-            return None
-        if build.checksum is None:
-            return "its build has no checksum of a source: it was pushed by git, or sent without"
-        expected = self.archives.get(build.commit or "")
-        if expected is None:
-            return "its commit is not in this clone, or has another tree"
-        if build.checksum not in expected:
-            return "its build was of another source than the archive of the commit, made anew here"
-        return None
+        """Return why the source of an artifact is not proven; None: it is, or need not be."""
+        return doubt_of_build(self.build_of(ref), self.archives)
 
     def fit_of(self, target: TargetState) -> Fit:
         """Return what an artifact has to fit; what runs there now tells the stack as well."""
@@ -255,41 +126,3 @@ class Facts:
         if source.coupling is None or target.coupling is None:
             return False
         return source.coupling.pipeline_id == target.coupling.pipeline_id
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """An artifact of the wanted commit and the release that carries it, if one does."""
-
-    source: SourceState
-    artifact: ArtifactRef
-    release: Release | None
-
-    @property
-    def name(self) -> str:
-        """Return its name for people: the app and the release."""
-        held = f"v{self.release.version}" if self.release else "a build without a release"
-        return f"{self.source.app} {held}"
-
-
-def _bears_out(named: Release, before: Release) -> bool:
-    """Return whether a release that a note names is, or has the code of, the one that ran last."""
-    is_usable = named.status == "succeeded" and named.artifact == before.artifact
-    return is_usable and named.version <= before.version
-
-
-def find_alias(description: str) -> str | None:
-    """Read the commit a release was made for when its artifact was built from an equal tree."""
-    found = _ALIAS.fullmatch(description)
-    return found["sha"] if found else None
-
-
-def describe_release(commit: Commit, built_from: str | None) -> str:
-    """Write a release's description; an equal tree's alias is kept there, where it lasts."""
-    if built_from is None or built_from == commit.sha:
-        return f"Deploy {commit.short}"
-    return f"Deploy {commit.sha} (same tree as {built_from})"
-
-
-_IN_EFFECT = {"succeeded", "expired"}  # at some time; an expired one has lost its artifact since
-_ALIAS = re.compile(r"Deploy (?P<sha>[0-9a-f]{40}) \(same tree as [0-9a-f]{40}\)")

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from accelerator.errors import KeyRefused, NotFound
 from accelerator.models import ArtifactKind
-from accelerator.steps.compare.facts import Facts, SourceState, TargetState
+from accelerator.steps.compare.facts import Facts
 from accelerator.steps.compare.fit import Fit, fingerprint
+from accelerator.steps.compare.states import SourceState, TargetState
 from accelerator.steps.compare.unread import find_unconfirmed, find_unread_apps
 
 if TYPE_CHECKING:

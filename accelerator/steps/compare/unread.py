@@ -9,13 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from accelerator.models import Route
-from accelerator.steps.compare.decision import compare, list_candidates
+from accelerator.steps.compare.candidates import list_candidates
+from accelerator.steps.compare.decision import compare
 from accelerator.steps.compare.fit import stack_of
 
 if TYPE_CHECKING:
     from accelerator.models import ArtifactRef, Commit
     from accelerator.steps.compare.decision import Decision
-    from accelerator.steps.compare.facts import Facts, SourceState, TargetState
+    from accelerator.steps.compare.facts import Facts
+    from accelerator.steps.compare.states import SourceState, TargetState
 
 
 def find_unconfirmed(commit: Commit, facts: Facts) -> frozenset[tuple[str, ArtifactRef]]:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from accelerator.errors import AcceleratorError, LockUnavailable, Refused
 from accelerator.models import Refusal, Swap
-from accelerator.steps.guard.held import Found, HeldLock, look
-from accelerator.steps.guard.notes import expiry, lock_ref, render_note
+from accelerator.steps.guard.held import Found, HeldLock, lease_of, look
+from accelerator.steps.guard.notes import lock_ref, render_note
 from accelerator.waiting import StillPending, wait_for
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from accelerator.steps.guard.held import LockRemote
+    from accelerator.steps.guard.keeper import Keeper
     from accelerator.steps.guard.notes import LockNote
     from accelerator.waiting import Deadline
 
@@ -32,31 +33,28 @@ METERED = 10.0  # Heroku allows 75 git requests per hour and app: look every 1.5
 
 
 def take(
-    remote: LockRemote,
-    note: LockNote,
-    now: Callable[[], datetime],
-    deadline: Deadline,
-    on_wait: Callable[[str], None],
+    keeper: Keeper, note: LockNote, deadline: Deadline, on_wait: Callable[[str], None]
 ) -> HeldLock:
-    """Take the lock, waiting for its holder until the deadline.
+    """Take the lock, waiting for its holder until the deadline, and have it kept.
 
-    A lock that was let go or has run out is taken over; `HeldLock.before` then holds the old note,
-    for its unfinished business. Raises `Refused` (``locked``) naming the holder.
+    A lock that was let go or has run out is taken over, and at once one that an earlier attempt of
+    the same CI job left. `HeldLock.before` then holds the old note, for its unfinished business.
+    Raises `Refused` (``locked``) naming the holder.
     """
-    acquisition = Acquisition(remote, note, now, on_wait)
+    acquisition = Acquisition(keeper.remote, note, keeper.now, on_wait)
     try:
-        slower = METERED if remote.is_metered else 1.0
+        slower = METERED if keeper.remote.is_metered else 1.0
         end = wait_for(
             acquisition.make, lambda end: isinstance(end, HeldLock), deadline, lambda: slower
         )
     except StillPending as pending:
-        raise _refusal(note.app, pending.seen, now()) from None
+        raise _refusal(note.app, pending.seen, keeper.now()) from None
     except KeyboardInterrupt:
         acquisition.give_up()
         raise
     if not isinstance(end, HeldLock):
         raise LockUnavailable("no lock was taken")
-    return end
+    return keeper.keep(end)
 
 
 @dataclass
@@ -81,7 +79,7 @@ class Acquisition:
         """Let go of a lock that landed while we were interrupted, as far as that can be told."""
         ref = lock_ref(self.note.app)
         with suppress(AcceleratorError):
-            standing = self.remote.find(ref).get(ref)
+            standing = self.remote.find().get(ref)
             if standing not in self.made:
                 return
             old = self.over[standing].note if standing in self.over else None
@@ -100,7 +98,7 @@ class Acquisition:
                 return standing
             end = self._try()
         except LockUnavailable:
-            if standing is None or standing.is_free(self.now()):
+            if standing is None or standing.is_free_for(self.note, self.now()):
                 raise
             return standing
         self.standing = end if isinstance(end, Found) else None
@@ -110,24 +108,33 @@ class Acquisition:
         """Look, with one small question, whether it is worth a try."""
         ref = lock_ref(self.note.app)
         try:
-            seen = self.remote.find(ref).get(ref)
+            seen = self.remote.find().get(ref)
         except LockUnavailable:  # it may have been renewed
             return False
-        return seen != standing.sha or standing.is_free(self.now())
+        return seen != standing.sha or standing.is_free_for(self.note, self.now())
 
     def _try(self) -> HeldLock | Found | None:
-        moment = self.now()
-        sha, fresh = self._write(moment)
+        sha, fresh = self._write(self.now())
         if self._put(None, sha):  # nearly always free: one push and no look
-            return HeldLock(self.remote, sha, fresh, self.now, None)
+            return self._read_back(sha, HeldLock(self.remote, sha, fresh, self.now, None))
         standing = look(self.remote, self.note.app)
         if standing is not None and standing.sha in self.made:
             ours, before = self.made[standing.sha], self.over.get(standing.sha)
             return HeldLock(self.remote, standing.sha, ours, self.now, before)
-        if standing is not None and standing.is_free(self.now()):
+        if standing is not None and standing.is_free_for(self.note, self.now()):
             self.over[sha] = standing
             if self._put(standing.sha, sha):
-                return HeldLock(self.remote, sha, fresh, self.now, standing)
+                return self._read_back(sha, HeldLock(self.remote, sha, fresh, self.now, standing))
+        self._tell(standing)
+        return standing
+
+    def _read_back(self, sha: str, lock: HeldLock) -> HeldLock | Found | None:
+        """Look again where two may have been told that the lock is theirs; one of them stands."""
+        if not self.remote.is_advisory:
+            return lock
+        if self.remote.find().get(lock_ref(self.note.app)) == sha:
+            return lock
+        standing = look(self.remote, self.note.app)
         self._tell(standing)
         return standing
 
@@ -137,7 +144,7 @@ class Acquisition:
         end = self.remote.swap(ref, old, new)
         if end is not Swap.UNKNOWN:
             return end is Swap.DONE
-        standing = self.remote.find(ref).get(ref)
+        standing = self.remote.find().get(ref)
         self.unanswered += standing == old
         if self.unanswered >= MOST_UNANSWERED:
             raise LockUnavailable("pushes there come to nothing")
@@ -145,9 +152,8 @@ class Acquisition:
 
     def _write(self, moment: datetime) -> tuple[str, LockNote]:
         begun = moment.isoformat(timespec="seconds")
-        fresh = replace(
-            self.note, acquired_at=begun, expires_at=expiry(moment), nonce=secrets.token_hex(8)
-        )
+        fresh = replace(self.note, acquired_at=begun)
+        fresh = fresh.renewed(moment, secrets.token_hex(8), lease_of(self.remote))
         sha = self.remote.write(render_note(fresh))
         self.made[sha] = fresh
         return sha, fresh

@@ -1,9 +1,10 @@
 """A lock that is ours: renewed while we work, demanded before each write, given back.
 
 A lock is a git ref in the lock remote, created, renewed and removed by compare-and-swap. It lives
-for `LOCK_SECONDS` from its last renewal, and a thread renews it well before that, so a dead holder
-blocks nobody for long. Whoever finds it run out may take it over. There is no server of ours, and
-nothing in config vars, where each write would make a release.
+for a `Lease` from its last renewal, and a thread renews it well before that (`keeper`), so a dead
+holder blocks nobody for long. Whoever finds it run out may take it over, and at once a later
+attempt of the same CI job. There is no server of ours, and nothing in config vars, where each write
+would make a release.
 
 The reply to a push can be lost. So every value that we ever wrote is remembered: one of them found
 in the remote is ours, whatever the reply was.
@@ -12,41 +13,48 @@ in the remote is ours, whatever the reply was.
 from __future__ import annotations
 
 import secrets
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from threading import Event, Lock, Thread
+from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
-from accelerator.errors import AcceleratorError, LockUnavailable, Refused
+from accelerator.errors import LockUnavailable, Refused
 from accelerator.models import Refusal, Swap
 from accelerator.steps.guard.notes import (
-    RENEW_SECONDS,
-    RETRY_SECONDS,
+    LEASE,
+    MARGIN_SECONDS,
+    METERED_LEASE,
+    SKEW_SECONDS,
     lock_ref,
     parse_lock,
     render_note,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
-    from accelerator.steps.guard.notes import LockNote
+    from accelerator.steps.guard.notes import Lease, LockNote
 
+RENEWAL_SECONDS = 70.0  # a push and a look may hang so long, each
 STOP_SECONDS = 2.0  # an interrupted run has five seconds for everything
 TRIES = 3
-MARGIN_SECONDS = 30.0  # what a write may take, at least, before the lock may end
 
 
 class LockRemote(Protocol):
-    """The lock remote (`repository.refs.RefStore`); `is_metered` where requests are counted."""
+    """The lock remote (`repository.refs.RefStore`), whose notes are named as `guard.notes` does."""
 
     @property
     def is_metered(self) -> bool:
         """Return whether it allows only so many requests per hour."""
 
-    def find(self, prefix: str) -> dict[str, str]:
-        """List the refs that begin so, with their shas."""
+    @property
+    def is_advisory(self) -> bool:
+        """Return whether two changes at once may both seem to work there."""
+
+    def find(self) -> dict[str, str]:
+        """List all notes with their shas."""
 
     def read(self, ref: str) -> tuple[str, str] | None:
         """Read a note's sha and text; the text is empty for what stands there and is no note."""
@@ -56,6 +64,9 @@ class LockRemote(Protocol):
 
     def swap(self, ref: str, old: str | None, new: str | None) -> Swap:
         """Change a ref where it still is `old`."""
+
+    def swap_all(self, changes: Mapping[str, tuple[str, str]]) -> dict[str, Swap]:
+        """Change several refs with one request, each where it still is as given first."""
 
     def remove(self, refs: Mapping[str, str]) -> None:
         """Remove refs where they still are as given; `find` shows what is left."""
@@ -81,6 +92,11 @@ class Found:
         """Return whether somebody else may take it."""
         return self.note is not None and self.note.is_free(now)
 
+    def is_free_for(self, note: LockNote, now: datetime) -> bool:
+        """Return whether the deploy of `note` may take it: also from its own job's last attempt."""
+        is_ours = self.note is not None and self.note.is_of_earlier_attempt(note)
+        return is_ours or self.is_free(now)
+
     def find_flaw(self, now: datetime) -> str | None:
         """Return what keeps it from being a lock of this tool's; None where nothing does."""
         if self.note is None:
@@ -95,11 +111,21 @@ class Found:
         return self.find_flaw(now) or (self.note.describe() if self.note else "")
 
 
-class HeldLock:
-    """A lock of ours. Renewed in the background until it is given back.
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of our note that is to be made: from one sha to another, and what it then says."""
 
-    `is_lost` turns true when somebody took it, which can happen only after it ran out. `before` is
-    what stood there when it was taken: a deploy that was cut short.
+    ref: str
+    old: str
+    new: str
+    note: LockNote
+
+
+class HeldLock:
+    """A lock of ours. A `keeper.Keeper` renews it until it is let go.
+
+    `is_lost` turns true when somebody took it: after it ran out, or as a later attempt of the same
+    CI job. `before` is what stood there when it was taken: a deploy that was cut short.
     """
 
     def __init__(
@@ -110,14 +136,12 @@ class HeldLock:
         now: Callable[[], datetime],
         before: Found | None,
     ) -> None:
-        self.note, self.before = note, before
-        self.is_lost = False
+        self.note, self.before, self.taken_at = note, before, now()
+        self.is_lost = self.is_over = False
         self._remote, self._sha, self._now = remote, sha, now
         self._written = {sha}
-        self._guard = Lock()
-        self._done = Event()
-        self._keeper = Thread(target=self._keep, name=f"lock {note.app}", daemon=True)
-        self._keeper.start()
+        self._changing, self._noting = Lock(), Lock()
+        self._patience = RENEWAL_SECONDS
 
     def demand(self) -> None:
         """Raise `Refused` when the lock is lost; to be called right before each write.
@@ -125,8 +149,8 @@ class HeldLock:
         Costs nothing while the lock is fresh. One that was not renewed for too long (the machine
         slept, the remote was away) is renewed first, which tells whether it still is ours.
         """
-        if not self.is_lost and self.note.is_free(self._now() + timedelta(seconds=MARGIN_SECONDS)):
-            self._change()
+        if not self.is_lost and self._is_stale:
+            self.renew()
         if self.is_lost:
             raise Refused(
                 Refusal.LOCKED,
@@ -136,16 +160,20 @@ class HeldLock:
 
     def remember(self, promotion: str) -> None:
         """Have the note name a promotion, from the next time on that it is written anyway."""
-        with self._guard:
+        with self._noting:
             self.note = replace(self.note, extra={**self.note.extra, "promotion": promotion})
+
+    def correct(self, **changes: object) -> None:
+        """Have the note say what is known by now, from the next time on that it is written."""
+        with self._noting:
+            self.note = replace(self.note, **changes)  # type: ignore[arg-type]  # its own names
 
     def turn_back(self, commit: str | None) -> None:
         """Have the note say that the target goes back to `commit`, where that is known.
 
         Whoever resumes what this run leaves unfinished then goes back, and not forward again.
         """
-        with self._guard:
-            self.note = replace(self.note, route="rollback", commit=commit or self.note.commit)
+        self.correct(route="rollback", commit=commit or self.note.commit)
 
     def hand_on(self) -> None:
         """Let go, and leave what stood there before: nothing was begun in its place."""
@@ -164,52 +192,81 @@ class HeldLock:
         """Let go, but leave the note: what was begun has to be looked into first."""
         self._end()
         if not self.is_lost:
-            self._change(state="interrupted")
+            self.correct(state="interrupted")
+            self.settle(self.propose(), None)
+
+    def hurry(self) -> None:
+        """Wait for a renewal that is under way a moment only, from now on."""
+        self._patience = STOP_SECONDS
+
+    def renew(self) -> None:
+        """Move its end, which tells whether it still is ours; a renewal under way is awaited."""
+        with self.exclusively() as is_due:
+            if is_due and self._is_stale:
+                self.settle(self.propose(), None)
+
+    @contextmanager
+    def exclusively(self) -> Iterator[bool]:
+        """Keep everybody else from changing it; tell whether it is there to be renewed."""
+        with self._changing:
+            yield not (self.is_lost or self.is_over)
+
+    def propose(self) -> Change:
+        """Write the note anew, with a later end; to be settled."""
+        lease = lease_of(self._remote)
+        renewed = self.note.renewed(self._now(), secrets.token_hex(8), lease)
+        sha = self._remote.write(render_note(renewed))
+        self._written.add(sha)
+        return Change(lock_ref(self.note.app), self._sha, sha, renewed)
+
+    def settle(self, change: Change, end: Swap | None) -> None:
+        """Make a change, or see what became of one that was pushed and ended as told."""
+        if not self._swap(change.new, end):
+            self.is_lost = True
+            return
+        written = change.note
+        self.correct(
+            expires_at=written.expires_at, written_at=written.written_at, nonce=written.nonce
+        )
+
+    @property
+    def _is_stale(self) -> bool:
+        return self.note.is_free(self._now() + timedelta(seconds=MARGIN_SECONDS + SKEW_SECONDS))
 
     def _end(self) -> None:
-        self._done.set()
-        self._keeper.join(STOP_SECONDS)
-        if self._keeper.is_alive():
+        """Have it renewed no more; a renewal that is under way ends first."""
+        if not self._changing.acquire(timeout=self._patience):
             raise LockUnavailable("it does not answer")
+        self.is_over = True
+        self._changing.release()
 
-    def _keep(self) -> None:
-        pause = RENEW_SECONDS
-        while not self._done.wait(pause):
-            try:
-                self._change()
-                pause = RENEW_SECONDS
-            except AcceleratorError:
-                pause = RETRY_SECONDS  # until a try works out the lock simply grows older
-            if self.is_lost:
-                return
+    def _swap(self, new: str | None, end: Swap | None = None) -> bool:
+        """Put `new` in the place of our note, also of one whose reply was lost on the way.
 
-    def _change(self, **changes: str) -> None:
-        with self._guard:
-            note = replace(self.note, **changes)  # type: ignore[arg-type]  # the note's own names
-            renewed = note.renewed(self._now(), secrets.token_hex(8))
-            sha = self._remote.write(render_note(renewed))
-            if self._swap(sha):
-                self.note = renewed
-            else:
-                self.is_lost = True
-
-    def _swap(self, new: str | None) -> bool:
-        """Put `new` in the place of our note, also of one whose reply was lost on the way."""
+        `end` is how a first try ended, where there was one.
+        """
         ref, standing = lock_ref(self.note.app), self._sha
         self._written |= {new} if new else set()
         for _ in range(TRIES):
-            if _swap_surely(self._remote, ref, standing, new):
+            if end is None:
+                end = self._remote.swap(ref, standing, new)
+            if end is Swap.DONE:
                 break
-            seen = self._remote.find(ref).get(ref)
-            if seen == new:  # it only took its time
+            seen = self._remote.find().get(ref)
+            if seen == new:  # it only took its time, or its reply was lost
                 break
             if seen is None or seen not in self._written:
                 return False
-            standing = seen
+            standing, end = seen, None
         else:
             raise LockUnavailable("it keeps changing")
         self._sha = new or self._sha
         return True
+
+
+def lease_of(remote: LockRemote) -> Lease:
+    """Return how long locks last there without a renewal."""
+    return METERED_LEASE if remote.is_metered else LEASE
 
 
 def look(remote: LockRemote, app: str) -> Found | None:
@@ -219,11 +276,3 @@ def look(remote: LockRemote, app: str) -> Found | None:
         return None
     note = parse_lock(seen[1])
     return Found(seen[0], note if note is not None and note.app == app else None)
-
-
-def _swap_surely(remote: LockRemote, ref: str, old: str | None, new: str | None) -> bool:
-    """Swap, and where the reply was lost look which it was."""
-    end = remote.swap(ref, old, new)
-    if end is Swap.UNKNOWN:
-        return remote.find(ref).get(ref) == new
-    return end is Swap.DONE

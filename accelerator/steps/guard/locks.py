@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 from accelerator.errors import AcceleratorError, LockUnavailable, RepositoryProblem, UsageProblem
 from accelerator.models import LockMode, StepName
 from accelerator.steps.guard.acquire import take
+from accelerator.steps.guard.keeper import Keeper
 from accelerator.steps.guard.marks import find_marks
-from accelerator.steps.guard.notes import PREFIX, LockNote, lock_ref
+from accelerator.steps.guard.notes import LockNote, lock_ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -89,6 +90,7 @@ class TargetLocks:
     _reader: Thread | None = None
     _read_at: float = 0.0
     _trouble: AcceleratorError | None = None
+    _keeper: Keeper | None = None
 
     @classmethod
     @contextmanager
@@ -174,7 +176,7 @@ class TargetLocks:
 
         try:
             with self.run.events.step(StepName.LOCK, f"Lock {note.app}", note.app):
-                lock = take(self.remote, note, self.run.heroku.moment, deadline, on_wait)
+                lock = take(self._open_keeper(self.remote), note, deadline, on_wait)
         except LockUnavailable as trouble:
             self._forgive(trouble)
             return
@@ -183,7 +185,14 @@ class TargetLocks:
             self.held.inherited.add(note.app)
         self.held.locks.append(lock)
 
+    def _open_keeper(self, remote: LockRemote) -> Keeper:
+        if self._keeper is None:
+            self._keeper = Keeper(remote, self.run.heroku.moment)
+        return self._keeper
+
     def _hurry(self) -> None:
+        if self._keeper is not None:
+            self._keeper.hurry()
         if self._opened is not None:
             self._opened.hurry()
 
@@ -195,6 +204,8 @@ class TargetLocks:
                 self._let_go(self.held.locks.pop(0))
             except KeyboardInterrupt as stop:
                 interrupt = stop
+        if self._keeper is not None:
+            self._keeper.close()
         if interrupt is not None:
             raise interrupt
 
@@ -225,7 +236,7 @@ class TargetLocks:
             if self._opened is None and self.run.marks is not None:
                 self.remote = self._opened = self.run.marks.open()
             if self.remote is not None:
-                self.standing, self._read_at = self.remote.find(PREFIX), self._now()
+                self.standing, self._read_at = self.remote.find(), self._now()
         except AcceleratorError as trouble:
             self._trouble = trouble
 

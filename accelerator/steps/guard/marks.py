@@ -17,7 +17,6 @@ from accelerator.models import LockMode, Refusal, Swap
 from accelerator.steps.guard.findings import Finding
 from accelerator.steps.guard.held import look
 from accelerator.steps.guard.notes import (
-    PREFIX,
     LockNote,
     Mark,
     freeze_ref,
@@ -171,22 +170,16 @@ def _remove(remote: LockRemote, ref: str) -> bool:
     """Remove a ref, if there is one; return whether there was.
 
     So are refs below and above it, which are none of ours and keep git from making the ref itself.
-    A branch above all of ours may be somebody's work: that one is only named.
     """
-    root = PREFIX.removesuffix("/")
-    standing = remote.find(root)
-    if root in standing:
-        branch = root.removeprefix("refs/heads/")
-        raise LockUnavailable(f"its branch {branch} keeps git from making {branch}/…: remove it")
     found = {
         one: sha
-        for one, sha in standing.items()
+        for one, sha in remote.find().items()
         if f"{one}/".startswith(f"{ref}/") or f"{ref}/".startswith(f"{one}/")
     }
     if not found:
         return False
     remote.remove(found)
-    if left := found.keys() & remote.find(root).keys():
+    if left := found.keys() & remote.find().keys():
         some = ", ".join(sorted(left)[:3])
         raise LockUnavailable(f"{some} cannot be removed, or somebody wrote it anew; look again")
     return True
@@ -195,5 +188,5 @@ def _remove(remote: LockRemote, ref: str) -> bool:
 def _put(remote: LockRemote, ref: str, old: str | None, text: str) -> None:
     sha = remote.write(text)
     end = remote.swap(ref, old, sha)
-    if end is Swap.LOST or (end is Swap.UNKNOWN and remote.find(ref).get(ref) != sha):
+    if end is Swap.LOST or (end is Swap.UNKNOWN and remote.find().get(ref) != sha):
         raise LockUnavailable("somebody changed it at the same moment; look again")

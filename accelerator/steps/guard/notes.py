@@ -1,6 +1,7 @@
 """What is written down about a target in the lock remote: locks, freezes, rejections; pure.
 
-Each is the text of a ref (see `repository.refs`): a line for people, then one JSON document.
+Each is the text of a ref, named as below; where in the remote those are, only the store knows
+(`repository.refs`). A text is a line for people, then one JSON document.
 
 Whoever may write to the lock remote may write anything there. So what is read is a claim: it is
 read within limits, made fit to show, and checked against the platform where something rests on it.
@@ -20,16 +21,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FULL_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
-PREFIX = "refs/heads/accelerator/"
 
-# A lock is kept by renewing it, so a dead holder blocks nobody for long. Longer than any clock is
-# off that is set by the platform's own Date header, which has whole seconds.
-LOCK_SECONDS = 180.0
-RENEW_SECONDS = 110.0
-RETRY_SECONDS = 15.0
 SKEW_SECONDS = 5.0
 BY_HAND_SECONDS = 366 * 24 * 3600.0  # the longest lock that `accelerator lock` takes
 SLACK_SECONDS = 3600.0  # a lock that ends so much later than any of ours is none of ours
+
+# What is left of a lock before each write, at least: else it is renewed first. So whoever takes
+# over a lock that ran out knows since when nothing was begun.
+MARGIN_SECONDS = 20.0
+LOOK_SECONDS = 2.0  # how old a look at the lock may be when the write is sent that rests on it
+_FORMER_SECONDS = 180.0  # how long a lock lasted when its note did not say when it was written
 
 NOTE_LETTERS = 20_000
 _REASON_LETTERS = 1000
@@ -37,21 +38,47 @@ _NAME_LETTERS, _WORDS_LETTERS = 100, 300  # all texts, escaped as JSON, are shor
 _VERSIONS = range(1, 1_000_000_000)
 _PROMOTION = re.compile(r"[0-9A-Za-z-]{1,64}")
 _APP = re.compile(r"[0-9a-z-]{1,60}")
+_JOB = re.compile(r"[0-9a-z-]{1,64}")
+_ATTEMPTS = range(10**18)
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """How long a lock lasts without a renewal, when it is renewed, and when tried again.
+
+    A lock is kept by renewing it, so a dead holder blocks nobody for long. It lasts longer than any
+    clock is off that is set by the platform's own Date header, which has whole seconds.
+    """
+
+    seconds: float
+    renew: float
+    retry: float
+
+    def pause(self, failures: int) -> float:
+        """Return how long to wait until the next renewal, after so many that failed in a row.
+
+        Longer each time: a remote that has had enough of us is not hammered.
+        """
+        return min(self.renew, self.retry * 2.0 ** (failures - 1)) if failures else self.renew
+
+
+LEASE = Lease(45.0, 15.0, 3.0)
+METERED_LEASE = Lease(300.0, 180.0, 30.0)  # where each request counts (Heroku: 75 an hour)
 
 
 def lock_ref(app: str) -> str:
     """Return the ref of a target's lock."""
-    return f"{PREFIX}lock/{app}"
+    return f"lock/{app}"
 
 
 def freeze_ref(app: str) -> str:
     """Return the ref of a target's freeze."""
-    return f"{PREFIX}freeze/{app}"
+    return f"freeze/{app}"
 
 
 def reject_ref(app: str, sha: str) -> str:
     """Return the ref that keeps a commit from a target."""
-    return f"{PREFIX}reject/{app}/{sha}"
+    return f"reject/{app}/{sha}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +96,9 @@ class LockNote:
 
     ``state`` is ``held``; or ``interrupted``, when the holder let go before the end was known: then
     nobody holds the lock, and the note says what is to be looked into; anything else counts as
-    held. ``previous_release`` is the version that was current before; ``written_at`` the latest
-    moment of a write whose fate is open.
+    held. ``previous_release`` is the version that was current before, as read under the lock;
+    ``written_at`` when the note was written: its holder was there. ``job`` and ``attempt`` say
+    which CI job this is, where the CI system has names for that.
     """
 
     app: str
@@ -86,6 +114,8 @@ class LockNote:
     written_at: str | None = None
     state: str = "held"
     extra: Mapping[str, Any] = field(default_factory=dict)
+    job: str | None = None
+    attempt: int | None = None
 
     def is_free(self, now: datetime) -> bool:
         """Return whether somebody else may take it: let go, or not renewed in time."""
@@ -93,14 +123,37 @@ class LockNote:
             return True
         return datetime.fromisoformat(self.expires_at) + timedelta(seconds=SKEW_SECONDS) < now
 
+    def is_of_earlier_attempt(self, other: LockNote) -> bool:
+        """Return whether the same CI job left it that `other` is of, when it ran before.
+
+        CI systems run a job again when it is over, so its holder is dead. One that is not is
+        stopped by its look at the lock before each write.
+        """
+        if self.job is None or self.attempt is None or other.attempt is None:
+            return False
+        return self.job == other.job and self.attempt < other.attempt
+
     @property
     def last_seen_at(self) -> datetime:
         """Return the moment its holder was certainly there for the last time."""
-        return datetime.fromisoformat(self.expires_at) - timedelta(seconds=LOCK_SECONDS)
+        if self.written_at is not None:
+            return datetime.fromisoformat(self.written_at)
+        return datetime.fromisoformat(self.expires_at) - timedelta(seconds=_FORMER_SECONDS)
+
+    def last_write_at(self, taken_at: datetime) -> datetime:
+        """Return when its holder can have begun a write for the last time.
+
+        `taken_at` is when somebody took the lock over, whatever the note says. One that was let go
+        was let go after its last write; one that ran out allows none in its last seconds.
+        """
+        last = datetime.fromisoformat(self.expires_at) - timedelta(seconds=MARGIN_SECONDS)
+        if self.state == "interrupted":
+            last = self.last_seen_at
+        return min(last, taken_at + timedelta(seconds=LOOK_SECONDS))
 
     def is_overlong(self, now: datetime) -> bool:
         """Return whether it ends later than any lock that this tool takes or renews."""
-        longest = (LOCK_SECONDS if self.commit else BY_HAND_SECONDS) + SLACK_SECONDS
+        longest = (METERED_LEASE.seconds if self.commit else BY_HAND_SECONDS) + SLACK_SECONDS
         left = datetime.fromisoformat(self.expires_at) - now
         return self.state != "interrupted" and left.total_seconds() > longest
 
@@ -110,20 +163,24 @@ class LockNote:
         found: str | None = self.extra.get("promotion")
         return found
 
-    def renewed(self, now: datetime, nonce: str) -> LockNote:
-        """Return the same note with a later end."""
-        return replace(self, expires_at=expiry(now), nonce=nonce)
+    def renewed(self, now: datetime, nonce: str, lease: Lease) -> LockNote:
+        """Return the same note, written now, with a later end."""
+        return replace(self, expires_at=expiry(now, lease), written_at=_shown(now), nonce=nonce)
 
     def describe(self) -> str:
         """Return it in words."""
         link = f", {self.link}" if self.link else ""
         what = f"{self.route} of {self.commit[:8]}" if self.commit else self.route
-        return f"{self.holder} ({what} since {self.acquired_at}{link})"
+        return f"{self.holder or 'somebody'} ({what} since {self.acquired_at}{link})"
 
 
-def expiry(now: datetime) -> str:
+def expiry(now: datetime, lease: Lease = LEASE) -> str:
     """Return the moment at which a lock taken or renewed now ends."""
-    return (now + timedelta(seconds=LOCK_SECONDS)).isoformat(timespec="seconds")
+    return _shown(now + timedelta(seconds=lease.seconds))
+
+
+def _shown(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
 
 
 def render_note(note: LockNote | Mark) -> str:
@@ -156,8 +213,13 @@ def _check(note: LockNote) -> LockNote:
         raise ValueError("no version of a release")
     if note.commit != "" and not FULL_SHA.fullmatch(note.commit):
         raise ValueError("no full sha")
+    has_job = isinstance(note.job, str) and _JOB.fullmatch(note.job)
+    is_counted = type(note.attempt) is int and note.attempt in _ATTEMPTS
+    is_named = bool(has_job and is_counted)
     return replace(
         _fit_to_show(note),
+        job=note.job if is_named else None,
+        attempt=note.attempt if is_named else None,
         expires_at=_rewrite(note.expires_at),
         acquired_at=_rewrite(note.acquired_at) if note.acquired_at != "" else "",
         written_at=_rewrite(note.written_at) if note.written_at is not None else None,

@@ -15,17 +15,23 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from accelerator.errors import BuildFailed, KeyRefused, NotFound, OutcomeUnknown, RequestInvalid
-from accelerator.models import StepName
-from accelerator.steps.compare.facts import CutShort
+from accelerator.models import Route, StepName
+from accelerator.steps.compare.before import find_doubted
+from accelerator.steps.compare.states import CutShort
 from accelerator.steps.follow.builds_and_releases import find_release_of_build, follow_build
 from accelerator.waiting import StillPending, wait_for
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from accelerator.models import Commit
     from accelerator.steps.compare.facts import Facts
     from accelerator.steps.guard.locks import HeldLocks
     from accelerator.steps.guard.notes import LockNote
     from accelerator.steps.run import Run
+    from accelerator.waiting import Deadline
+
+_RELEASING = {Route.PROMOTE, Route.RELEASE}  # by which one release is made, of a known artifact
 
 
 def see_predecessors_out(run: Run, held: HeldLocks) -> tuple[CutShort, ...]:
@@ -37,31 +43,51 @@ def see_predecessors_out(run: Run, held: HeldLocks) -> tuple[CutShort, ...]:
             continue
         if note.promotion is not None:
             lock.remember(note.promotion)  # as long as we do not know its end ourselves
-        wait_out(run, note)
+        wait_out(run, note, lock.taken_at)
         left.append(CutShort(lock.note.app, note.commit, note.previous_release))
     for each in left:
         let_builds_end(run, each.app)
     return tuple(left)
 
 
-def wait_out(run: Run, note: LockNote) -> None:
+def wait_out(run: Run, note: LockNote, taken_at: datetime) -> None:
     """Give the last holder's unfinished write the time it may need to show itself.
 
-    Called with the lock in hand, before the target is read again: what was begun by a job that was
-    killed or cut off must be visible before anything is decided. It may have been begun in the
-    holder's last moment.
+    Called with the lock in hand, taken at that moment, before the target is read again: what was
+    begun by a job that was killed or cut off must be visible before anything is decided. It may
+    have been begun in the holder's last moment. Once it is seen there is nothing more to wait for.
     """
     run.events.note(f"the deploy before this one was cut short: {note.describe()}", "warning")
     _follow_promotion(run, note)
-    left = run.waits.traces - (run.heroku.moment() - note.last_seen_at).total_seconds()
-    if left > 0:  # no longer than its traces may take, whatever end the note names
-        run.deadline.clock.sleep(min(left, run.waits.traces, run.deadline.remaining))
+    since = (run.heroku.moment() - note.last_write_at(taken_at)).total_seconds()
+    left = run.waits.traces - since
+    if left > 0:
+        _let_traces_show(run, note, run.deadline.within(left))
+
+
+def _let_traces_show(run: Run, note: LockNote, limit: Deadline) -> None:
+    try:
+        wait_for(lambda: _has_shown(run, note), bool, limit, run.heroku.pace)
+    except StillPending:
+        run.deadline.clock.sleep(limit.remaining)
+
+
+def _has_shown(run: Run, note: LockNote) -> bool:
+    """Look whether the one release shows that the last holder was about to make.
+
+    It makes another one only on the way back, and says so in its note before.
+    """
+    version, artifact = note.previous_release, note.artifact
+    if version is None or artifact is None or note.route not in _RELEASING:
+        return False
+    newer = (r for r in run.heroku.releases.fetch_newest(note.app, 20) if r.version > version)
+    return any(r.artifact is not None and r.artifact.id == artifact for r in newer)
 
 
 def say_what_is_doubted(run: Run, facts: Facts, commit: Commit) -> None:
     """Say where a note names another release before it than the target's own list shows."""
     for target in facts.targets:
-        left = facts.find_doubted(target, commit)
+        left = find_doubted(facts, target, commit)
         if left is not None:
             run.events.note(
                 f"v{left.previous_version} of {target.app}, which the note of a deploy cut short "

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from accelerator.models import Artifact, ArtifactRef, Build, Commit, Release
     from accelerator.steps.compare.decision import Decision
-    from accelerator.steps.compare.facts import TargetState
+    from accelerator.steps.compare.states import TargetState
     from accelerator.steps.route.landing import OnBegun
     from accelerator.steps.run import Run
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from accelerator.models import Route
+from accelerator.steps.compare.before import find_before
 from accelerator.steps.route.landing import Landing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from accelerator.steps.compare.decision import Decision
-    from accelerator.steps.compare.facts import TargetState
+    from accelerator.steps.compare.states import TargetState
     from accelerator.steps.route.landing import OnBegun, Write
     from accelerator.steps.run import Run
 
@@ -34,7 +35,7 @@ def take(
         current = target.current
         if current is None or current.artifact is None:
             continue
-        before = decision.facts.before(target, decision.commit)
+        before = find_before(decision.facts, target, decision.commit)
         landings.append(
             Landing(
                 target.app,

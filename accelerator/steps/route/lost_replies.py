@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from accelerator.models import ArtifactRef, Build, Release
-    from accelerator.steps.compare.facts import TargetState
+    from accelerator.steps.compare.states import TargetState
     from accelerator.steps.run import Run
 
 Trail = TypeVar("Trail")

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from accelerator.models import Promotion
     from accelerator.steps.compare.decision import Decision
-    from accelerator.steps.compare.facts import Candidate, TargetState
+    from accelerator.steps.compare.states import Candidate, TargetState
     from accelerator.steps.route.landing import OnBegun
     from accelerator.steps.run import Run
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from accelerator.errors import AcceleratorError, OutcomeUnknown, WrongArtifact
 from accelerator.models import ArtifactKind, Route, StepName
-from accelerator.steps.compare.facts import describe_release
+from accelerator.steps.compare.descriptions import describe_release
 from accelerator.steps.follow.builds_and_releases import demand_success, follow_release
 from accelerator.steps.route.landing import Landing, Write
 from accelerator.steps.route.lost_replies import find_release, trace_of
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from accelerator.models import ArtifactRef, Release
     from accelerator.steps.compare.decision import Decision
-    from accelerator.steps.compare.facts import Candidate, TargetState
+    from accelerator.steps.compare.states import Candidate, TargetState
     from accelerator.steps.route.landing import OnBegun
     from accelerator.steps.run import Run
 

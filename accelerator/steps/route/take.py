@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from accelerator.steps.compare.decision import Decision
-    from accelerator.steps.compare.facts import TargetState
+    from accelerator.steps.compare.states import TargetState
     from accelerator.steps.route.landing import Landing, OnBegun
     from accelerator.steps.run import Run
 

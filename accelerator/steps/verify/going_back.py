@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from accelerator.errors import AcceleratorError, KeyRefused, NotFound
 from accelerator.models import StepName, Verified
-from accelerator.steps.compare.facts import TargetState
 from accelerator.steps.compare.reading import fetch_artifact
+from accelerator.steps.compare.states import TargetState
 from accelerator.steps.route.landing import is_open
 from accelerator.steps.route.slug_release import release
 from accelerator.steps.verify.serving import Claim, verify

@@ -1,0 +1,73 @@
+"""What git and the servers it asked said to a push: done, lost to somebody else, or refused; pure.
+
+Two refusals are kept apart. A server that takes no such refs, by a rule of its own, holds no locks
+for anybody. Everything else (no permission, no answer, a server in trouble) only means that we
+cannot tell: others may hold locks there.
+"""
+
+from __future__ import annotations
+
+import re
+
+_LOST = re.compile(
+    r"^!\t[^\t]*\t\[(?:remote )?rejected\] \((?:stale info|fetch first|non-fast-forward|"
+    r"cannot lock ref|failed to update ref|incorrect old value|reference already exists)",
+    re.MULTILINE,
+)
+_TAKEN = re.compile(r"^[ +*=-]\t", re.MULTILINE)
+_REFUSED = re.compile(r"\[(?:remote )?rejected\] \((?P<why>.*)\)")
+_TURNED_AWAY = re.compile(r"RPC failed; .*\b4\d\d\b")  # 403: no such pushes; 429: too many
+_NO_WAY_IN = ("Authentication failed", "not found", "unable to access", "could not read")
+_CHATTER = ("remote:", "To ", "error: failed to push")
+
+# How servers say that such refs are not to be: a hook or a rule declines them, they are hidden, or
+# their names are not allowed.
+_BY_RULE = re.compile(
+    r"hook declined|hidden ref|funny refname|prohibited|rule violations|invalid ref(?:name| name)",
+    re.IGNORECASE,
+)
+# What hooks say when it is not the ref that they mind: who asks, or a server behind them.
+_NOT_THE_REF = re.compile(
+    r"not allowed to push|permission|access|denied|forbidden|unauthori[sz]ed|authenticat|token"
+    r"|read[- ]only|archived|maintenance|quota|space|unreachable|unavailable|internal|time(?:d )?"
+    r"out|try again|too many|rate limit|not found|could not be found",
+    re.IGNORECASE,
+)
+
+
+def is_lost(report: str) -> bool:
+    """Return whether the ref had another value than was said, by what `push --porcelain` wrote."""
+    return bool(_LOST.search(report))
+
+
+def is_taken(report: str) -> bool:
+    """Return whether the server took the change."""
+    return bool(_TAKEN.search(report))
+
+
+def is_turned_away(said: str) -> bool:
+    """Return whether git came to no exchange with the repository at all."""
+    return any(words in said for words in _NO_WAY_IN)
+
+
+def is_certainly_unchanged(report: str, said: str) -> bool:
+    """Return whether the push provably changed nothing."""
+    return "rejected]" in report or is_turned_away(said) or bool(_TURNED_AWAY.search(said))
+
+
+def is_refused_by_rule(report: str, said: str) -> bool:
+    """Return whether the server takes no such refs, whoever asks and whenever."""
+    refused = _REFUSED.search(report)
+    if not refused or not _BY_RULE.search(refused["why"]):
+        return False
+    told = (line for line in said.splitlines() if line.startswith("remote:"))
+    return not _NOT_THE_REF.search("\n".join((refused["why"], *told)))
+
+
+def find_reason(report: str, said: str) -> str:
+    """Return why a push was refused, in the words of git or of the server."""
+    refused = _REFUSED.search(report)
+    if refused:
+        return refused["why"]
+    lines = [line for line in said.splitlines() if line and not line.startswith(_CHATTER)]
+    return lines[-1] if lines else "no reason given"

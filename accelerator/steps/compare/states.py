@@ -1,0 +1,103 @@
+"""What was read of single apps, as it was read: sources, targets, and what lies ready on them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from accelerator.steps.compare.fit import Fit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from accelerator.models import ArtifactRef, Build, Coupling, Release
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """What was read of an app that may hold the commit; releases and builds newest first.
+
+    ``witness`` is HEROKU_BUILD_COMMIT or HEROKU_SLUG_COMMIT, which speaks of the current release
+    only and may be stale or absent; ``witness_readable`` says whether the key may read it.
+    """
+
+    app: str
+    releases: tuple[Release, ...] = ()
+    builds: tuple[Build, ...] = ()
+    coupling: Coupling | None = None
+    is_prepare: bool = True
+    witness: str | None = None
+    witness_readable: bool = True
+    build_config: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def current(self) -> Release | None:
+        """Return the release in effect: not always the newest one."""
+        return next((release for release in self.releases if release.current), None)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetState:
+    """What was read of an app that is to get the commit; builds only where they must be proven."""
+
+    app: str
+    app_id: str
+    releases: tuple[Release, ...] = ()
+    coupling: Coupling | None = None
+    fit: Fit = field(default_factory=Fit)
+    builds: tuple[Build, ...] = ()
+
+    @property
+    def current(self) -> Release | None:
+        """Return the release in effect."""
+        return next((release for release in self.releases if release.current), None)
+
+    def find_before_current(self) -> Release | None:
+        """Find the last release with other code that was in effect before what runs now."""
+        current = self.current
+        if current is None:
+            return None
+        ran = (
+            release
+            for release in self.releases
+            if release.version < current.version
+            and release.status in _IN_EFFECT
+            and release.artifact is not None
+        )
+        return next((release for release in ran if release.artifact != current.artifact), None)
+
+    @property
+    def stage(self) -> str | None:
+        """Return its stage in the pipeline, or None when it is in none."""
+        return self.coupling.stage if self.coupling else None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An artifact of the wanted commit and the release that carries it, if one does."""
+
+    source: SourceState
+    artifact: ArtifactRef
+    release: Release | None
+
+    @property
+    def name(self) -> str:
+        """Return its name for people: the app and the release."""
+        held = f"v{self.release.version}" if self.release else "a build without a release"
+        return f"{self.source.app} {held}"
+
+
+@dataclass(frozen=True, slots=True)
+class CutShort:
+    """A deploy to a target that was killed or cut off, as its lock tells of it: a claim.
+
+    ``previous_version`` is the release that was current when that deploy began. It counts only
+    where the target's own list of releases agrees (`before.find_adopted`).
+    """
+
+    app: str
+    commit: str
+    previous_version: int | None
+
+
+_IN_EFFECT = {"succeeded", "expired"}  # at some time; an expired one has lost its artifact since
