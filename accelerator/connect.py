@@ -18,14 +18,23 @@ from accelerator.credentials import find_key, without_key
 from accelerator.environment import detect_ci, find_commit
 from accelerator.errors import UsageProblem
 from accelerator.heroku import Heroku
-from accelerator.models import Commit, Secret
-from accelerator.remotes import parse_origin
-from accelerator.repository import HerokuGit, Lineage, LockHost, for_git, read_remote, url_of
+from accelerator.models import Commit, LockMode, Secret
+from accelerator.remotes import is_remote_name, parse_origin
+from accelerator.repository import (
+    HerokuGit,
+    Lineage,
+    LockHost,
+    LockHostToFind,
+    OwnRemote,
+    for_git,
+    read_remote,
+    url_of,
+)
 from accelerator.settings import STAGES, endpoint
 from accelerator.steps.compare.stages import resolve_targets
 from accelerator.steps.compare.wanted import SourceApp
 from accelerator.steps.guard.direction import Direction
-from accelerator.steps.guard.policy import LockPolicy
+from accelerator.steps.guard.policy import LockPolicy, demand_enough
 from accelerator.steps.order import Rules
 from accelerator.steps.run import Run, Waits
 from accelerator.steps.verify.settled import Verification
@@ -43,6 +52,7 @@ if TYPE_CHECKING:
     from accelerator.steps.verify.smoke import SmokeCheck
 
 FULL_SHA = re.compile(r"[0-9a-f]{40}")
+HEROKU = "heroku"  # as lock_remote: the prepare app's git, said explicitly
 FOREVER = 10 * 365 * 24 * 3600.0
 
 
@@ -98,7 +108,7 @@ class Connection:
             self._waits,
             self.clone,
             HerokuGit(self.endpoint.git_url, self.key),
-            self.lock_host if self.settings.lock_remote or self.settings.prepare.apps else None,
+            self._marks,
             environment=self.environment_without_key,
         )
 
@@ -116,14 +126,33 @@ class Connection:
 
     @cached_property
     def lock_host(self) -> LockHost:
-        """Return where locks, freezes and rejections are kept; the prepare app's git by default."""
+        """Find where locks, freezes and rejections are kept; the prepare app's git by default."""
         host, named = self.endpoint.git_url, self.settings.lock_remote
-        address = named or url_of(host, self.prepare_apps[0])
-        remote = read_remote(address)
-        is_ours = remote.origin == parse_origin(host) and not remote.user
-        key = self.key if is_ours else None
-        is_heroku = remote.origin == parse_origin(host) or _is_of_heroku(remote)
-        return LockHost(address, key, self._for_git, self.deadline, is_heroku=is_heroku)
+        if named in (None, HEROKU):
+            own = OwnRemote(url_of(host, self.prepare_apps[0]))
+        elif is_remote_name(named):
+            own = self.clone.find_remote(named)
+        else:
+            own = OwnRemote(named)
+        remote = read_remote(own.url)
+        is_on_heroku = remote.origin == parse_origin(host)
+        return LockHost(
+            own.url,
+            self.key if is_on_heroku and not remote.user else None,
+            self._for_git,
+            self.deadline,
+            is_heroku=is_on_heroku or _is_of_heroku(remote),
+            is_named_heroku=named == HEROKU,
+            entries=own.entries,
+            secrets=own.secrets,
+        )
+
+    @property
+    def _marks(self) -> LockHostToFind | None:
+        named = self.settings.lock_remote
+        if not named and not self.settings.prepare.apps:
+            return None
+        return LockHostToFind(lambda: self.lock_host, named == HEROKU)
 
     @property
     def prepare_apps(self) -> tuple[str, ...]:
@@ -141,7 +170,7 @@ class Connection:
         ci = detect_ci(self.environment)
         if ci.name:
             return f"{ci.name} job {os.getpid()}" if ci.job_url is None else f"{ci.name} job"
-        return f"{getpass.getuser()}@{socket.gethostname()}"
+        return f"{_find_user()}@{socket.gethostname()}"
 
     @property
     def usage(self) -> Usage | None:
@@ -162,9 +191,13 @@ class Connection:
     def make_rules(self, *, allow_older: bool = False, allow_diverged: bool = False) -> Rules:
         """Make the rules of deploys; whatever is wrong in them is raised before any request."""
         settings, ci = self.settings, detect_ci(self.environment)
+        sources = tuple(SourceApp(app) for app in self.prepare_apps)
+        if settings.lock is LockMode.REQUIRED:
+            host = self.lock_host
+            demand_enough(settings.lock, is_advisory=host.is_heroku, is_named=host.is_named_heroku)
         return Rules(
             verification=self._make_verification(),
-            sources=tuple(SourceApp(app) for app in self.prepare_apps),
+            sources=sources,
             on_miss=settings.on_miss,
             wait_seconds=settings.wait,
             same_tree=settings.same_tree,
@@ -235,6 +268,14 @@ def _is_of_heroku(remote: Remote) -> bool:
     """Return whether an address leads to Heroku's git host, whichever way."""
     host = remote.origin.host if remote.origin else ""
     return host == "heroku.com" or host.endswith(".heroku.com")
+
+
+def _find_user() -> str:
+    """Return who runs this; its number where it has no name, as in containers of any user id."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no variable names one, and no entry in passwd
+        return f"user {os.getuid()}"
 
 
 def _parse_checks(texts: tuple[str, ...]) -> tuple[SmokeCheck, ...]:

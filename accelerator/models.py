@@ -351,6 +351,23 @@ class LockMode(StrEnum):
     OFF = "off"
 
 
+class LockKind(StrEnum):
+    """How good the locks of a deploy are; stable words of the JSON."""
+
+    HELD = "held"
+    ADVISORY = "advisory"  # the lock remote may let two deploys have it
+    NONE = "none"
+
+
+class Written(StrEnum):
+    """What became of a note in the lock remote, as read back; stable words of the JSON."""
+
+    MADE = "made"
+    STOOD = "stood"  # one stood there already
+    LOST = "lost"  # it is not there
+    UNKNOWN = "unknown"
+
+
 class Strategy(StrEnum):
     """How the prepare app gets the commit: as an archive, or by a git push."""
 

@@ -22,6 +22,7 @@ _HOST = r"(?:[A-Za-z0-9_][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])"
 _USER = r"[A-Za-z0-9_.][A-Za-z0-9_.+-]*"
 _AUTHORITY = re.compile(rf"(?P<host>{_HOST})(?::(?P<port>\d{{1,5}}))?", re.ASCII)
 _SCP = re.compile(rf"(?:{_USER}@)?(?P<host>{_HOST}):(?P<path>[^-:][^:]*)", re.ASCII)
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _NOT_IN_AN_ADDRESS = re.compile(r"[\x00-\x20\x7f-\x9f\\]")
 
 
@@ -70,6 +71,11 @@ def parse_remote(text: str) -> Remote:
     if not found or "/" in text.partition(":")[0]:
         raise ValueError(f"must be {FORMS}, or an absolute path")
     return Remote("ssh", text, Origin("ssh", found["host"].lower().strip("[]"), _PORTS["ssh"]))
+
+
+def is_remote_name(text: str) -> bool:
+    """Return whether a text can be the name of a remote, as a clone has them: ``origin``."""
+    return bool(_NAME.fullmatch(text))
 
 
 def parse_origin(url: str) -> Origin:

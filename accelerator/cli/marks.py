@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import click
@@ -12,22 +13,21 @@ from accelerator.cli.session import Session
 from accelerator.output.marks import mark_document, render_mark
 from accelerator.settings.parsing import parse_duration
 from accelerator.steps.guard import marks as step
-from accelerator.steps.guard.marks import MarkOrder
+from accelerator.steps.guard.marks import Desk, MarkOrder
 from accelerator.steps.guard.notes import BY_HAND_SECONDS
+from accelerator.steps.guard.watch import open_remote
 from accelerator.steps.report import MarkReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from accelerator.cli.invocation import Invocation
     from accelerator.errors import ExitCode
     from accelerator.models import Commit
     from accelerator.settings import Given
-    from accelerator.steps.guard.held import LockRemote
     from accelerator.steps.guard.marks import Marked
 
-    Change = Callable[[LockRemote, MarkOrder, datetime], Marked]
+    Change = Callable[[Desk, MarkOrder], Marked]
 
 
 def _parse_seconds(_context: click.Context, _option: click.Parameter, typed: str) -> float:
@@ -69,7 +69,7 @@ def lock(
     return _perform(
         Session("lock", invocation, talk, given),
         target,
-        lambda remote, order, now: step.lock(remote, order, now, seconds),
+        lambda desk, order: step.lock(desk, order, seconds),
         reason,
     )
 
@@ -83,7 +83,7 @@ def unlock(invocation: Invocation, /, talk: Talk, given: Given, target: str) -> 
     return _perform(
         Session("unlock", invocation, talk, given),
         target,
-        lambda remote, order, _: step.unlock(remote, order),
+        step.unlock,
     )
 
 
@@ -116,7 +116,7 @@ def unfreeze(invocation: Invocation, /, talk: Talk, given: Given, target: str) -
     return _perform(
         Session("unfreeze", invocation, talk, given),
         target,
-        lambda remote, order, _: step.unfreeze(remote, order),
+        step.unfreeze,
     )
 
 
@@ -160,7 +160,7 @@ def accept(
     return _perform(
         session,
         target,
-        lambda remote, order, _: step.accept(remote, order),
+        step.accept,
         find_commit=lambda: session.connection.find_commit(commit),
     )
 
@@ -185,8 +185,10 @@ def _perform(
         if session.name == "lock":  # it ends by the platform's clock: ours may be off by minutes
             connection.run.heroku.apps.fetch(app)
             now = connection.run.heroku.moment()
-        with connection.lock_host.open() as remote:
-            report.ended(change(remote, order, now))
+        with closing(open_remote(connection.lock_host)) as remote:
+            marked = change(Desk(remote, now, session.clock.sleep), order)
+            report.ended(marked)
+            marked.demand()
 
     return session.perform(
         work,

@@ -23,7 +23,7 @@ from accelerator.cli.session import Session
 from accelerator.environment import detect_ci, find_commit
 from accelerator.errors import UsageProblem
 from accelerator.output.deploy import deploy_document, render_deploy
-from accelerator.remotes import parse_remote
+from accelerator.remotes import is_remote_name, parse_remote
 from accelerator.steps import resume as step
 from accelerator.steps.report import Report
 from accelerator.steps.resume import ResumeOrder
@@ -113,5 +113,7 @@ def spell(target: str, given: Given, allowed: Allowed) -> str:
 
 def _has_login(address: str) -> bool:
     """Return whether an address has what must not be shown: a token can stand as the user alone."""
+    if is_remote_name(address):
+        return False
     remote = parse_remote(address)
     return bool(remote.user or remote.password)

@@ -53,6 +53,7 @@ def deployed_keys(report: Report) -> Document:
         "targets": [_target(entry) for entry in report.targets],
         "passed_over": list(report.passed_over),
         "compensation": report.compensation,
+        "lock": report.lock,
     }
 
 
@@ -89,6 +90,7 @@ def _target(entry: TargetReport) -> Document:
         "verified": entry.verified,
         "rolled_back_to": entry.rolled_back_to,
         "rollback_release": entry.rollback_release,
+        "rejection": entry.rejection,
         "error": entry.error,
     }
 

@@ -15,6 +15,7 @@ def mark_document(report: MarkReport, outcome: Outcome) -> Document:
         "target": report.target,
         "state": report.state if outcome.error is None else None,
         "changed": report.changed,
+        "written": report.written,
         "commit": report.commit,
         "by": report.by,
         "reason": report.reason,

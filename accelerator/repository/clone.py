@@ -12,6 +12,7 @@ from accelerator.foreign import one_line
 from accelerator.models import Ancestry, Commit, PushOutcome
 from accelerator.repository import archives
 from accelerator.repository.commands import Git, open_repo
+from accelerator.repository.own_remotes import find_own_remote
 from accelerator.repository.packing import Packed, fast
 from accelerator.repository.pushing import Push, run_push
 from accelerator.repository.surroundings import for_git
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from git import Repo
 
     from accelerator.models import Secret
+    from accelerator.repository.own_remotes import OwnRemote
     from accelerator.repository.packing import Packing
     from accelerator.waiting import Deadline
 
@@ -165,6 +167,10 @@ class Repository:
                 "use --strategy git: Heroku fetches public submodules of a pushed commit",
             )
         return entries
+
+    def find_remote(self, name: str) -> OwnRemote:
+        """Read where a remote of this clone is, and how its host is logged in to."""
+        return find_own_remote(self._git, name)
 
     def demand_history(self) -> None:
         """Raise `ShallowClone` where a push from here would be rejected."""

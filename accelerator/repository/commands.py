@@ -95,6 +95,10 @@ class Git:
             )
         return answer
 
+    def outside(self) -> dict[str, str]:
+        """Return the environment for a command outside of any repository, wherever it is run."""
+        return {**self._environment, "GIT_DIR": os.devnull}
+
     def _limit(self, seconds: float | None) -> float | None:
         if self._deadline is None or self._deadline.remaining > LONGEST_SECONDS:
             return seconds

@@ -11,7 +11,7 @@ from contextlib import suppress
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, BinaryIO
 
-from accelerator.errors import AcceleratorError, RepositoryProblem
+from accelerator.errors import AcceleratorError, RepositoryProblem, UsageProblem
 from accelerator.models import Ancestry
 from accelerator.repository.clone import Repository
 from accelerator.repository.packing import Packed, exact, fast
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from accelerator.models import Commit
+    from accelerator.repository.own_remotes import OwnRemote
     from accelerator.waiting import Deadline
 
 
@@ -84,6 +85,16 @@ class Lineage:
             if found.sha == sha:  # a branch may have the name of a sha
                 return found
         return None
+
+    def find_remote(self, name: str) -> OwnRemote:
+        """Read where a remote of the clone is; raises `UsageProblem` where there is no clone."""
+        try:
+            return self.repository().find_remote(name)
+        except RepositoryProblem as missing:
+            raise UsageProblem(
+                f"lock_remote is {name!r}, a remote of a clone, and {missing.message}",
+                "run this in a checkout of the app, or name the lock remote by its address",
+            ) from None
 
     def read_trees(self, shas: frozenset[str]) -> dict[str, str]:
         """Read the trees of the commits that are in the clone."""

@@ -71,7 +71,7 @@ ON_HEROKU = Namespace("refs/heads/accelerator/")
 
 
 def parse_list(text: str) -> dict[str, str]:
-    """Read refs with their shas. Only line ends part them: names may hold what Unicode calls one."""
+    """Read refs with their shas, parted by line ends alone: names may hold what looks like one."""
     pairs = (line.split("\t", 1) for line in text.split("\n") if "\t" in line)
     return {ref: sha for sha, ref in pairs}
 

@@ -6,8 +6,8 @@ another. Pushed from a throwaway bare repository, so a shallow clone does not ma
 written into anybody's checkout.
 
 Everywhere else such a ref is named as we name it ("lock/shop"). Only this module knows where the
-refs are (`repository.namespaces`). On Heroku's git host two pushes at once may both succeed: what is
-stored there is one archive per app. So a store there is advisory.
+refs are (`repository.namespaces`). On Heroku's git host two pushes at once may both succeed: what
+is stored there is one archive per app. So a store there is advisory.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ from accelerator.repository.namespaces import KINDS, OF_ITS_OWN, ON_HEROKU, pars
 from accelerator.repository.surroundings import Redactor, make_access, read_remote, with_config
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from accelerator.models import Secret
     from accelerator.repository.commands import Answer
+    from accelerator.repository.surroundings import Entries
     from accelerator.waiting import Deadline
 
 _TEXT_LIMIT = 20_000
@@ -60,8 +61,9 @@ _ALONE = (("core.hooksPath", "/dev/null"), ("gc.auto", "0"), ("maintenance.auto"
 class LockHost:
     """Where locks, freezes and rejections are kept: a git repository that is opened when needed.
 
-    `key` goes along only to Heroku's own git host; None where the remote needs none of ours. A
-    prepare app's git is taken when nothing is said; `is_named_heroku` is whether it was said.
+    `key` goes along only to Heroku's own git host; None where the remote needs none of ours.
+    `entries` are settings of git for this host, with `secrets` in them. A prepare app's git is
+    taken when nothing is said; `is_named_heroku` is whether ``lock_remote = "heroku"`` says it.
     """
 
     url: str = field(repr=False)
@@ -70,10 +72,27 @@ class LockHost:
     deadline: Deadline | None = None
     is_heroku: bool = False
     is_named_heroku: bool = False
+    entries: Entries = field(default=(), repr=False)
+    secrets: tuple[Secret, ...] = field(default=(), repr=False)
 
     def open(self) -> RefStore:
         """Connect to the remote; raises where git is missing or no folder can be made."""
         return RefStore(self)
+
+
+@dataclass(frozen=True, slots=True)
+class LockHostToFind:
+    """Where locks are kept, to be looked up (in the clone, say) only when it is opened.
+
+    Whatever is wrong with it is raised by `open`, as commands that need no lock never ask.
+    """
+
+    find: Callable[[], LockHost]
+    is_named_heroku: bool = False
+
+    def open(self) -> RefStore:
+        """Find the remote and connect to it."""
+        return self.find().open()
 
 
 class RefStore:
@@ -87,8 +106,8 @@ class RefStore:
         remote = read_remote(host.url)
         self.is_metered = self.is_advisory = host.is_heroku
         self._namespace = ON_HEROKU if host.is_heroku else OF_ITS_OWN
-        self._redact = Redactor(host.key, remote.password)
-        self._access = make_access(remote, host.key, host.environment)
+        self._redact = Redactor(host.key, remote.password, *host.secrets)
+        self._access = make_access(remote, host.key, host.environment, host.entries, host.secrets)
         # Removed when the process ends at the latest: a thread may be hanging in a push then.
         self._temporary = tempfile.TemporaryDirectory(prefix="accelerator-refs-")
         folder = Path(self._temporary.name)

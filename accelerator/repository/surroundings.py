@@ -103,21 +103,35 @@ class Access:
     beside: Mapping[str, str] = field(repr=False)
 
 
-def make_access(remote: Remote, key: Secret | None, given: Mapping[str, str]) -> Access:
+def make_access(
+    remote: Remote,
+    key: Secret | None,
+    given: Mapping[str, str],
+    entries: Entries = (),
+    secrets: tuple[Secret, ...] = (),
+) -> Access:
     """Prepare to reach a repository: with the key, with the address's own login, or with neither.
+
+    `entries` are settings of a clone for this repository's host, with `secrets` in them. They go
+    along where the key does not.
 
     Where a secret goes along, git is told an address that only this configuration leads on, to
     exactly this repository: rules that rewrite addresses have no part in it. Certificates are
     checked, redirects not followed, and nobody is asked for or told the secret.
     """
     login = None if key else remote.password or remote.user
-    beside = for_git(given, [secret for secret in (key, remote.password) if secret])
+    hidden = (key, remote.password, *secrets)
+    beside = for_git(given, [secret for secret in hidden if secret])
     if not key and not login:
         ways = _allowed(given, "https", "ssh", remote.transport)
-        return Access(remote.url, {**beside, **ways}, beside)
+        if secrets:
+            _refuse_unchecked(remote, given, "what logs this clone in")
+            ways |= _NO_TRACES
+        return Access(remote.url, with_config({**beside, **ways}, entries), beside)
     _refuse_unchecked(remote, given, "the API key" if key else "the login of the address")
     address = f"accelerator://{remote.url.partition('://')[2]}"
-    entries: Entries = (
+    own_entries: Entries = (
+        *(() if key else entries),
         (f"url.{remote.url}.insteadOf", address),
         (f"url.{remote.url}.pushInsteadOf", address),
         (f"http.{remote.url}.sslVerify", "true"),
@@ -132,7 +146,7 @@ def make_access(remote: Remote, key: Secret | None, given: Mapping[str, str]) ->
     if remote.password:
         words = (remote.user, remote.password)
         own |= {n: w.reveal() if w else "" for n, w in zip(_LOGIN, words, strict=True)}
-    return Access(address, with_config(own, entries), beside)
+    return Access(address, with_config(own, own_entries), beside)
 
 
 def _basic(key: Secret) -> str:

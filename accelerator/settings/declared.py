@@ -188,7 +188,7 @@ _GLOBAL = (
         flags=("--lock-remote",),
         unless_set="the prepare app's own",
         option_help="The git repository that holds the locks.  [default: the prepare app's]",
-        metavar="URL",
+        metavar="NAME|URL",
     ),
     Setting(
         "same_tree",

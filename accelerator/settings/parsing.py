@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from accelerator.remotes import FORMS, parse_remote
+from accelerator.remotes import FORMS, is_remote_name, parse_remote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from enum import StrEnum
+
+    from accelerator.remotes import Remote
 
 _DURATION = re.compile(
     r"(?:(?P<d>\d+)d)?(?:(?P<h>\d+)h)?(?:(?P<m>\d+)m)?(?:(?P<s>\d+(?:\.\d+)?)s)?", re.ASCII
@@ -24,6 +26,7 @@ _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _KEY = re.compile(r"(?i)HRKU[-_].*|[0-9a-f]{32,}")
 _COMMAND = re.compile(r"(?:[1-9]\d?x\s+)?\$")
+_REMOTES = f'"heroku", the name of a remote of the clone, or {FORMS}'
 _YES = ("true", "yes", "on", "1")
 _NO = ("false", "no", "off", "0")
 
@@ -42,21 +45,32 @@ def parse_text(value: Any) -> str:
 
 
 def parse_lock_remote(value: Any) -> str:
-    """Read the address of a git repository that git may be told to read and write."""
+    """Read where a git repository is that git may be told to read and write.
+
+    That is an address, the name of a remote of the clone, or ``heroku``: the prepare app's own.
+    """
     text = value.strip() if isinstance(value, str) else ""
-    parse_remote(text)
+    if not is_remote_name(text):
+        _parse_address(text)
     return text
 
 
 def parse_lock_remote_in_file(value: Any) -> str:
     """Read the same from the file, which comes with the code: it names nothing of this machine."""
     text = value.strip() if isinstance(value, str) else ""
-    if parse_remote(text).transport not in ("https", "ssh"):
+    if not is_remote_name(text) and _parse_address(text).transport not in ("https", "ssh"):
         raise ValueError(
-            f"must be {FORMS}; a folder or http:// is taken from --lock-remote "
+            f"must be {_REMOTES}; a folder or http:// is taken from --lock-remote "
             "and ACCELERATOR_LOCK_REMOTE only"
         )
     return text
+
+
+def _parse_address(text: str) -> Remote:
+    try:
+        return parse_remote(text)
+    except ValueError as problem:
+        raise ValueError(str(problem).replace(FORMS, _REMOTES)) from None
 
 
 def parse_boolean(value: Any) -> bool:

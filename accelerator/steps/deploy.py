@@ -8,13 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from accelerator.errors import (
+    AcceleratorError,
     LockUnavailable,
     PartlyDone,
     Refused,
     Superseded,
 )
 from accelerator.models import (
-    LockMode,
     OnFailure,
     OnMiss,
     OnSuperseded,
@@ -23,11 +23,12 @@ from accelerator.models import (
 )
 from accelerator.steps.compare.decide import decide, decide_again
 from accelerator.steps.guard.direction import Forward
+from accelerator.steps.guard.fence import Fence
 from accelerator.steps.guard.findings import demand
 from accelerator.steps.guard.locks import TargetLocks
-from accelerator.steps.guard.marks import reject_after_rollback
 from accelerator.steps.guard.notes import LockNote
 from accelerator.steps.guard.predecessor import say_what_is_doubted, see_predecessors_out
+from accelerator.steps.guard.rejecting import Rejection, reject_after_rollback
 from accelerator.steps.guard.source import check_source
 from accelerator.steps.plan import make_plan
 from accelerator.steps.route.take import take_routes
@@ -68,7 +69,7 @@ def deploy(run: Run, order: DeployOrder, report: Report) -> None:
         elif locks.are_needed(decision):
             _deploy_locked(run, order, decision, guard, report)
         else:
-            _ship_waves(run, order, decision, locks.held, report)  # nothing will be written
+            _ship_waves(run, order, decision, guard.fence, report)  # nothing will be written
 
 
 def _deploy_locked(
@@ -76,36 +77,37 @@ def _deploy_locked(
 ) -> None:
     """Lock every target, look again with the locks in hand, and only then write."""
     with guard.locks.hold(_lock_notes(order, decision)) as held:
+        report.locked(guard.locks.kind)
         left = see_predecessors_out(run, held)  # what a killed deploy began, to its end
+        guard.locks.watch.begin()  # the look before the write, beside the last read
         decision = decide_again(run, order.wanted, report.decided, decision, left)
         guard.check(decision)  # somebody may have been quicker
         say_what_is_doubted(run, decision.facts, order.commit)
-        _ship_waves(run, order, decision, held, report)
+        _ship_waves(run, order, decision, guard.fence, report)
 
 
 def _ship_waves(
-    run: Run, order: DeployOrder, decision: Decision, held: HeldLocks, report: Report
+    run: Run, order: DeployOrder, decision: Decision, fence: Fence, report: Report
 ) -> None:
-    """Take the routes wave by wave, each verified before the next, and settle what failed."""
+    """Take the routes wave by wave, each verified before the next, and settle what failed.
+
+    Each write passes the fence: a lost lock stops us right before it, on the way back as well.
+    """
     results = Results()
     for wave in order.waves:
-        held.demand()  # a lost lock stops us before the write
-        held.begin(decision.writes_to(wave))
-        landings = take_routes(run, decision, wave, held.remember)
+        landings = take_routes(run, decision, wave, fence)
         report.landed(landings)
 
-        held.ended({*wave} - {landing.app for landing in landings})  # these were not begun
-
-        on_settled = partial(_record_end, run, order, held, report)
-        done = _verifier(run, order, decision).verify_targets(landings, on_settled)
+        on_settled = partial(_record_end, run, order, fence, report)
+        done = _verifier(run, order, decision, fence).verify_targets(landings, on_settled)
         results = results.plus(done)
 
         decision = _with_built(decision, landings)  # later waves get what this one built
         if _stops_after(order, decision, results):
             break
     if order.on_failure is OnFailure.COMPENSATE and results.failed:
-        verifier = _verifier(run, order, decision)
-        finished, results = results, _compensate(verifier, order, held, report, results)
+        verifier = _verifier(run, order, decision, fence)
+        finished, results = results, _compensate(verifier, order, fence, report, results)
         report.compensated(finished, results)
     _conclude(decision, results, report)
 
@@ -126,6 +128,11 @@ class Guard:
     def forward(self) -> Forward:
         """Return the rule that this deploy goes forward."""
         return _forward(self.run, self.order)
+
+    @property
+    def fence(self) -> Fence:
+        """Return what every write of this deploy has to pass."""
+        return Fence(self.locks, self.order.commit)
 
     def check(self, decision: Decision) -> None:
         """Raise `Refused` for what must not be shipped, or is a miss that must not be built."""
@@ -153,8 +160,9 @@ def _forward(run: Run, order: DeployOrder) -> Forward:
     return Forward(order.commit, run.clone, order.rules.direction)
 
 
-def _verifier(run: Run, order: DeployOrder, decision: Decision) -> Verifier:
-    return Verifier(run, decision, order.rules.verification, _forward(run, order))
+def _verifier(run: Run, order: DeployOrder, decision: Decision, fence: Fence) -> Verifier:
+    rules, forward = order.rules.verification, _forward(run, order)
+    return Verifier(run, decision, rules, forward, fence.back)
 
 
 @contextmanager
@@ -226,32 +234,30 @@ def _stops_after(order: DeployOrder, decision: Decision, results: Results) -> bo
 
 
 def _record_end(
-    run: Run, order: DeployOrder, held: HeldLocks, report: Report, settled: Settled
+    run: Run, order: DeployOrder, fence: Fence, report: Report, settled: Settled
 ) -> None:
     """Record the end of a target; one that went back keeps the commit away until `accept`."""
     report.settled([settled])
     if isinstance(settled.went_back, WentBack) and settled.error is not None:
-        flaw = settled.flaw or ""
-        reject_after_rollback(run, order.rules.lock, settled.app, order.commit, flaw)
-    if settled.is_over:
-        held.ended([settled.app])
+        by, why = order.rules.lock.holder, settled.flaw or ""
+        rejection = Rejection(settled.app, order.commit, by, why)
+        report.rejected(settled.app, reject_after_rollback(run, fence.back, rejection))
+    # Stopped by the fence it was not begun: what a deploy before this one left there stays.
+    if settled.is_over and not isinstance(settled.error, Refused | LockUnavailable):
+        fence.held.ended([settled.app])
 
 
 def _compensate(
-    verifier: Verifier, order: DeployOrder, held: HeldLocks, report: Report, results: Results
+    verifier: Verifier, order: DeployOrder, fence: Fence, report: Report, results: Results
 ) -> Results:
     """Return the finished targets to what each had; what is begun there is at stake meanwhile."""
-    finished = results.finished
+    finished, held = results.finished, fence.held
     try:
-        held.demand()
-    except (Refused, LockUnavailable) as lost:  # the failure that led here is still what is told
-        may_go_on = order.rules.lock.mode is LockMode.AUTO and isinstance(lost, LockUnavailable)
-        if not may_go_on:
-            why = NotWentBack.as_of(Hindrance.LOCK_LOST, said=lost.message)
-            return verifier.keep(results, why)
+        fence.back.demand(each.app for each in finished)
+    except AcceleratorError as lost:  # the failure that led here is still what is told
+        return verifier.keep(results, NotWentBack.as_of(Hindrance.LOCK_LOST, said=lost.message))
     held.turn_back({each.app: verifier.commit_before(each) for each in finished})
-    held.begin(each.app for each in finished)
-    on_settled = partial(_record_end, verifier.run, order, held, report)
+    on_settled = partial(_record_end, verifier.run, order, fence, report)
     after = verifier.compensate(results, on_settled)
     held.ended(settled.app for settled in after.settled if settled.is_over)
     return after

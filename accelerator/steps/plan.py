@@ -37,7 +37,7 @@ def make_plan(order: DeployOrder, decision: Decision, locks: TargetLocks, forwar
         for target in decision.facts.targets
         for check in _checks(decision, target, locks, forward)
     )
-    is_locked = locks.remote is not None and locks.are_needed(decision)
+    is_locked = locks.are_wanted and locks.are_needed(decision)
     refs = [lock_ref(app) for app in sorted(order.targets)] if is_locked else []
     writes = (
         *(Write("git push", ref, "take the lock") for ref in refs),
@@ -51,17 +51,27 @@ def _checks(
     decision: Decision, target: TargetState, locks: TargetLocks, forward: Forward
 ) -> Iterator[Check]:
     yield _check_direction(decision, target, forward)
-    if locks.remote is None:
-        yield Check("lock", "unknown", "no lock remote is asked")
-    elif locks.stand_on([target.app]):
-        yield Check("lock", "warning", "another deploy holds it; it would be waited for")
-    else:
-        yield Check("lock", "ok", "free")
-        yield Check("marks", "ok", "neither frozen nor rejected")
+    yield _check_lock(target, locks)
+    yield _check_marks(locks)
     if decision.facts.archives is not None:
         yield Check("source", "ok", _describe_source(decision))
     if decision.candidate is not None and target.app in decision.writes_to([target.app]):
         yield from fit_checks(decision.candidate, decision.facts, target)
+
+
+def _check_lock(target: TargetState, locks: TargetLocks) -> Check:
+    if not locks.are_wanted:
+        return Check("lock", "unknown", "none would be taken")
+    if locks.stand_on([target.app]):
+        return Check("lock", "warning", "another deploy holds it; it would be waited for")
+    return Check("lock", "ok", "free, and advisory" if locks.are_advisory else "free")
+
+
+def _check_marks(locks: TargetLocks) -> Check:
+    """Return that there is none: what there is, or cannot be read, was refused before."""
+    if locks.read() is None:
+        return Check("marks", "unknown", "no lock remote can be asked")
+    return Check("marks", "ok", "neither frozen nor rejected")
 
 
 def _describe_source(decision: Decision) -> str:

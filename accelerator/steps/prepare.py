@@ -12,6 +12,7 @@ from accelerator.models import PushOutcome, StepName, Strategy
 from accelerator.steps.compare.reading import find_artifact
 from accelerator.steps.follow.builds_and_releases import find_release_of_build, follow_build
 from accelerator.steps.route.build import start_build
+from accelerator.steps.route.landing import NoFence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -145,7 +146,7 @@ def _cancel_superseded(run: Run, order: PrepareOrder, pages: Pages) -> None:
 
 def _start(run: Run, order: PrepareOrder, app: str) -> Build:
     if order.strategy is Strategy.SOURCE:
-        return start_build(run, app, order.commit)
+        return start_build(run, app, order.commit, NoFence())
     return _push(run, app, order.commit)
 
 

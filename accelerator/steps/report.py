@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from accelerator.models import Route, Strategy, TargetStatus, Verified
+from accelerator.models import LockKind, Route, Strategy, TargetStatus, Verified
 from accelerator.steps.compare.before import find_before
 from accelerator.steps.compare.decision import witness_of
 from accelerator.steps.verify.going_back import WentBack
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Reason,
         Refusal,
         Release,
+        Written,
     )
     from accelerator.steps.compare.decision import Decision
     from accelerator.steps.guard.marks import Marked, MarkOrder
@@ -67,6 +68,7 @@ class TargetReport:
     verified: Verified = Verified.NOT_RUN
     rolled_back_to: int | None = None
     rollback_release: int | None = None
+    rejection: Written | None = None
     error: str | None = None
 
 
@@ -82,6 +84,7 @@ class Report:
     passed_over: list[str] = field(default_factory=list)
     plan: Plan | None = None
     compensation: Compensation | None = None
+    lock: LockKind = LockKind.NONE
 
     def ordered(self, commit: Commit) -> None:
         """Record which commit is to be shipped."""
@@ -100,6 +103,14 @@ class Report:
     def refused(self, reason: Refusal) -> None:
         """Record which guard said no."""
         self.reason = reason
+
+    def locked(self, kind: LockKind) -> None:
+        """Record how good the locks are under which the writes are made."""
+        self.lock = kind
+
+    def rejected(self, app: str, written: Written | None) -> None:
+        """Record what became of the rejection that follows a rollback; None for none to be kept."""
+        self._entry(app).rejection = written
 
     def planned(self, plan: Plan) -> None:
         """Record what would be done."""
@@ -220,6 +231,7 @@ class MarkReport:
     by: str | None = None
     reason: str | None = None
     at: str | None = None
+    written: Written | None = None
 
     def ordered(self, order: MarkOrder) -> None:
         """Record what is asked for."""
@@ -230,6 +242,7 @@ class MarkReport:
         """Record what stands there now."""
         self.state, self.changed = marked.state, marked.changed
         self.by, self.reason, self.at = marked.by, marked.reason, marked.at
+        self.written = marked.written
 
 
 def _source_of(decision: Decision) -> SourceReport | None:

@@ -16,6 +16,7 @@ from accelerator.foreign import one_line
 from accelerator.models import Commit, Refusal
 from accelerator.steps.deploy import deploy
 from accelerator.steps.guard.held import look
+from accelerator.steps.guard.watch import open_remote
 from accelerator.steps.order import DeployOrder, Rules
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def find_unfinished(run: Run, app: str) -> LockNote:
     """Find the note of a deploy to `app` that was cut short."""
     if run.marks is None:
         raise LockUnavailable("no lock remote is named")
-    with closing(run.marks.open()) as remote:
+    with closing(open_remote(run.marks)) as remote:
         found = look(remote, app)
     if found is not None and found.note is None:
         raise Refused(

@@ -9,6 +9,8 @@ import pytest
 from tests.e2e.faults import count_releases, prepare
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.e2e.commands import Command
     from tests.e2e.sample import Repository
     from tests.e2e.world import Pipeline, Platform
@@ -296,3 +298,78 @@ def test_a_plan_locks_what_the_deploy_locks_when_one_target_has_the_commit(
     pushes = [path for method, path in calls if method == "git push"]
     assert len(pushes) == len(deploying().pushes) == 4
     assert [" ".join(call) for call in calls if call[0] == "POST"] == deploying().writes
+
+
+@pytest.fixture
+def locks(tmp_path_factory: pytest.TempPathFactory, repo: Repository) -> Path:
+    """Make a repository for locks, as a project's own git host has one."""
+    remote = tmp_path_factory.mktemp("locks") / "locks.git"
+    repo.git("init", "--quiet", "--bare", str(remote))
+    return remote
+
+
+def test_a_freeze_holds_whatever_keeps_the_lock_remote_from_being_read(
+    heroku: Platform,
+    pipeline: Pipeline,
+    repo: Repository,
+    run: Command,
+    environment: dict[str, str],
+    locks: Path,
+) -> None:
+    prepare(pipeline, repo, run)
+    where = ("--lock-remote", f"file://{locks}")
+    run("freeze", pipeline.staging.name, "--reason", "audit", *where)
+    broken = locks.parent / "gitconfig"
+    broken.write_text("[init]\n\tdefaultBranch = bad..name\n")
+    surroundings = {
+        "a bad default branch": {"GIT_CONFIG_GLOBAL": str(broken)},
+        "a repository from around": {"GIT_DIR": str(locks.parent / "nowhere")},
+    }
+
+    with heroku.watching() as journal:
+        ends = {
+            (name, mode): run(
+                "deploy", *pipeline.to_staging, *where, "--lock", mode, env=environment | added
+            ).exit_code
+            for name, added in surroundings.items()
+            for mode in ("auto", "off")
+        }
+
+    assert set(ends.values()) == {3}, ends
+    assert journal().writes == []
+
+
+def test_a_lock_taken_away_while_verifying_stops_the_rollback(
+    pipeline: Pipeline, repo: Repository, run: Command, locks: Path
+) -> None:
+    where = ("--lock-remote", f"file://{locks}", "--lock", "required", "--json")
+    prepare(pipeline, repo, run, "good")
+    run("deploy", *pipeline.to_staging, *where).check(0)
+    prepare(pipeline, repo, run, "bad")
+    take_away = f"git --git-dir {locks} update-ref -d refs/accelerator/lock/{pipeline.staging.name}"
+    before = count_releases(pipeline.staging)
+
+    result = run("deploy", *pipeline.to_staging, *where, "--smoke", f"$ {take_away}; false")
+
+    document = result.check(7)
+    assert "not rolled back, as the lock of" in document["error"]["message"]
+    assert document["lock"] == "held"
+    assert count_releases(pipeline.staging) == before + 1
+    assert repo.git("--git-dir", str(locks), "for-each-ref") == ""
+
+
+def test_required_locks_are_not_kept_where_two_can_have_them_unless_that_is_written(
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    prepare(pipeline, repo, run)
+    how = ("deploy", *pipeline.to_staging, "--lock", "required", "--json")
+
+    with heroku.watching() as journal:
+        refused = run(*how)
+        asked = journal()
+    passed = run(*how, "--lock-remote", "heroku")
+
+    document = refused.check(2)
+    assert 'lock_remote = "heroku"' in document["error"]["hint"]
+    assert asked == ()
+    assert passed.check(0)["lock"] == "advisory"

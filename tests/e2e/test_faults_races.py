@@ -201,38 +201,71 @@ def test_a_lock_that_cannot_be_read_stops_everybody_until_it_is_removed(
     assert pipeline.staging.commit == commit
 
 
+READ, PUSH = ("/info/refs$", "GET"), ("/git-receive-pack$", "POST")
+
+
+@pytest.mark.parametrize("mode", ["auto", "off", "required"])
 @pytest.mark.parametrize(
-    ("mode", "exit_code"),
-    [pytest.param("auto", 0, id="auto goes on"), pytest.param("required", 3, id="required stops")],
-)
-@pytest.mark.parametrize(
-    "fault",
+    ("asked", "status"),
     [
-        pytest.param({"path": "/git-receive-pack$", "method": "POST"}, id="a push that is refused"),
-        pytest.param({"path": "/info/refs$", "method": "GET"}, id="no access at all"),
+        pytest.param(READ, 403, id="no access at all"),
+        pytest.param(READ, 503, id="in trouble"),
+        pytest.param(PUSH, 403, id="a push that is refused"),
     ],
 )
-def test_a_remote_that_takes_no_locks(
+def test_a_remote_that_does_not_say_what_stands_there_lets_nothing_through(
     *,
-    fault: dict[str, str],
+    asked: tuple[str, str],
+    status: int,
     mode: str,
-    exit_code: int,
     heroku: Platform,
     pipeline: Pipeline,
     repo: Repository,
     run: Command,
 ) -> None:
     prepare(pipeline, repo, run)
-    heroku.fault(**fault, kind="status", status=403)
+    path, method = asked
+    heroku.fault(method, path, kind="status", status=status)
+    how = ("--lock", mode, "--lock-remote", "heroku", "--timeout", "10s", "--json")
 
     with heroku.watching() as journal:
-        result = run("deploy", *pipeline.to_staging, "--lock", mode, "--json")
+        result = run("deploy", *pipeline.to_staging, *how)
+
+    if (asked, mode) == (PUSH, "off"):  # it takes none, and what stands there can be read
+        result.check(0)
+        return
+    assert result.check(3)["error"]["code"] == "lock_unavailable"
+    assert journal().writes == []
+    assert "going on without" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("mode", "exit_code"),
+    [pytest.param("auto", 0, id="auto goes on"), pytest.param("required", 3, id="required stops")],
+)
+def test_a_remote_that_takes_no_such_refs_has_no_locks(
+    *,
+    mode: str,
+    exit_code: int,
+    heroku: Platform,
+    pipeline: Pipeline,
+    repo: Repository,
+    run: Command,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    prepare(pipeline, repo, run)
+    remote = tmp_path_factory.mktemp("locks") / "locks.git"
+    repo.git("init", "--quiet", "--bare", str(remote))
+    repo.git("--git-dir", str(remote), "config", "transfer.hideRefs", "refs/accelerator")
+    where = ("--lock-remote", f"file://{remote}", "--lock", mode, "--json")
+
+    with heroku.watching() as journal:
+        result = run("deploy", *pipeline.to_staging, *where)
 
     document = result.check(exit_code)
     assert ("going on without a lock" in result.stderr) is (mode == "auto")
+    assert document["lock"] == "none"
     assert len(journal().writes) == (1 if mode == "auto" else 0)
-    if exit_code:
-        assert document["error"]["code"] == "lock_unavailable"
 
 
 def test_locks_may_be_kept_in_another_repository(

@@ -40,7 +40,7 @@ from accelerator.steps.run import Run, Waits
 from accelerator.waiting import Deadline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from accelerator.heroku import Heroku
@@ -189,7 +189,9 @@ class FakeHeroku:
         self.before: dict[str, Callable[[], object]] = {}
         self.always: dict[str, Callable[[], object]] = {}
         self.lost_replies: set[str] = set()
-        self.promotion_names: str | None = None
+        self.promotion_names: str | None = (
+            None  # which release an answer is about; "": it says none
+        )
         self.promotion_looks: list[dict[str, str]] = []
         self.log_lines: tuple[str, ...] = ()
         self.uploaded = b""
@@ -350,7 +352,8 @@ class _Promotions(_Noun):
             self._pending[name] = landed
         assert pipeline_id
         self.heroku.answered(call)
-        return Promotion("promotion-1", "pending", self.heroku.promotion_names or release_id)
+        said = self.heroku.promotion_names
+        return Promotion("promotion-1", "pending", release_id if said is None else said or None)
 
     def fetch_targets(self, promotion_id: str) -> tuple[PromotionTarget, ...]:
         self.heroku.told(f"promotions.fetch_targets {promotion_id}")
@@ -440,8 +443,10 @@ class _Streams(_Noun):
 class MemoryRefs:
     """A lock remote in memory: compare-and-swap, as git's own, and the troubles of a network.
 
-    `trouble` fails every request. `lose` names what becomes of the next changes: "before" is lost
-    on the way there, "after" is done and its reply lost, "late" is done only at the next look.
+    `trouble` fails every request, `refused` every change. `lose` names what becomes of the next
+    changes: "before" is lost on the way there, "after" is done and its reply lost, "late" is done
+    only at the next look. `undo` has for the next changes how many looks still see each, until a
+    push beside it brings back what was there before.
     """
 
     is_metered = True
@@ -451,16 +456,20 @@ class MemoryRefs:
         self.refs: dict[str, str] = {}
         self.texts: dict[str, str] = {}
         self.trouble: Exception | None = None
+        self.refused: Exception | None = None
         self.lose: list[str] = []
+        self.undo: list[int] = []
         self.swaps: list[tuple[str, str | None, str | None]] = []
         self.looks = self.pushes = 0
         self.closed = self.is_hurried = False
         self._late: list[tuple[str, str | None, str | None]] = []
+        self._before: tuple[int, dict[str, str]] | None = None
         self._guard = RLock()
 
     def find(self) -> dict[str, str]:
         with self._guard:
             self._answer()
+            self._bring_back()
             found = dict(self.refs)
             self._arrive()
             return found
@@ -481,6 +490,8 @@ class MemoryRefs:
     def swap(self, ref: str, old: str | None, new: str | None) -> Swap:
         with self._guard:
             self._answer()
+            if self.refused is not None:
+                raise self.refused
             self.swaps.append((ref, old, new))
             fate = self.lose.pop(0) if self.lose else ""
             if fate == "late":
@@ -516,9 +527,18 @@ class MemoryRefs:
         while self._late:
             self._change(*self._late.pop())
 
+    def _bring_back(self) -> None:
+        if self._before is None:
+            return
+        looks, before = self._before
+        self._before = (looks - 1, before) if looks else None
+        self.refs = self.refs if looks else before
+
     def _change(self, ref: str, old: str | None, new: str | None) -> bool:
         if self.refs.get(ref) != old:
             return False
+        if self.undo:
+            self._before = self.undo.pop(0), dict(self.refs)
         if new is None:
             self.refs.pop(ref, None)
         else:
@@ -602,6 +622,23 @@ class FakeClone:
         if self.trouble is not None:
             raise self.trouble
         return frozenset({checksum_of(sha)})
+
+
+@dataclass
+class FakeFence:
+    """A fence that lets everything pass, unless it has `trouble`; it notes who asked."""
+
+    trouble: Exception | None = None
+    demanded: list[str] = field(default_factory=list)
+    begun: list[tuple[tuple[str, ...], str]] = field(default_factory=list)
+
+    def demand(self, apps: Iterable[str]) -> None:
+        self.demanded += apps
+        if self.trouble is not None:
+            raise self.trouble
+
+    def remember(self, apps: Iterable[str], promotion: str) -> None:
+        self.begun.append((tuple(apps), promotion))
 
 
 @dataclass

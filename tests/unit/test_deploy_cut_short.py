@@ -13,6 +13,7 @@ from accelerator.errors import (
     OutcomeUnknown,
     PartlyDone,
     VerificationFailed,
+    WrongArtifact,
 )
 from accelerator.models import LockMode, OnFailure
 from accelerator.steps.guard.held import look
@@ -84,7 +85,7 @@ def test_a_lock_lost_before_others_are_returned_keeps_them_and_tells_the_first_f
 
     assert error.message.startswith("done: eu; not done: us (the promotion to us failed")
     assert bad.held("eu") == "good"
-    assert "taken by somebody else" in str(bad.entry("eu").error)
+    assert "somebody took it away" in str(bad.entry("eu").error)
     assert bad.report.compensation == "none"
 
 
@@ -165,17 +166,22 @@ def test_an_interrupted_compensation_tells_who_went_back_and_notes_where_the_oth
     assert cut.entry("eu").status == "compensated"
 
 
+@pytest.mark.parametrize("mode", [LockMode.AUTO, LockMode.REQUIRED])
 @pytest.mark.parametrize(
-    ("mode", "held"), [(LockMode.AUTO, "old"), (LockMode.REQUIRED, "good")], ids=str
+    ("seconds", "held"),
+    [
+        pytest.param(60.0, "old", id="while the lease runs"),
+        pytest.param(290.0, "good", id="as the lease ends"),
+    ],
 )
 def test_a_lock_remote_that_dies_before_a_compensation_never_hides_the_failure(
-    mode: LockMode, held: str
+    mode: LockMode, seconds: float, held: str
 ) -> None:
     bad = compensating(make_app("eu", "old"), make_app("us", "old", failing={"good"}))
     bad.lock(mode)
 
     def die() -> None:
-        bad.stage.clock.pass_seconds(290)
+        bad.stage.clock.pass_seconds(seconds)
         bad.refs.trouble = LockUnavailable("gone")
 
     bad.stage.heroku.always["promotions.create shop-prepare-v1 to us"] = die
@@ -224,3 +230,28 @@ def test_an_interrupt_while_a_lock_is_given_back_leaves_no_other_one_behind() ->
 
     assert told == [lock_ref("eu")]
     assert hit.refs.refs == {}
+
+
+@pytest.mark.parametrize("names", ["", "shop-prepare-v9"], ids=["no release", "another one"])
+def test_a_promotion_whose_answer_is_odd_keeps_its_note_until_its_end_is_known(names: str) -> None:
+    odd = one()
+    odd.stage.heroku.promotion_names = names
+    odd.stage.heroku.promotion_looks = [{"shop": "pending"}] * 2
+    odd.stage.run = replace(odd.stage.run, waits=replace(odd.stage.run.waits, promotion=0.1))
+
+    error = odd.fail(OutcomeUnknown)
+
+    found = look(odd.refs, "shop")
+    assert error.exit_code == 9
+    assert found is not None
+    assert found.note is not None
+    assert (found.note.state, found.note.promotion) == ("interrupted", "promotion-1")
+
+
+def test_what_a_promotion_of_nothing_known_brought_is_judged_by_the_artifact() -> None:
+    odd = one(arriving="somebody-elses")
+    odd.stage.heroku.promotion_names = ""
+
+    error = odd.fail(WrongArtifact)
+
+    assert "was to get artifact good but holds somebody-elses" in error.message

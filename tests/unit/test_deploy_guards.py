@@ -11,6 +11,7 @@ from accelerator.errors import (
     AcceleratorError,
     KeyRefused,
     LockUnavailable,
+    NoLockRefs,
     OutcomeUnknown,
     PartlyDone,
     Refused,
@@ -299,7 +300,7 @@ def test_before_building_everything_is_read_again_under_the_lock() -> None:
 
 def test_without_a_lock_remote_auto_goes_on_and_says_so() -> None:
     hit = one()
-    hit.refs.trouble = LockUnavailable("it takes no such refs")
+    hit.refs.refused = NoLockRefs("declined")
 
     hit.deploy()
 

@@ -96,11 +96,13 @@ def test_a_deploy_is_told_in_the_words_of_the_design() -> None:
                 "verified": "passed",
                 "rolled_back_to": None,
                 "rollback_release": None,
+                "rejection": None,
                 "error": None,
             }
         ],
         "passed_over": ["v6: expired"],
         "compensation": None,
+        "lock": "none",
         "plan": None,
         "steps": [
             {
@@ -204,7 +206,7 @@ def test_a_ship_tells_each_stage_as_a_deploy() -> None:
     whole = read_back(deploy_document(deployed(), DONE))
     stage = {
         key: whole[key]
-        for key in ("route", "reason", "source", "targets", "passed_over", "compensation")
+        for key in ("route", "reason", "source", "targets", "passed_over", "compensation", "lock")
     }
     assert (document["schema"], document["tests"]) == ("accelerator.ship/1", "passed")
     assert document["stages"] == [{"stage": "staging", **stage}]
@@ -246,6 +248,7 @@ def test_a_failure_before_the_command_began_has_every_key_of_the_command() -> No
         "targets": [],
         "passed_over": [],
         "compensation": None,
+        "lock": "none",
         "plan": None,
         "steps": [],
         "api": {"requests": 0, "round_trips": 0, "retries": 0, "rate_limit_remaining": None},

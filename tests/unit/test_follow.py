@@ -15,7 +15,15 @@ from accelerator.steps.follow.builds_and_releases import (
     follow_release,
 )
 from accelerator.steps.route.build import build, start_build
-from tests.unit.fakes import COMMIT, Stage, make_app, make_build, make_release, make_stage
+from tests.unit.fakes import (
+    COMMIT,
+    FakeFence,
+    Stage,
+    make_app,
+    make_build,
+    make_release,
+    make_stage,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +40,7 @@ def stage() -> Stage:
 
 
 def started(stage: Stage) -> Build:
-    return start_build(stage.run, "shop", COMMIT)
+    return start_build(stage.run, "shop", COMMIT, FakeFence())
 
 
 def test_a_build_is_made_of_the_archive_and_carries_the_full_sha(stage: Stage) -> None:
@@ -121,13 +129,13 @@ def test_building_needs_a_release_to_end_well(stage: Stage) -> None:
     stage.app("shop").builds_release = False
 
     with pytest.raises(OutcomeUnknown, match="no release of it appeared"):
-        build(stage.run, "shop", COMMIT)
+        build(stage.run, "shop", COMMIT, FakeFence())
 
 
 def test_a_release_command_that_failed_is_given_back_from_a_build(stage: Stage) -> None:
     stage.app("shop").failing.add(HELD)
 
-    _, released = build(stage.run, "shop", COMMIT)
+    _, released = build(stage.run, "shop", COMMIT, FakeFence())
 
     assert released.status == "failed"
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from accelerator.errors import LockUnavailable, Refused, Superseded
-from accelerator.models import Ancestry, Refusal
+from accelerator.errors import LockUnavailable, Refused, Superseded, UsageProblem
+from accelerator.models import Ancestry, LockMode, Refusal
 from accelerator.steps.compare.facts import Facts
 from accelerator.steps.compare.states import TargetState
 from accelerator.steps.guard.direction import Direction, Forward
@@ -16,11 +17,12 @@ from accelerator.steps.guard.findings import Finding, demand
 from accelerator.steps.guard.locks import TargetLocks
 from accelerator.steps.guard.marks import find_marks
 from accelerator.steps.guard.notes import Mark, freeze_ref, lock_ref, reject_ref, render_note
-from accelerator.steps.guard.policy import LockPolicy
+from accelerator.steps.guard.policy import LockPolicy, demand_enough
 from tests.unit.fakes import (
     COMMIT,
     OTHER,
     FakeClone,
+    FakeHost,
     MemoryRefs,
     artifact,
     make_release,
@@ -30,6 +32,8 @@ from tests.unit.fakes import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from accelerator.repository import LockHost
 
 YES, NO, UNKNOWN = Ancestry.YES, Ancestry.NO, Ancestry.UNKNOWN
 STRICT, NOTHING = Direction(strict=True), Direction()
@@ -239,8 +243,30 @@ def test_a_mark_that_was_just_removed_still_counts_as_it_was_seen() -> None:
 
 def test_a_lock_is_seen_by_its_name() -> None:
     def stand_on_shop(app: str) -> bool:
-        standing = {lock_ref(app): "1"}
-        return TargetLocks(make_stage().run, LockPolicy(), standing=standing).stand_on(SHOP)
+        refs = MemoryRefs()
+        refs.put(lock_ref(app), "anything")
+        run = replace(make_stage().run, marks=cast("LockHost", FakeHost(refs)))
+        return TargetLocks(run, LockPolicy()).stand_on(SHOP)
 
     assert stand_on_shop("shop")
     assert not stand_on_shop("shop-eu")
+
+
+@pytest.mark.parametrize(
+    ("mode", "is_advisory", "is_named", "is_enough"),
+    [
+        pytest.param(LockMode.REQUIRED, True, False, False, id="required, and nothing said"),
+        pytest.param(LockMode.REQUIRED, True, True, True, id="required, and written down"),
+        pytest.param(LockMode.REQUIRED, False, False, True, id="required, compare-and-swap"),
+        pytest.param(LockMode.AUTO, True, False, True, id="auto"),
+        pytest.param(LockMode.OFF, True, False, True, id="off"),
+    ],
+)
+def test_an_advisory_lock_is_enough_for_required_only_where_that_is_written(
+    mode: LockMode, is_advisory: bool, is_named: bool, is_enough: bool
+) -> None:
+    if is_enough:
+        demand_enough(mode, is_advisory=is_advisory, is_named=is_named)
+    else:
+        with pytest.raises(UsageProblem, match="compares and swaps"):
+            demand_enough(mode, is_advisory=is_advisory, is_named=is_named)

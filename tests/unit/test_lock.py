@@ -606,7 +606,7 @@ def test_a_lock_that_somebody_took_is_noticed_before_a_write(desk: Desk) -> None
     desk.clock.pass_seconds(RUN_OUT)
     theirs = desk.take("them")
 
-    with pytest.raises(Refused, match="taken by somebody else"):
+    with pytest.raises(Refused, match="somebody took it away"):
         slept.demand()
 
     assert slept.is_lost

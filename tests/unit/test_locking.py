@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from accelerator.errors import BuildFailed, LockUnavailable, OutcomeUnknown, Refused
-from accelerator.models import LockMode
+from accelerator.errors import BuildFailed, LockUnavailable, NoLockRefs, OutcomeUnknown, Refused
+from accelerator.events import Note
+from accelerator.models import LockKind, LockMode, Refusal, Swap
 from accelerator.steps.guard.held import look
 from accelerator.steps.guard.locks import FRESH_SECONDS, HeldLocks, TargetLocks
-from accelerator.steps.guard.notes import freeze_ref, lock_ref, render_note
+from accelerator.steps.guard.notes import freeze_ref, lock_ref, reject_ref, render_note
 from accelerator.steps.guard.policy import LockPolicy
 from tests.unit.deployscene import scene
-from tests.unit.fakes import FakeHost, MemoryRefs, Stage, make_note, make_stage
+from tests.unit.fakes import COMMIT, FakeHost, MemoryRefs, Stage, make_note, make_stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,7 @@ def refs() -> MemoryRefs:
 def locks(stage: Stage, refs: MemoryRefs) -> Iterator[TargetLocks]:
     locks = begin(stage, refs)
     yield locks
-    locks.close()
+    locks.watch.close()
 
 
 def before(stage: Stage, host: FakeHost) -> Run:
@@ -49,8 +50,14 @@ def before(stage: Stage, host: FakeHost) -> Run:
 
 def begin(stage: Stage, refs: MemoryRefs, mode: LockMode = LockMode.AUTO) -> TargetLocks:
     locks = TargetLocks(before(stage, FakeHost(refs)), LockPolicy(mode, 30.0, "us"))
-    locks.start()
+    locks.watch.begin()
     return locks
+
+
+def seen(locks: TargetLocks) -> list[str] | None:
+    """Read what stands in the remote; None where nothing is asked."""
+    standing = locks.read()
+    return None if standing is None else list(standing.refs)
 
 
 def test_what_stands_in_the_remote_is_read_beside_everything_else(
@@ -58,8 +65,8 @@ def test_what_stands_in_the_remote_is_read_beside_everything_else(
 ) -> None:
     refs.put(freeze_ref("shop"), "closed")
 
-    assert locks.read() in ({}, refs.refs)
-    assert locks.remote is refs
+    assert seen(locks) in ([], [freeze_ref("shop")])
+    assert locks.watch.remote is not None
 
 
 def test_what_was_just_read_is_not_read_again_and_what_is_old_is(
@@ -69,33 +76,41 @@ def test_what_was_just_read_is_not_read_again_and_what_is_old_is(
     looks = refs.looks
     refs.put(freeze_ref("shop"), "closed")
 
-    soon = locks.read()
+    soon = seen(locks)
     stage.clock.pass_seconds(FRESH_SECONDS)
-    later = locks.read()
+    later = seen(locks)
 
-    assert (soon, list(later)) == ({}, [freeze_ref("shop")])
+    assert (soon, later) == ([], [freeze_ref("shop")])
     assert refs.looks == looks + 1
 
 
 @pytest.mark.parametrize(
-    ("mode", "host"),
+    ("mode", "has_remote", "warnings"),
     [
-        pytest.param(LockMode.OFF, FakeHost(MemoryRefs()), id="off"),
-        pytest.param(LockMode.AUTO, None, id="no remote"),
+        pytest.param(LockMode.OFF, True, 0, id="off"),
+        pytest.param(LockMode.OFF, False, 0, id="off, no remote"),
+        pytest.param(LockMode.AUTO, False, 1, id="auto, no remote: said"),
     ],
 )
-def test_without_locks_nothing_is_opened_and_nothing_held(
-    stage: Stage, mode: LockMode, host: FakeHost | None
+def test_without_locks_nothing_is_held(
+    stage: Stage, refs: MemoryRefs, mode: LockMode, has_remote: bool, warnings: int
 ) -> None:
-    run = before(stage, host) if host else stage.run
-    locks = TargetLocks(run, LockPolicy(mode))
-    locks.start()
+    run = before(stage, FakeHost(refs)) if has_remote else stage.run
 
-    with locks.hold(NOTES) as held:
-        assert held.locks == []
+    with TargetLocks.opened(run, LockPolicy(mode)) as locks:
+        assert (locks.read() is None) is not has_remote
+        with locks.hold(NOTES) as held:
+            assert (held.locks, locks.kind) == ([], LockKind.NONE)
 
-    assert (locks.read(), locks.remote) == ({}, None)
-    locks.close()
+    assert (refs.swaps, len(stage.ear.warnings())) == ([], warnings)
+
+
+def test_required_wants_a_lock_remote(stage: Stage) -> None:
+    with (
+        TargetLocks.opened(stage.run, LockPolicy(LockMode.REQUIRED)) as locks,
+        pytest.raises(LockUnavailable, match="no lock remote is named"),
+    ):
+        locks.read()
 
 
 def test_locks_are_taken_in_one_order_and_given_back(locks: TargetLocks, refs: MemoryRefs) -> None:
@@ -241,33 +256,57 @@ def test_two_deploys_that_name_their_targets_in_another_order_do_not_deadlock(
 
     assert refs.refs == {}
     for each in (first, second):
-        each.close()
+        each.watch.close()
 
 
-def test_where_the_remote_cannot_be_used_auto_says_so_and_goes_on(
-    stage: Stage, refs: MemoryRefs
+NO_REFS = NoLockRefs("declined")
+TROUBLES = [
+    pytest.param(LockUnavailable("no answer"), id="no answer"),
+    pytest.param(OSError(28, "No space left on device"), id="a full disk"),
+    pytest.param(RuntimeError("can't start new thread"), id="what nobody expected"),
+    pytest.param(KeyError("getpwuid(): uid not found: 4711"), id="no name for the user"),
+]
+
+
+@pytest.mark.parametrize("mode", LockMode)
+@pytest.mark.parametrize("trouble", TROUBLES)
+@pytest.mark.parametrize("when", ["opened", "read", "read again"])
+def test_whatever_keeps_the_remote_from_being_read_nothing_goes_on_without(
+    stage: Stage, refs: MemoryRefs, mode: LockMode, trouble: Exception, when: str
 ) -> None:
-    refs.trouble = LockUnavailable("it takes no such refs")
-    locks = begin(stage, refs)
+    host = FakeHost(refs, trouble if when == "opened" else None)
+    refs.trouble = trouble if when == "read" else None
 
-    assert locks.read() == {}
-    with locks.hold(NOTES) as held:
-        assert held.locks == []
+    with TargetLocks.opened(before(stage, host), LockPolicy(mode)) as locks:
+        if when == "read again":
+            locks.read()
+            refs.trouble = trouble
+            locks.watch.forget()
+        with pytest.raises(LockUnavailable) as caught:
+            locks.read()
 
-    assert len(stage.ear.warnings()) == 1
-    assert "going on without a lock" in stage.ear.warnings()[0]
-    locks.close()
-    assert refs.closed
+    assert str(trouble) in caught.value.message
+    assert "--lock auto" not in str(caught.value.hint)
 
 
-def test_where_the_remote_cannot_be_used_required_insists(stage: Stage, refs: MemoryRefs) -> None:
-    refs.trouble = LockUnavailable("it takes no such refs")
-    locks = begin(stage, refs, LockMode.REQUIRED)
+@pytest.mark.parametrize("mode", LockMode)
+def test_only_a_remote_that_takes_no_such_refs_is_done_without(
+    stage: Stage, refs: MemoryRefs, mode: LockMode
+) -> None:
+    refs.trouble = NO_REFS
+    locks = begin(stage, refs, mode)
 
-    with pytest.raises(LockUnavailable):
-        locks.read()
+    if mode is LockMode.REQUIRED:
+        with pytest.raises(NoLockRefs):
+            locks.read()
+    else:
+        assert (locks.read(), locks.read()) == (None, None)
+        with locks.hold(NOTES) as held:
+            assert held.locks == []
+        [said] = stage.ear.warnings()
+        assert "going on without a lock" in said
 
-    locks.close()
+    locks.watch.close()
     assert refs.closed
 
 
@@ -277,26 +316,77 @@ def test_a_remote_that_only_refuses_the_lock_is_met_when_it_is_taken(
 ) -> None:
     locks = begin(stage, refs, mode)
     locks.read()
-    refs.trouble = LockUnavailable("it takes no such refs")
+    refs.refused = NO_REFS
 
     if mode is LockMode.REQUIRED:
-        with pytest.raises(LockUnavailable), locks.hold(NOTES):
+        with pytest.raises(NoLockRefs), locks.hold(NOTES):
             raise AssertionError("nobody gets here")
     else:
         with locks.hold(NOTES) as held:
-            assert held.locks == []
-    locks.close()
-    assert refs.closed
+            assert (held.locks, locks.kind) == ([], LockKind.NONE)
+        refs.put(freeze_ref("shop"), "closed")
+        [found] = locks.find_marks(COMMIT, ["shop"])
+        assert found.refusal is Refusal.FROZEN  # it is heeded all the same
+    locks.watch.close()
 
 
-def test_a_remote_that_cannot_even_be_opened_is_forgiven_by_auto(stage: Stage) -> None:
-    closed = FakeHost(trouble=LockUnavailable("git was not found"))
-    locks = TargetLocks(before(stage, closed), LockPolicy(LockMode.AUTO))
-    locks.start()
+@pytest.mark.parametrize(
+    "ref", [freeze_ref("blog"), lock_ref("blog"), reject_ref("blog", "1" * 40)]
+)
+@pytest.mark.parametrize("again", ["find", "swap"])
+def test_a_remote_in_which_a_ref_of_ours_was_seen_is_never_done_without(
+    stage: Stage, refs: MemoryRefs, ref: str, again: str
+) -> None:
+    refs.put(ref, "anything")
+    locks = begin(stage, refs)
+    locks.read()
+    refs.trouble = NO_REFS if again == "find" else None
+    refs.refused = NO_REFS if again == "swap" else None
+    locks.watch.forget()
 
-    assert locks.read() == {}
-    assert "git was not found" in stage.ear.warnings()[0]
-    locks.close()
+    with pytest.raises(LockUnavailable, match="had refs of ours"), locks.hold(NOTES):
+        locks.read()
+
+    locks.watch.close()
+
+
+def test_the_second_of_two_targets_is_never_shipped_to_without_a_lock(
+    stage: Stage, refs: MemoryRefs
+) -> None:
+    locks = begin(stage, refs)
+    locks.read()
+    take_one = refs.swap
+
+    def swap(ref: str, old: str | None, new: str | None) -> Swap:
+        refs.refused = NO_REFS if ref == lock_ref("shop-us") else None
+        return take_one(ref, old, new)
+
+    refs.swap = swap  # type: ignore[method-assign]
+
+    with pytest.raises(LockUnavailable, match="had refs of ours"), locks.hold(NOTES):
+        raise AssertionError("nobody gets here")
+
+    assert refs.refs == {}
+    locks.watch.close()
+
+
+@pytest.mark.parametrize(
+    ("is_advisory", "kind"), [(True, LockKind.ADVISORY), (False, LockKind.HELD)]
+)
+def test_an_advisory_lock_is_told_as_such_once_and_quietly(
+    stage: Stage, refs: MemoryRefs, is_advisory: bool, kind: LockKind
+) -> None:
+    refs.is_advisory = is_advisory
+    locks = begin(stage, refs)
+    locks.read()
+
+    with locks.hold(NOTES):
+        assert locks.kind is kind
+
+    said = [e for e in stage.ear.events if isinstance(e, Note) and "advisory" in e.text]
+    assert [each.level for each in said] == ["detail"] * is_advisory
+    assert {step.detail for step in stage.ear.finished()} == {"advisory" if is_advisory else ""}
+    locks.watch.close()
 
 
 def test_a_lock_that_cannot_be_given_back_is_said_and_hides_nothing(

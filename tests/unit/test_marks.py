@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from accelerator.errors import LockUnavailable, Refused
+from accelerator.models import Written
 from accelerator.steps.guard import marks
 from accelerator.steps.guard.held import look
-from accelerator.steps.guard.marks import Marked, MarkOrder
-from accelerator.steps.guard.notes import freeze_ref, lock_ref, reject_ref, render_note
+from accelerator.steps.guard.marks import Desk, Marked, MarkOrder
+from accelerator.steps.guard.notes import Mark, freeze_ref, lock_ref, reject_ref, render_note
 from tests.unit.fakes import BEGIN, COMMIT, OTHER, MemoryRefs, make_note
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
 LOCK, FREEZE, REJECT = lock_ref("shop"), freeze_ref("shop"), reject_ref("shop", COMMIT.sha)
 
@@ -30,10 +32,19 @@ def order(kind: str, reason: str | None = "the till is closed") -> MarkOrder:
     return MarkOrder("shop", "ann", reason, commit)
 
 
+def at(refs: MemoryRefs, now: datetime = BEGIN) -> Desk:
+    return Desk(refs, now, lambda _: None)
+
+
 def put(refs: MemoryRefs, kind: str, asked: MarkOrder) -> Marked:
-    return (
-        marks.freeze(refs, asked, BEGIN) if kind == "freeze" else marks.reject(refs, asked, BEGIN)
-    )
+    return marks.freeze(at(refs), asked) if kind == "freeze" else marks.reject(at(refs), asked)
+
+
+def act(desk: Desk, kind: str) -> Marked:
+    """Set the mark as somebody asks for it."""
+    if kind == "lock":
+        return marks.lock(desk, order(kind), 60.0)
+    return marks.freeze(desk, order(kind)) if kind == "freeze" else marks.reject(desk, order(kind))
 
 
 @pytest.mark.parametrize(
@@ -62,7 +73,7 @@ def test_a_mark_that_stands_is_told_and_not_replaced(refs: MemoryRefs, kind: str
 
 
 def test_without_a_reason_that_is_said(refs: MemoryRefs) -> None:
-    marks.freeze(refs, order("freeze", None), BEGIN)
+    marks.freeze(at(refs), order("freeze", None))
 
     assert "no reason given" in (refs.read(FREEZE) or ("", ""))[1]
 
@@ -77,7 +88,7 @@ REMOVALS = [
 @pytest.mark.parametrize(("remove", "kind", "ref", "state"), REMOVALS)
 def test_a_mark_is_removed_whatever_stands_there(
     refs: MemoryRefs,
-    remove: Callable[[MemoryRefs, MarkOrder], Marked],
+    remove: Callable[[Desk, MarkOrder], Marked],
     kind: str,
     ref: str,
     state: str,
@@ -85,7 +96,7 @@ def test_a_mark_is_removed_whatever_stands_there(
     refs.put(ref, "written by hand")
     refs.put(reject_ref("shop", OTHER.sha), "another commit")
 
-    report = remove(refs, order(kind))
+    report = remove(at(refs), order(kind))
 
     assert list(refs.refs) == [reject_ref("shop", OTHER.sha)]
     assert (report.state, report.changed) == (state, True)
@@ -94,41 +105,119 @@ def test_a_mark_is_removed_whatever_stands_there(
 @pytest.mark.parametrize(("remove", "kind", "ref", "state"), REMOVALS)
 def test_what_is_not_there_need_not_be_removed(
     refs: MemoryRefs,
-    remove: Callable[[MemoryRefs, MarkOrder], Marked],
+    remove: Callable[[Desk, MarkOrder], Marked],
     kind: str,
     ref: str,
     state: str,
 ) -> None:
-    report = remove(refs, order(kind))
+    report = remove(at(refs), order(kind))
 
     assert (report.state, report.changed, refs.swaps) == (state, False, []), ref
 
 
-@pytest.mark.parametrize(
-    ("fate", "changed"), [("after", True), ("before", None)], ids=["done", "not done"]
-)
-@pytest.mark.parametrize("way", ["set", "removed"])
-def test_a_lost_reply_is_looked_into(
-    refs: MemoryRefs, way: str, fate: str, changed: bool | None
+@pytest.mark.parametrize("fate", ["before", "after", "late"])
+def test_a_lost_reply_is_looked_into_and_a_mark_that_is_not_there_is_written_again(
+    refs: MemoryRefs, fate: str
 ) -> None:
-    if way == "removed":
-        refs.put(FREEZE, "closed")
     refs.lose = [fate]
 
-    def act() -> Marked:
-        if way == "set":
-            return marks.freeze(refs, order("freeze"), BEGIN)
-        return marks.unfreeze(refs, order("unfreeze"))
+    made = marks.freeze(at(refs), order("freeze"))
 
-    if changed:
-        assert act().changed
+    assert (made.changed, made.written, list(refs.refs)) == (True, Written.MADE, [FREEZE])
+
+
+@pytest.mark.parametrize(
+    ("fate", "is_gone"), [("after", True), ("before", False)], ids=["done", "not done"]
+)
+def test_a_lost_reply_to_a_removal_is_looked_into(
+    refs: MemoryRefs, fate: str, is_gone: bool
+) -> None:
+    refs.put(FREEZE, "closed")
+    refs.lose = [fate]
+
+    if is_gone:
+        assert marks.unfreeze(at(refs), order("unfreeze")).changed
     else:
         with pytest.raises(LockUnavailable):
-            act()
+            marks.unfreeze(at(refs), order("unfreeze"))
+
+
+@pytest.mark.parametrize("kind", ["freeze", "reject", "lock"])
+@pytest.mark.parametrize(
+    ("undo", "written", "naps"),
+    [
+        pytest.param([], Written.MADE, 1, id="nobody pushes"),
+        pytest.param([0], Written.MADE, 1, id="undone at once"),
+        pytest.param([1], Written.MADE, 2, id="undone after the first look"),
+        pytest.param([1, 0], Written.MADE, 2, id="undone twice"),
+        pytest.param([0, 1, 0], Written.LOST, 1, id="undone again and again"),
+    ],
+)
+def test_what_another_push_undoes_on_an_advisory_remote_is_written_again_or_told(
+    refs: MemoryRefs, kind: str, undo: list[int], written: Written, naps: int
+) -> None:
+    refs.is_advisory, refs.undo = True, list(undo)
+    slept: list[float] = []
+
+    made = act(Desk(refs, BEGIN, slept.append), kind)
+
+    assert (made.written, made.changed) == (written, written is Written.MADE)
+    assert len(slept) == naps
+    assert bool(refs.refs) is (written is Written.MADE)
+    if written is Written.LOST:
+        with pytest.raises(LockUnavailable, match="is gone again"):
+            made.demand()
+    else:
+        made.demand()
+
+
+@pytest.mark.parametrize(
+    ("is_advisory", "end", "written"),
+    [
+        pytest.param(True, "", Written.UNKNOWN, id="advisory"),
+        pytest.param(False, "after", Written.UNKNOWN, id="the reply was lost as well"),
+        pytest.param(False, "", Written.MADE, id="compare-and-swap has said so"),
+    ],
+)
+def test_a_mark_that_cannot_be_read_back_is_told_as_what_is_known_of_it(
+    refs: MemoryRefs, is_advisory: bool, end: str, written: Written
+) -> None:
+    refs.is_advisory, refs.lose = is_advisory, [end] if end else []
+
+    def fail() -> dict[str, str]:
+        raise LockUnavailable("no answer")
+
+    refs.find = fail  # type: ignore[method-assign]
+
+    made = marks.freeze(at(refs), order("freeze"))
+
+    assert made.written is written
+    if written is Written.UNKNOWN:
+        with pytest.raises(LockUnavailable, match="cannot be told"):
+            made.demand()
+
+
+@pytest.mark.parametrize("kind", ["freeze", "reject", "lock"])
+def test_whoever_is_quicker_by_a_moment_is_seen(refs: MemoryRefs, kind: str) -> None:
+    ref = {"freeze": FREEZE, "reject": REJECT, "lock": LOCK}[kind]
+    write = refs.write
+
+    def be_quicker(text: str) -> str:
+        refs.refs[ref] = write(render_note(Mark("bob", "me first", "today")))
+        return write(text)
+
+    refs.write = be_quicker  # type: ignore[method-assign]
+
+    if kind == "lock":
+        with pytest.raises(Refused, match="was quicker"):
+            act(at(refs), kind)
+    else:
+        made = act(at(refs), kind)
+        assert (made.written, made.changed, made.by) == (Written.STOOD, False, "bob")
 
 
 def test_a_lock_by_hand_lasts_as_long_as_it_is_said(refs: MemoryRefs) -> None:
-    report = marks.lock(refs, order("lock", "migration"), BEGIN, 3600.0)
+    report = marks.lock(at(refs), order("lock", "migration"), 3600.0)
 
     found = look(refs, "shop")
     assert found is not None
@@ -150,7 +239,7 @@ def test_a_lock_that_somebody_holds_is_not_taken_by_hand(refs: MemoryRefs, text:
     refs.put(LOCK, text)
 
     with pytest.raises(Refused) as caught:
-        marks.lock(refs, order("lock"), BEGIN, 3600.0)
+        marks.lock(at(refs), order("lock"), 3600.0)
 
     assert caught.value.reason == "locked"
     assert "accelerator unlock shop" in str(caught.value.hint)
@@ -160,7 +249,7 @@ def test_a_lock_that_somebody_holds_is_not_taken_by_hand(refs: MemoryRefs, text:
 def test_a_lock_that_ran_out_is_replaced_by_hand(refs: MemoryRefs) -> None:
     refs.put(LOCK, render_note(make_note(holder="dead")))
 
-    report = marks.lock(refs, order("lock"), BEGIN + timedelta(hours=1), 60.0)
+    report = marks.lock(at(refs, BEGIN + timedelta(hours=1)), order("lock"), 60.0)
 
     assert report.changed
     assert (refs.read(LOCK) or ("", ""))[1].startswith("ann (")
@@ -180,7 +269,7 @@ def test_a_lock_that_ran_out_is_replaced_by_hand(refs: MemoryRefs) -> None:
 def test_what_cannot_be_read_is_unlocked_and_nobody_is_named(refs: MemoryRefs, text: str) -> None:
     refs.put(LOCK, text)
 
-    report = marks.unlock(refs, order("unlock"))
+    report = marks.unlock(at(refs), order("unlock"))
 
     assert (report.changed, report.by, refs.refs) == (True, "ann", {})
 
@@ -192,7 +281,7 @@ def test_what_cannot_even_be_fetched_is_unlocked(refs: MemoryRefs) -> None:
     refs.put(LOCK, "anything")
     refs.read = fail  # type: ignore[assignment,method-assign]
 
-    assert marks.unlock(refs, order("unlock")).changed
+    assert marks.unlock(at(refs), order("unlock")).changed
     assert refs.refs == {}
 
 
@@ -202,7 +291,7 @@ def test_what_stands_below_a_lock_and_keeps_it_from_being_made_goes_with_it(
     refs.put(f"{LOCK}/x", "anything")
     refs.put(f"{LOCK}-eu", render_note(make_note(app="shop-eu")))
 
-    assert marks.unlock(refs, order("unlock")).changed
+    assert marks.unlock(at(refs), order("unlock")).changed
     assert list(refs.refs) == [f"{LOCK}-eu"]
 
 
@@ -211,7 +300,7 @@ def test_what_stands_above_a_lock_and_keeps_it_from_being_made_goes_with_it(
 ) -> None:
     refs.put(LOCK.rpartition("/")[0], "anything")
 
-    assert marks.unlock(refs, order("unlock")).changed
+    assert marks.unlock(at(refs), order("unlock")).changed
     assert refs.refs == {}
 
 
@@ -230,5 +319,5 @@ def test_a_mark_that_cannot_be_read_stands_all_the_same(
 def test_unlocking_tells_who_held_it(refs: MemoryRefs) -> None:
     refs.put(LOCK, render_note(make_note(holder="gitlab job")))
 
-    assert marks.unlock(refs, order("unlock")).by == "gitlab job"
+    assert marks.unlock(at(refs), order("unlock")).by == "gitlab job"
     assert refs.refs == {}

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from accelerator.errors import Interrupted, OutcomeUnknown, WrongArtifact
 from accelerator.steps.compare.states import Candidate, SourceState, TargetState
 from accelerator.steps.route.promotion import promote
-from tests.unit.fakes import FakeApp, Stage, make_app, make_coupling, make_stage, slug
+from tests.unit.fakes import FakeApp, FakeFence, Stage, make_app, make_coupling, make_stage, slug
 
 SHOP = TargetState("shop", "id-of-shop", (), make_coupling("shop"))
 EU = TargetState("shop-eu", "id-of-shop-eu", (), make_coupling("shop-eu"))
@@ -32,7 +34,7 @@ def candidate(prepare: FakeApp) -> Candidate:
 def test_exactly_the_release_that_was_compared_is_promoted(
     stage: Stage, candidate: Candidate
 ) -> None:
-    ends = promote(stage.run, candidate, (SHOP, EU))
+    ends = promote(stage.run, candidate, (SHOP, EU), FakeFence())
 
     assert stage.heroku.calls[0] == "promotions.create shop-prepare-v1 to shop shop-eu"
     assert {app: end.status for app, end in ends.items()} == {
@@ -49,7 +51,7 @@ def test_nothing_is_promoted_when_the_run_is_given_up(stage: Stage, candidate: C
     stage.run.stop.set()
 
     with pytest.raises(Interrupted):
-        promote(stage.run, candidate, (SHOP, EU))
+        promote(stage.run, candidate, (SHOP, EU), FakeFence())
 
     assert stage.heroku.calls == []
 
@@ -57,30 +59,57 @@ def test_nothing_is_promoted_when_the_run_is_given_up(stage: Stage, candidate: C
 def test_the_id_of_a_promotion_is_told_before_its_end_is_waited_for(
     stage: Stage, candidate: Candidate
 ) -> None:
-    told: list[tuple[str, int]] = []
+    fence, told = FakeFence(), []
+    looking = "promotions.fetch_targets promotion-1"
+    stage.heroku.before[looking] = lambda: told.extend(fence.begun)
 
-    promote(stage.run, candidate, (SHOP,), lambda at: told.append((at, len(stage.heroku.calls))))
+    promote(stage.run, candidate, (SHOP,), fence)
 
-    assert told == [("promotion-1", 1)]
+    assert told == [(("shop",), "promotion-1")]
 
 
 def test_a_promotion_that_has_ended_takes_one_look(stage: Stage, candidate: Candidate) -> None:
-    promote(stage.run, candidate, (SHOP,))
+    promote(stage.run, candidate, (SHOP,), FakeFence())
 
     assert stage.heroku.calls[1:] == ["promotions.fetch_targets promotion-1"]
 
 
-def test_an_answer_that_names_another_release_is_not_followed(
+def test_an_answer_that_names_another_release_is_followed_to_its_end_before_that_is_said(
     stage: Stage, candidate: Candidate
 ) -> None:
     stage.heroku.promotion_names = "shop-prepare-v2"
+    stage.heroku.promotion_looks = [{"shop": "pending"}] * 3
 
     with pytest.raises(WrongArtifact) as caught:
-        promote(stage.run, candidate, (SHOP,))
+        promote(stage.run, candidate, (SHOP,), FakeFence())
 
     assert "shop-prepare-v1" in caught.value.message
     assert "shop-prepare-v2" in caught.value.message
-    assert len(stage.heroku.calls) == 1
+    assert stage.heroku.promotion_looks == []
+
+
+def test_an_answer_that_names_no_release_is_judged_by_how_it_ends(
+    stage: Stage, candidate: Candidate
+) -> None:
+    stage.heroku.promotion_names = ""
+
+    ends = promote(stage.run, candidate, (SHOP,))
+
+    assert ends["shop"].status == "succeeded"
+
+
+@pytest.mark.parametrize("names", ["", "shop-prepare-v2"], ids=["no release", "another one"])
+def test_one_that_is_pending_at_the_deadline_is_unknown_whatever_its_answer_named(
+    stage: Stage, candidate: Candidate, names: str
+) -> None:
+    stage.heroku.promotion_names = names
+    stage.heroku.promotion_looks = [{"shop": "pending"}] * 2
+    run = replace(stage.run, waits=replace(stage.run.waits, promotion=0.1))
+
+    with pytest.raises(OutcomeUnknown) as caught:
+        promote(run, candidate, (SHOP,))
+
+    assert caught.value.exit_code == 9
 
 
 def test_a_failed_target_is_given_back_beside_the_others(
@@ -88,7 +117,7 @@ def test_a_failed_target_is_given_back_beside_the_others(
 ) -> None:
     stage.app("shop").failing.add("good")
 
-    ends = promote(stage.run, candidate, (SHOP, EU))
+    ends = promote(stage.run, candidate, (SHOP, EU), FakeFence())
 
     assert (ends["shop"].status, ends["shop-eu"].status) == ("failed", "succeeded")
     assert ends["shop"].error_message == "the release command failed"
@@ -107,7 +136,7 @@ def test_every_target_is_waited_for(
 ) -> None:
     stage.heroku.promotion_looks = looks
 
-    ends = promote(stage.run, candidate, (SHOP, EU))
+    ends = promote(stage.run, candidate, (SHOP, EU), FakeFence())
 
     assert {app: end.status for app, end in ends.items()} == {
         "shop": "succeeded",
@@ -122,7 +151,7 @@ def test_at_the_deadline_the_outcome_is_unknown_and_nothing_is_repeated(
     stage.heroku.call_seconds = 400.0
 
     with pytest.raises(OutcomeUnknown) as caught:
-        promote(stage.run, candidate, (SHOP, EU))
+        promote(stage.run, candidate, (SHOP, EU), FakeFence())
 
     assert "promotion-1 to shop, shop-eu is still pending" in caught.value.message
     assert stage.heroku.writes() == ["promotions.create shop-prepare-v1 to shop shop-eu"]
@@ -133,7 +162,7 @@ def test_the_log_of_each_release_command_is_shown_once(stage: Stage, candidate: 
     stage.heroku.log_lines = ("migrating", "done")
     stage.heroku.promotion_looks = [{"shop": "pending"}, {"shop": "pending"}]
 
-    promote(stage.run, candidate, (SHOP,))
+    promote(stage.run, candidate, (SHOP,), FakeFence())
 
     assert stage.ear.lines() == ["release shop: migrating", "release shop: done"]
     assert stage.heroku.calls.count("releases.fetch shop shop-v2") == 1
@@ -153,6 +182,6 @@ def test_what_cannot_be_promoted_is_a_mistake_of_the_caller(
     stage: Stage, lacking: Candidate
 ) -> None:
     with pytest.raises(ValueError, match="only a release in a pipeline"):
-        promote(stage.run, lacking, (SHOP,))
+        promote(stage.run, lacking, (SHOP,), FakeFence())
 
     assert stage.heroku.calls == []

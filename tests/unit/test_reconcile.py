@@ -23,6 +23,7 @@ from tests.unit.fakes import (
     BEGIN,
     COMMIT,
     OTHER,
+    FakeFence,
     Stage,
     make_app,
     make_build,
@@ -168,7 +169,7 @@ def pipeline() -> Stage:
 def test_a_lost_promotion_reply_is_settled_by_the_targets_releases(pipeline: Stage) -> None:
     pipeline.heroku.lose_reply(CALL)
 
-    ends = promote(pipeline.run, PREPARED, promoting(pipeline))
+    ends = promote(pipeline.run, PREPARED, promoting(pipeline), FakeFence())
 
     assert {app: (end.status, end.release_id) for app, end in ends.items()} == {
         "shop": ("succeeded", "shop-v2"),
@@ -181,7 +182,7 @@ def test_a_failed_release_of_a_lost_promotion_is_a_failed_target(pipeline: Stage
     pipeline.app("shop").failing.add("good")
     pipeline.heroku.lose_reply(CALL)
 
-    ends = promote(pipeline.run, PREPARED, promoting(pipeline))
+    ends = promote(pipeline.run, PREPARED, promoting(pipeline), FakeFence())
 
     assert {app: end.status for app, end in ends.items()} == {
         "shop": "failed",
@@ -199,7 +200,7 @@ def test_a_lost_promotion_without_a_trace_is_unknown_and_never_repeated(
         pipeline.app(app).land("good")
 
     with pytest.raises(OutcomeUnknown) as caught:
-        promote(pipeline.run, PREPARED, targets)
+        promote(pipeline.run, PREPARED, targets, FakeFence())
 
     assert caught.value.exit_code == 9
     assert pipeline.heroku.writes() == [CALL]

@@ -265,6 +265,7 @@ def test_a_question_is_written_and_one_line_is_read() -> None:
         pytest.param("https://git.example/locks.git", True, id="an address"),
         pytest.param("git@git.example:locks.git", True, id="a user of ssh, who is no secret"),
         pytest.param("ssh://git@git.example/locks.git", True, id="the same as a URL"),
+        pytest.param("origin", True, id="the name of a remote"),
         pytest.param("https://ann:word@git.example/locks.git", False, id="a password"),
         pytest.param("https://ghp_token@git.example/locks.git", False, id="a token as the user"),
         pytest.param("https://:word@git.example/locks.git", False, id="a password without a user"),

@@ -15,7 +15,16 @@ from accelerator.steps.verify.going_back import (
     roll_back,
 )
 from accelerator.steps.verify.smoke import SmokeCheck
-from tests.unit.fakes import BEGIN, OTHER, Stage, make_app, make_release, make_stage, refuse
+from tests.unit.fakes import (
+    BEGIN,
+    OTHER,
+    FakeFence,
+    Stage,
+    make_app,
+    make_release,
+    make_stage,
+    refuse,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +48,7 @@ def back(stage: Stage, **changes: Any) -> WayBack:
 
 
 def test_the_code_of_the_release_before_is_released_again_and_verified(stage: Stage) -> None:
-    went = roll_back(stage.run, back(stage))
+    went = roll_back(stage.run, back(stage), FakeFence())
 
     assert isinstance(went, WentBack)
     assert went.previous.version == 1
@@ -64,7 +73,7 @@ def test_the_code_of_the_release_before_is_released_again_and_verified(stage: St
 def test_without_code_to_go_back_to_nothing_is_written(
     stage: Stage, previous: Release | None
 ) -> None:
-    went = roll_back(stage.run, back(stage, previous=previous))
+    went = roll_back(stage.run, back(stage, previous=previous), FakeFence())
 
     assert isinstance(went, NotWentBack)
     assert went.why is Hindrance.NO_CODE_BEFORE
@@ -75,7 +84,7 @@ def test_without_code_to_go_back_to_nothing_is_written(
 def test_a_rollback_that_heroku_refuses_is_told(stage: Stage) -> None:
     stage.heroku.failures["releases.create shop old"] = refuse("the slug has expired")
 
-    went = roll_back(stage.run, back(stage))
+    went = roll_back(stage.run, back(stage), FakeFence())
 
     text = ", as the rollback failed too: the slug has expired"
     assert went == NotWentBack(Hindrance.FAILED_TOO, text)
@@ -84,7 +93,7 @@ def test_a_rollback_that_heroku_refuses_is_told(stage: Stage) -> None:
 def test_a_rollback_whose_release_command_fails_is_told(stage: Stage) -> None:
     stage.app("shop").failing.add("old")
 
-    went = roll_back(stage.run, back(stage))
+    went = roll_back(stage.run, back(stage), FakeFence())
 
     assert isinstance(went, NotWentBack)
     assert went.why is Hindrance.FAILED_TOO
@@ -94,7 +103,7 @@ def test_a_rollback_whose_release_command_fails_is_told(stage: Stage) -> None:
 def test_a_rollback_that_ends_on_other_code_is_told(stage: Stage) -> None:
     stage.app("shop").arriving = "somebody-elses"
 
-    went = roll_back(stage.run, back(stage))
+    went = roll_back(stage.run, back(stage), FakeFence())
 
     assert isinstance(went, NotWentBack)
     assert went.why is Hindrance.FAILED_TOO
@@ -104,7 +113,7 @@ def test_a_rollback_that_ends_on_other_code_is_told(stage: Stage) -> None:
 def test_old_code_that_crashes_as_well_is_told(stage: Stage) -> None:
     stage.app("shop").crashing.add("old")
 
-    went = roll_back(stage.run, back(stage))
+    went = roll_back(stage.run, back(stage), FakeFence())
 
     assert isinstance(went, NotWentBack)
     assert went.why is Hindrance.UNVERIFIED
@@ -117,7 +126,7 @@ def test_old_code_that_crashes_as_well_is_told(stage: Stage) -> None:
 def test_old_code_is_asked_the_same_questions(stage: Stage) -> None:
     stage.app("shop").web_url = "http://127.0.0.1:9/"
 
-    went = roll_back(stage.run, back(stage, checks=(SmokeCheck("/health"),)))
+    went = roll_back(stage.run, back(stage, checks=(SmokeCheck("/health"),)), FakeFence())
 
     assert isinstance(went, NotWentBack)
     assert went.why is Hindrance.UNVERIFIED
@@ -130,7 +139,7 @@ def test_code_that_has_expired_is_not_released_again(stage: Stage, expired: str)
     if expired == "deleted":
         stage.heroku.hold("old", OTHER, deleted_at=BEGIN)
 
-    went = roll_back(stage.run, back(stage))
+    went = roll_back(stage.run, back(stage), FakeFence())
 
     text = ", as the code of the release before has expired"
     assert went == NotWentBack(Hindrance.EXPIRED, text)
@@ -140,7 +149,7 @@ def test_code_that_has_expired_is_not_released_again(stage: Stage, expired: str)
 def test_code_that_the_key_may_not_read_is_released_all_the_same(stage: Stage) -> None:
     stage.heroku.failures["slugs.fetch shop old"] = KeyRefused("no")
 
-    went = roll_back(stage.run, back(stage))
+    went = roll_back(stage.run, back(stage), FakeFence())
 
     assert isinstance(went, WentBack)
     assert stage.heroku.writes() == ["releases.create shop old"]
@@ -150,7 +159,7 @@ def test_what_somebody_else_has_released_meanwhile_is_not_taken_back(stage: Stag
     way = back(stage)
     stage.app("shop").land("theirs")
 
-    went = roll_back(stage.run, way)
+    went = roll_back(stage.run, way, FakeFence())
 
     assert went == NotWentBack(Hindrance.OVERTAKEN, ", as v3 was released there meanwhile")
     assert stage.heroku.writes() == []
@@ -160,7 +169,7 @@ def test_a_config_change_meanwhile_does_not_stand_in_the_way(stage: Stage) -> No
     way = back(stage)
     stage.app("shop").land("new", "Set LEVEL config var")
 
-    went = roll_back(stage.run, way)
+    went = roll_back(stage.run, way, FakeFence())
 
     assert isinstance(went, WentBack)
     assert went.made.version == 4
@@ -169,7 +178,7 @@ def test_a_config_change_meanwhile_does_not_stand_in_the_way(stage: Stage) -> No
 def test_a_lost_reply_is_settled_by_the_release_and_not_repeated(stage: Stage) -> None:
     stage.heroku.lose_reply("releases.create shop old")
 
-    went = roll_back(stage.run, back(stage))
+    went = roll_back(stage.run, back(stage), FakeFence())
 
     assert isinstance(went, WentBack)
     assert went.made.version == 3
@@ -212,5 +221,5 @@ def test_what_hinders_the_way_back_is_what_going_back_would_meet_and_nothing_is_
 
     assert found is not None
     assert found.why is why
-    assert found == roll_back(stage.run, way)
+    assert found == roll_back(stage.run, way, FakeFence())
     assert stage.heroku.writes() == []

@@ -192,6 +192,8 @@ HONOURED = [
         "git@host:locks.git",
         id="a lock remote",
     ),
+    pytest.param({"file": {"lock_remote": "origin"}}, "lock_remote", "origin", id="of the clone"),
+    pytest.param({"file": {"lock_remote": "heroku"}}, "lock_remote", "heroku", id="Heroku's own"),
     pytest.param({"flags": {"same_tree": True}}, "same_tree", True, id="equal trees"),
     pytest.param({"file": {"on_superseded": "ok"}}, "on_superseded", "ok", id="a late job"),
     pytest.param({"file": {"strict": True}}, "strict", True, id="strict"),
@@ -509,14 +511,16 @@ PROBLEMS = [
     ),
     pytest.param(
         {"file": {"lock_remote": "  "}},
-        "accelerator.toml: lock_remote must be a git repository: https://HOST/PATH, "
+        'accelerator.toml: lock_remote must be "heroku", the name of a remote of the clone, or '
+        "a git repository: https://HOST/PATH, "
         "ssh://HOST/PATH or USER@HOST:PATH, or an absolute path",
         id="a remote of blanks",
     ),
     *(
         pytest.param(
             {"file": {"lock_remote": address}},
-            "accelerator.toml: lock_remote must be a git repository: https://HOST/PATH, "
+            'accelerator.toml: lock_remote must be "heroku", the name of a remote of the clone, or '
+            "a git repository: https://HOST/PATH, "
             "ssh://HOST/PATH or USER@HOST:PATH; a folder or http:// is taken from --lock-remote "
             "and ACCELERATOR_LOCK_REMOTE only",
             id=f"{address} from the file",
@@ -531,7 +535,8 @@ PROBLEMS = [
     ),
     pytest.param(
         {"environment": {"ACCELERATOR_LOCK_REMOTE": "ext::sh"}},
-        "ACCELERATOR_LOCK_REMOTE must be a git repository: https://HOST/PATH, "
+        'ACCELERATOR_LOCK_REMOTE must be "heroku", the name of a remote of the clone, or '
+        "a git repository: https://HOST/PATH, "
         "ssh://HOST/PATH or USER@HOST:PATH, or an absolute path",
         id="a program as lock remote",
     ),

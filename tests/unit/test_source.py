@@ -22,6 +22,7 @@ from tests.unit.fakes import (
     BEGIN,
     COMMIT,
     OTHER,
+    FakeFence,
     checksum_of,
     make_app,
     make_build,
@@ -318,7 +319,7 @@ def test_a_build_that_names_another_source_than_was_sent_is_an_error() -> None:
     stage = make_stage(make_app("shop", echo=EVIL))
 
     with pytest.raises(SourceDiffers, match=EVIL):
-        start_build(stage.run, "shop", COMMIT)
+        start_build(stage.run, "shop", COMMIT, FakeFence())
 
 
 def test_a_build_of_another_source_that_runs_on_the_target_is_not_joined() -> None:
@@ -326,6 +327,6 @@ def test_a_build_of_another_source_that_runs_on_the_target_is_not_joined() -> No
     stage = make_stage(make_app("shop", "old", builds=[running]))
     stage.heroku.hold("old", OTHER)
 
-    finished, _ = build(stage.run, "shop", COMMIT, frozenset({HONEST}))
+    finished, _ = build(stage.run, "shop", COMMIT, FakeFence(), frozenset({HONEST}))
 
     assert finished.checksum == HONEST

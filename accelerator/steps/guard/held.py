@@ -154,9 +154,22 @@ class HeldLock:
         if self.is_lost:
             raise Refused(
                 Refusal.LOCKED,
-                f"the lock of {self.note.app} ran out and was taken by somebody else",
+                f"the lock of {self.note.app} ran out, or somebody took it away",
                 "nothing more was written; run the same command again",
             )
+
+    def see(self, standing: str | None) -> None:
+        """Learn what stands in the lock's place: anything but a note of ours means it is lost.
+
+        On an advisory remote a push to something else may have undone ours. So one that is not
+        there is put back, and lost only where somebody else's stands then.
+        """
+        if standing is None and self._remote.is_advisory and not self.is_lost:
+            ref = lock_ref(self.note.app)
+            self._remote.swap(ref, None, self._sha)
+            standing = self._remote.find().get(ref)
+        if standing not in self._written:
+            self.is_lost = True
 
     def remember(self, promotion: str) -> None:
         """Have the note name a promotion, from the next time on that it is written anyway."""

@@ -1,24 +1,28 @@
-"""The locks of one deploy: what stands in the lock remote, and holding every target.
+"""The locks of one deploy: whether there are any, and holding every target.
 
 Reading the remote starts in a thread at once, beside the first requests to the platform. Targets
 are locked in one order for everybody, so that no two deploys wait for each other. However a deploy
 ends its locks are let go; of targets on which something was begun whose end is not known the note
 stays, marked as interrupted, for the next one to look into.
+
+Without a lock a deploy goes on only where that was asked for (``off``), or where the remote takes
+no such refs (``auto``). Freezes and rejections are read all the same: where nobody can tell whether
+there is one, nothing is shipped.
 """
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from threading import Thread
 from typing import TYPE_CHECKING
 
-from accelerator.errors import AcceleratorError, LockUnavailable, RepositoryProblem, UsageProblem
-from accelerator.models import LockMode, StepName
+from accelerator.errors import AcceleratorError, LockUnavailable, NoLockRefs
+from accelerator.models import LockKind, LockMode, StepName
 from accelerator.steps.guard.acquire import take
 from accelerator.steps.guard.keeper import Keeper
 from accelerator.steps.guard.marks import find_marks
-from accelerator.steps.guard.notes import LockNote, lock_ref
+from accelerator.steps.guard.notes import lock_ref
+from accelerator.steps.guard.watch import CannotTell, NotAsked, Standing, TakesNoRefs, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -27,9 +31,11 @@ if TYPE_CHECKING:
     from accelerator.steps.compare.decision import Decision
     from accelerator.steps.guard.findings import Finding
     from accelerator.steps.guard.held import HeldLock, LockRemote
+    from accelerator.steps.guard.notes import LockNote
     from accelerator.steps.guard.policy import LockPolicy
     from accelerator.steps.run import Run
 
+NO_REMOTE = "name one by --lock-remote, or a prepare app by --from; --lock auto does without"
 FRESH_SECONDS = 15.0  # what was read of the remote so long ago may have changed
 
 
@@ -45,9 +51,19 @@ class HeldLocks:
     at_stake: set[str] = field(default_factory=set)
     inherited: set[str] = field(default_factory=set)
 
-    def demand(self) -> None:
-        """Raise `Refused` when a lock was lost; to be called right before each write."""
+    def of(self, apps: Iterable[str] | None = None) -> list[HeldLock]:
+        """Return the locks of these targets; all where none is named."""
+        named = None if apps is None else set(apps)
+        return [lock for lock in self.locks if named is None or lock.note.app in named]
+
+    def see(self, refs: Mapping[str, str]) -> None:
+        """Learn what stands in the lock remote: a lock that is not there any more is lost."""
         for lock in self.locks:
+            lock.see(refs.get(lock_ref(lock.note.app)))
+
+    def demand(self, apps: Iterable[str] | None = None) -> None:
+        """Raise `Refused` when a lock was lost: any of them, or one of these targets."""
+        for lock in self.of(apps):
             lock.demand()
 
     def begin(self, apps: Iterable[str]) -> None:
@@ -76,7 +92,7 @@ class HeldLocks:
 
 @dataclass
 class TargetLocks:
-    """The lock remote during one deploy, and what stands in it: ``standing``, refs to shas.
+    """The lock remote during one deploy, and the locks that are held in it.
 
     ``held`` are the locks of ours; none before `hold`, and none where nothing is locked.
     """
@@ -84,55 +100,74 @@ class TargetLocks:
     run: Run
     policy: LockPolicy
     held: HeldLocks = field(default_factory=HeldLocks)
-    remote: LockRemote | None = None
-    standing: Mapping[str, str] = field(default_factory=dict)
-    _opened: LockRemote | None = None
-    _reader: Thread | None = None
-    _read_at: float = 0.0
-    _trouble: AcceleratorError | None = None
+    watch: Watch = field(init=False)
+    _is_unlocked: bool = False
+    _is_told: bool = False
     _keeper: Keeper | None = None
+
+    def __post_init__(self) -> None:
+        self.watch = Watch(self.run.marks, self.run.deadline.clock)
+        self._is_unlocked = self.policy.mode is LockMode.OFF
 
     @classmethod
     @contextmanager
     def opened(cls, run: Run, policy: LockPolicy) -> Iterator[TargetLocks]:
         """Begin to read what stands in the remote, and let go of it in the end."""
         locks = cls(run, policy)
-        locks.start()
+        locks.watch.begin()
         try:
             yield locks
         finally:
-            locks.close()
+            locks.watch.close()
 
-    def start(self) -> None:
-        """Begin to read what stands in the remote."""
-        if self.policy.mode is LockMode.OFF or self.run.marks is None:
-            return
-        self._reader = Thread(target=self._read, name="lock remote", daemon=True)
-        self._reader.start()
+    @property
+    def kind(self) -> LockKind:
+        """Return how good the locks are that are held now."""
+        if not self.held.locks:
+            return LockKind.NONE
+        return LockKind.ADVISORY if self.are_advisory else LockKind.HELD
 
-    def read(self) -> Mapping[str, str]:
-        """Return the refs of ours with their shas; none where there is no lock remote to ask.
+    @property
+    def are_advisory(self) -> bool:
+        """True where two deploys can have the same lock, for all that is known of the remote."""
+        return self.watch.remote is not None and self.watch.remote.is_advisory
 
-        What was read a while ago is read again. Raises `LockUnavailable` under ``required`` only;
-        ``auto`` says so and goes on.
+    @property
+    def are_wanted(self) -> bool:
+        """True where targets are to be locked, and there is a remote that takes locks."""
+        return not self._is_unlocked and self.watch.remote is not None
+
+    def read(self, seconds: float = FRESH_SECONDS) -> Standing | None:
+        """Return what stands in the remote, as of so many seconds ago at most.
+
+        None where there is certainly nothing to heed, and the policy allows to go on then. Raises
+        where nobody can tell, whatever the policy is.
         """
-        if self._reader is not None:
-            self._reader.join()
-            self._reader = None
-        elif self.remote is not None and self._now() - self._read_at >= FRESH_SECONDS:
-            self._read()
-        if self._trouble is not None:
-            self._forgive(self._trouble)
-        return self.standing
+        view = self.watch.look(seconds)
+        if isinstance(view, CannotTell):
+            raise view.why
+        if isinstance(view, NotAsked):
+            if self.policy.mode is not LockMode.OFF:
+                self._do_without(LockUnavailable("no lock remote is named", NO_REMOTE))
+            return None
+        if isinstance(view, TakesNoRefs):
+            self._do_without(view.why)
+            return None
+        return view
 
-    def find_marks(self, commit: Commit, apps: Iterable[str]) -> tuple[Finding, ...]:
+    def find_marks(
+        self, commit: Commit, apps: Iterable[str], seconds: float = FRESH_SECONDS
+    ) -> tuple[Finding, ...]:
         """Find freezes and rejections that keep the commit from these targets."""
-        standing = self.read()
-        return () if self.remote is None else find_marks(commit, apps, standing, self.remote)
+        standing = self.read(seconds)
+        if standing is None or self.watch.remote is None:
+            return ()
+        return find_marks(commit, apps, standing.refs, self.watch.remote)
 
     def stand_on(self, apps: Iterable[str]) -> bool:
         """Return whether somebody is busy on one of these targets, as far as was read."""
-        return any(lock_ref(app) in self.standing for app in apps)
+        standing = self.read()
+        return standing is not None and any(lock_ref(app) in standing.refs for app in apps)
 
     def are_needed(self, decision: Decision) -> bool:
         """Return whether a deploy locks its targets: all of them, or none.
@@ -152,6 +187,8 @@ class TargetLocks:
         try:
             for note in sorted(notes, key=lambda note: note.app):
                 self._take(note)
+            self.watch.forget()
+            self._tell_if_advisory()
             yield held
         except KeyboardInterrupt:
             self._hurry()
@@ -159,27 +196,24 @@ class TargetLocks:
         finally:
             self._let_go_of_all()
 
-    def close(self) -> None:
-        """Let go of the lock remote."""
-        if self._reader is not None:
-            self._reader.join(5.0)
-        if self._opened is not None:
-            self._opened.close()
-
     def _take(self, note: LockNote) -> None:
-        if self.remote is None:
+        remote = self.watch.remote
+        if self._is_unlocked or remote is None:
             return
         deadline = self.run.deadline.within(self.policy.wait_seconds)
 
         def on_wait(holder: str) -> None:
+            self.watch.has_seen = True
             self.run.events.note(f"{note.app} is locked by {holder}; waiting for it")
 
         try:
-            with self.run.events.step(StepName.LOCK, f"Lock {note.app}", note.app):
-                lock = take(self._open_keeper(self.remote), note, deadline, on_wait)
-        except LockUnavailable as trouble:
-            self._forgive(trouble)
+            with self.run.events.step(StepName.LOCK, f"Lock {note.app}", note.app) as step:
+                lock = take(self._open_keeper(remote), note, deadline, on_wait)
+                step.detail = "advisory" if remote.is_advisory else ""
+        except NoLockRefs as absence:
+            self._do_without(absence)
             return
+        self.watch.has_seen = True
         if lock.before is not None and lock.before.note is not None and lock.before.note.commit:
             # Until somebody has looked at what was cut short there, the next one has to.
             self.held.inherited.add(note.app)
@@ -193,8 +227,33 @@ class TargetLocks:
     def _hurry(self) -> None:
         if self._keeper is not None:
             self._keeper.hurry()
-        if self._opened is not None:
-            self._opened.hurry()
+        self.watch.hurry()
+
+    def _do_without(self, absence: LockUnavailable) -> None:
+        """Go on without a lock, where nothing else was asked for; that is said once."""
+        if self.policy.mode is LockMode.REQUIRED:
+            raise absence
+        if self.watch.has_seen:  # it took such refs a moment ago: something else is wrong
+            raise LockUnavailable(
+                "it had refs of ours, and now it is said to take none"
+            ) from absence
+        if self._is_told:
+            return
+        self._is_told = self._is_unlocked = True
+        self.run.events.note(
+            f"going on without a lock: {absence.message}; the target is read again before the "
+            "write and after it",
+            "warning",
+        )
+
+    def _tell_if_advisory(self) -> None:
+        if self.kind is LockKind.ADVISORY:
+            self.run.events.note(
+                "the lock is advisory: Heroku's git is probably not compare-and-swap, so two "
+                'deploys can both hold it. lock_remote = "origin" keeps locks in the project\'s '
+                "own git host",
+                "detail",
+            )
 
     def _let_go_of_all(self) -> None:
         """Let go of every lock, also when somebody loses patience meanwhile."""
@@ -230,27 +289,3 @@ class TargetLocks:
                 "it ends by itself within minutes",
                 "warning",
             )
-
-    def _read(self) -> None:
-        try:
-            if self._opened is None and self.run.marks is not None:
-                self.remote = self._opened = self.run.marks.open()
-            if self.remote is not None:
-                self.standing, self._read_at = self.remote.find(), self._now()
-        except AcceleratorError as trouble:
-            self._trouble = trouble
-
-    def _now(self) -> float:
-        return self.run.deadline.clock.now()
-
-    def _forgive(self, trouble: AcceleratorError) -> None:
-        # What the caller has to mend is no trouble of the remote: freezes would go unseen with it.
-        is_ours = isinstance(trouble, UsageProblem) and not isinstance(trouble, RepositoryProblem)
-        if self.policy.mode is LockMode.REQUIRED or is_ours:
-            raise trouble
-        self.run.events.note(
-            f"going on without a lock: {trouble.message}; the target is read again before the "
-            "write and after it",
-            "warning",
-        )
-        self.remote, self.standing, self._trouble = None, {}, None

@@ -1,19 +1,18 @@
 """Locks, freezes and rejections as people place them, and as deploys find them.
 
-Each is a note in the lock remote, with who, when and why. A deploy writes one of them by itself: a
-commit that had to be taken back is rejected for that target.
+Each is a note in the lock remote, with who, when and why. It is read back after it was written.
 """
 
 from __future__ import annotations
 
 import secrets
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from accelerator.errors import AcceleratorError, LockUnavailable, Refused
-from accelerator.models import LockMode, Refusal, Swap
+from accelerator.errors import LockUnavailable, Refused
+from accelerator.models import Refusal, Written
 from accelerator.steps.guard.findings import Finding
 from accelerator.steps.guard.held import look
 from accelerator.steps.guard.notes import (
@@ -25,15 +24,14 @@ from accelerator.steps.guard.notes import (
     reject_ref,
     render_note,
 )
+from accelerator.steps.guard.placing import place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     from accelerator.models import Commit
     from accelerator.steps.guard.held import LockRemote
-    from accelerator.steps.guard.policy import LockPolicy
-    from accelerator.steps.run import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +46,46 @@ class MarkOrder:
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """What stands for a target now; ``changed`` is whether this run changed it."""
+    """What stands for a target now; ``changed`` is whether this run changed it.
+
+    ``written`` is what became of the note, and None where one was to be removed.
+    """
 
     state: str
     changed: bool
     by: str | None = None
     reason: str | None = None
     at: str | None = None
+    written: Written | None = None
+
+    def demand(self) -> None:
+        """Raise `LockUnavailable` unless it is certain that the note stands."""
+        if self.written is Written.LOST:
+            raise LockUnavailable(
+                "it was written, and is gone again: other pushes undid it",
+                "run it again; --lock-remote names a repository where that cannot happen",
+            )
+        if self.written is Written.UNKNOWN:
+            raise LockUnavailable(
+                "it was sent, and whether it stands cannot be told",
+                "run it again: it changes nothing where it stands",
+            )
 
 
-def lock(remote: LockRemote, order: MarkOrder, now: datetime, seconds: float) -> Marked:
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Where marks are placed by hand: the remote, the moment it is, and how to wait there."""
+
+    remote: LockRemote
+    now: datetime
+    sleep: Callable[[float], None]
+
+
+def lock(desk: Desk, order: MarkOrder, seconds: float) -> Marked:
     """Take a target's lock by hand, for `seconds`; raises `Refused` when somebody holds it."""
-    standing = look(remote, order.target)
+    now, standing = desk.now, look(desk.remote, order.target)
     if standing is not None and not standing.is_free(now):
-        raise Refused(
-            Refusal.LOCKED,
-            f"{order.target} is locked by {standing.describe(now)}",
-            f"`accelerator unlock {order.target}` removes it, whoever holds it",
-        )
+        raise _is_locked(order, standing.describe(now))
     note = LockNote(
         app=order.target,
         holder=order.by,
@@ -75,40 +95,52 @@ def lock(remote: LockRemote, order: MarkOrder, now: datetime, seconds: float) ->
         nonce=secrets.token_hex(8),
         acquired_at=now.isoformat(timespec="seconds"),
     )
-    _put(remote, lock_ref(order.target), standing.sha if standing else None, render_note(note))
-    return Marked("locked", True, order.by, order.reason, note.acquired_at)
+    ref, old = lock_ref(order.target), standing.sha if standing else None
+    written = place(desk.remote, ref, old, render_note(note), desk.sleep)
+    if written is Written.STOOD:
+        raise _is_locked(order, "somebody who was quicker")
+    is_made = written is Written.MADE
+    return Marked("locked", is_made, order.by, order.reason, note.acquired_at, written)
 
 
-def unlock(remote: LockRemote, order: MarkOrder) -> Marked:
+def _is_locked(order: MarkOrder, holder: str) -> Refused:
+    return Refused(
+        Refusal.LOCKED,
+        f"{order.target} is locked by {holder}",
+        f"`accelerator unlock {order.target}` removes it, whoever holds it",
+    )
+
+
+def unlock(desk: Desk, order: MarkOrder) -> Marked:
     """Remove a target's lock, whoever holds it and whatever it looks like."""
     note = None
     with suppress(LockUnavailable):  # who held it is only told; what cannot be read goes as well
-        standing = look(remote, order.target)
+        standing = look(desk.remote, order.target)
         note = standing.note if standing else None
-    is_gone = _remove(remote, lock_ref(order.target))
+    is_gone = _remove(desk.remote, lock_ref(order.target))
     if note is None:
         return Marked("unlocked", is_gone, order.by)
     return Marked("unlocked", is_gone, note.holder, at=note.acquired_at)
 
 
-def freeze(remote: LockRemote, order: MarkOrder, now: datetime) -> Marked:
+def freeze(desk: Desk, order: MarkOrder) -> Marked:
     """Keep every deploy from a target until `unfreeze`."""
-    return _mark(remote, freeze_ref(order.target), order, now, "frozen")
+    return _mark(desk, freeze_ref(order.target), order, "frozen")
 
 
-def unfreeze(remote: LockRemote, order: MarkOrder) -> Marked:
+def unfreeze(desk: Desk, order: MarkOrder) -> Marked:
     """Let deploys through to a target again."""
-    return Marked("open", _remove(remote, freeze_ref(order.target)), order.by)
+    return Marked("open", _remove(desk.remote, freeze_ref(order.target)), order.by)
 
 
-def reject(remote: LockRemote, order: MarkOrder, now: datetime) -> Marked:
+def reject(desk: Desk, order: MarkOrder) -> Marked:
     """Keep one commit from a target until `accept`; other commits pass."""
-    return _mark(remote, reject_ref(order.target, order.commit or ""), order, now, "rejected")
+    return _mark(desk, reject_ref(order.target, order.commit or ""), order, "rejected")
 
 
-def accept(remote: LockRemote, order: MarkOrder) -> Marked:
+def accept(desk: Desk, order: MarkOrder) -> Marked:
     """Let a rejected commit through to a target again."""
-    gone = _remove(remote, reject_ref(order.target, order.commit or ""))
+    gone = _remove(desk.remote, reject_ref(order.target, order.commit or ""))
     return Marked("accepted", gone, order.by)
 
 
@@ -129,22 +161,6 @@ def find_marks(
     return tuple(findings)
 
 
-def reject_after_rollback(run: Run, policy: LockPolicy, app: str, commit: Commit, why: str) -> None:
-    """Keep a commit from a target that has just gone back from it; say so where that fails."""
-    if policy.mode is LockMode.OFF or run.marks is None:
-        return
-    try:
-        with closing(run.marks.open()) as remote:
-            at = run.events.clock.moment().isoformat(timespec="seconds")
-            note = remote.write(render_note(Mark(policy.holder, why, at)))
-            remote.swap(reject_ref(app, commit.sha), None, note)
-        run.events.note(
-            f"{commit.short} is rejected for {app} until `accelerator accept {app}`", "warning"
-        )
-    except AcceleratorError as trouble:
-        run.events.note(f"the rejection for {app} could not be kept: {trouble.message}", "warning")
-
-
 def _read_reason(remote: LockRemote, ref: str) -> str:
     try:
         seen = remote.read(ref)
@@ -156,14 +172,22 @@ def _read_reason(remote: LockRemote, ref: str) -> str:
     return f"{mark.reason}, by {mark.by} at {mark.at}"
 
 
-def _mark(remote: LockRemote, ref: str, order: MarkOrder, now: datetime, state: str) -> Marked:
-    standing = remote.read(ref)
-    if standing is not None:
-        found = parse_mark(standing[1])
-        return Marked(state, False, found.by, found.reason, found.at)
-    mark = Mark(order.by, order.reason or "no reason given", now.isoformat(timespec="seconds"))
-    _put(remote, ref, None, render_note(mark))
-    return Marked(state, True, order.by, order.reason, mark.at)
+def _mark(desk: Desk, ref: str, order: MarkOrder, state: str) -> Marked:
+    if standing := desk.remote.read(ref):
+        return _as_it_stood(state, standing[1])
+    at = desk.now.isoformat(timespec="seconds")
+    mark = Mark(order.by, order.reason or "no reason given", at)
+    written = place(desk.remote, ref, None, render_note(mark), desk.sleep)
+    if written is Written.STOOD:  # somebody was quicker; whatever it says, it stands
+        found = desk.remote.read(ref)
+        return _as_it_stood(state, found[1] if found else "")
+    is_made = written is Written.MADE
+    return Marked(state, is_made, order.by, order.reason, at, written)
+
+
+def _as_it_stood(state: str, text: str) -> Marked:
+    found = parse_mark(text)
+    return Marked(state, False, found.by, found.reason, found.at, Written.STOOD)
 
 
 def _remove(remote: LockRemote, ref: str) -> bool:
@@ -183,10 +207,3 @@ def _remove(remote: LockRemote, ref: str) -> bool:
         some = ", ".join(sorted(left)[:3])
         raise LockUnavailable(f"{some} cannot be removed, or somebody wrote it anew; look again")
     return True
-
-
-def _put(remote: LockRemote, ref: str, old: str | None, text: str) -> None:
-    sha = remote.write(text)
-    end = remote.swap(ref, old, sha)
-    if end is Swap.LOST or (end is Swap.UNKNOWN and remote.find().get(ref) != sha):
-        raise LockUnavailable("somebody changed it at the same moment; look again")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from accelerator.errors import UsageProblem
 from accelerator.models import LockMode
 
 
@@ -11,6 +12,7 @@ from accelerator.models import LockMode
 class LockPolicy:
     """How to lock: auto goes on where the remote takes no refs, required does not.
 
+    Freezes and rejections are heeded under all of them, ``off`` as well.
     ``holder`` and ``link`` say who this is, for the next one who has to wait; ``job`` and
     ``attempt`` which CI job, for the same job when it is run again.
     """
@@ -21,3 +23,19 @@ class LockPolicy:
     link: str | None = None
     job: str | None = None
     attempt: int | None = None
+
+
+def demand_enough(mode: LockMode, *, is_advisory: bool, is_named: bool) -> None:
+    """Raise `UsageProblem` where locks are required, and the remote's are advisory.
+
+    Two deploys at once may both have an advisory lock. Whoever writes down that locks are to be
+    kept there (`is_named`) has read that.
+    """
+    if mode is LockMode.REQUIRED and is_advisory and not is_named:
+        raise UsageProblem(
+            "--lock required needs a lock remote that compares and swaps, and Heroku's git, where "
+            "locks are kept when nothing is said, probably does not: two deploys could both have "
+            "the lock",
+            'set lock_remote = "origin" in accelerator.toml, or the URL of a git repository; '
+            'lock_remote = "heroku" takes the advisory lock for enough',
+        )

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from accelerator.models import Artifact, ArtifactRef, Build, Commit, Release
     from accelerator.steps.compare.decision import Decision
     from accelerator.steps.compare.states import TargetState
-    from accelerator.steps.route.landing import OnBegun
+    from accelerator.steps.route.landing import Fence
     from accelerator.steps.run import Run
 
 
@@ -49,26 +49,26 @@ def writes(decision: Decision, targets: Sequence[TargetState]) -> tuple[Write, .
 
 
 def take(
-    run: Run, decision: Decision, targets: Sequence[TargetState], on_begun: OnBegun
+    run: Run, decision: Decision, targets: Sequence[TargetState], fence: Fence
 ) -> tuple[Landing, ...]:
     """Build on the first target, and release that very artifact on the others.
 
     Where the build fails, the others are not begun: they have no landing.
     """
     first, *others = targets
-    landed = _build_on(run, decision, first)
+    landed = _build_on(run, decision, first, fence)
     if landed.error is not None or landed.artifact is None or not others:
         return (landed,)
     built = decision.with_built(first.app, landed.artifact)
-    return (landed, *slug_release.take(run, built, others, on_begun))
+    return (landed, *slug_release.take(run, built, others, fence))
 
 
-def _build_on(run: Run, decision: Decision, target: TargetState) -> Landing:
+def _build_on(run: Run, decision: Decision, target: TargetState, fence: Fence) -> Landing:
     app, before = target.app, target.current
     try:
         commit = run.clone.resolve(decision.commit.sha)
         proven = (decision.facts.archives or {}).get(commit.sha)
-        built, released = build(run, app, commit, proven)
+        built, released = build(run, app, commit, fence, proven)
         demand_success(released)
     except AcceleratorError as error:  # what other waves did is still told
         return Landing(app, Route.BUILD, before, error=error)
@@ -86,7 +86,7 @@ def _read_built(run: Run, app: str, ref: ArtifactRef) -> Artifact | ArtifactRef:
 
 
 def build(
-    run: Run, app: str, commit: Commit, proven: frozenset[str] | None = None
+    run: Run, app: str, commit: Commit, fence: Fence, proven: frozenset[str] | None = None
 ) -> tuple[Build, Release]:
     """Build `commit` on `app` the ordinary way and follow it until its release has ended.
 
@@ -94,7 +94,11 @@ def build(
     release's status is the caller's to judge: a failed release command on a prepare app does not
     spoil the artifact. Raises `BuildFailed`, or `OutcomeUnknown` when no release shows up.
     """
-    started = _find_running(run, app, commit, proven) or start_build(run, app, commit)
+    started = _find_running(run, app, commit, proven)
+    if started is None:
+        started = start_build(run, app, commit, fence)
+    else:
+        fence.demand([app])  # it releases in our name
     with run.events.step(StepName.BUILD, f"Build {commit.short} on {app}", app):
         finished = follow_build(run, started)
         released = find_release_of_build(run, finished)
@@ -106,7 +110,7 @@ def build(
     return finished, released
 
 
-def start_build(run: Run, app: str, commit: Commit) -> Build:
+def start_build(run: Run, app: str, commit: Commit, fence: Fence) -> Build:
     """Archive, upload and start a build of `commit` on `app`; the full sha is its version.
 
     The archive's checksum goes with it: the platform builds these bytes or none, and anybody can
@@ -121,6 +125,7 @@ def start_build(run: Run, app: str, commit: Commit) -> Build:
             blob = run.heroku.sources.create(app)
             run.heroku.sources.upload(blob, cast("BinaryIO", spool), packed.size)
     run.refuse_if_stopping()
+    fence.demand([app])
     begun, said = run.heroku.moment(), commit.subject or commit.short
     try:
         started = run.heroku.builds.create(app, blob, commit.sha, said, packed.checksum)

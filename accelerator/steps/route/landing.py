@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from accelerator.errors import Interrupted, KeyRefused, OutcomeUnknown, Unreachable
 from accelerator.models import Artifact
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterable
 
     from accelerator.errors import AcceleratorError
     from accelerator.models import ArtifactRef, Release, Route
 
-    # Is told the apps of a promotion and its id, as soon as it has one.
-    OnBegun = Callable[[tuple[str, ...], str], None]
+
+class Fence(Protocol):
+    """What every write has to pass (`guard.fence.Fence`); a route gets it, and cannot go around."""
+
+    def demand(self, apps: Iterable[str]) -> None:
+        """Raise unless something may be written to these apps; to be called before each write."""
+
+    def remember(self, apps: Iterable[str], promotion: str) -> None:
+        """Be told of a promotion that was begun, as soon as it has an id."""
+
+
+class NoFence:
+    """The fence of what nobody locks: a prepare app."""
+
+    def demand(self, apps: Iterable[str]) -> None:
+        """Let everything pass."""
+
+    def remember(self, apps: Iterable[str], promotion: str) -> None:
+        """Have no lock to write it into."""
 
 
 def is_open(error: AcceleratorError | None) -> bool:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from accelerator.steps.compare.decision import Decision
     from accelerator.steps.compare.states import TargetState
-    from accelerator.steps.route.landing import OnBegun, Write
+    from accelerator.steps.route.landing import Fence, Write
     from accelerator.steps.run import Run
 
 
@@ -23,7 +23,7 @@ def writes(_decision: Decision, _targets: Sequence[TargetState]) -> tuple[Write,
 
 
 def take(
-    _run: Run, decision: Decision, targets: Sequence[TargetState], _on_begun: OnBegun
+    _run: Run, decision: Decision, targets: Sequence[TargetState], _fence: Fence
 ) -> tuple[Landing, ...]:
     """Return what each target runs.
 

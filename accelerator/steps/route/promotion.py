@@ -7,7 +7,6 @@ id of one that was begun is written into the locks of its targets.
 from __future__ import annotations
 
 from contextlib import suppress
-from functools import partial
 from typing import TYPE_CHECKING
 
 from accelerator.errors import (
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
     from accelerator.models import Promotion
     from accelerator.steps.compare.decision import Decision
     from accelerator.steps.compare.states import Candidate, TargetState
-    from accelerator.steps.route.landing import OnBegun
+    from accelerator.steps.route.landing import Fence
     from accelerator.steps.run import Run
 
 
@@ -41,7 +40,7 @@ def writes(decision: Decision, targets: Sequence[TargetState]) -> tuple[Write, .
 
 
 def take(
-    run: Run, decision: Decision, targets: Sequence[TargetState], on_begun: OnBegun
+    run: Run, decision: Decision, targets: Sequence[TargetState], fence: Fence
 ) -> tuple[Landing, ...]:
     """Promote the candidate's release to all targets with one promotion.
 
@@ -54,7 +53,7 @@ def take(
     only = apps[0] if len(apps) == 1 else None
     with run.events.step(StepName.PROMOTE, title, only) as step:
         try:
-            ends = promote(run, candidate, tuple(targets), partial(on_begun, apps))
+            ends = promote(run, candidate, tuple(targets), fence)
         except AcceleratorError as error:
             step.outcome = "failed"  # over for all of them, or not known of any
             return tuple(Landing(t.app, Route.PROMOTE, t.current, error=error) for t in targets)
@@ -79,33 +78,37 @@ def promote(
     run: Run,
     candidate: Candidate,
     targets: tuple[TargetState, ...],
-    on_begun: Callable[[str], None] = lambda _: None,
+    fence: Fence,
 ) -> dict[str, PromotionTarget]:
     """Promote the candidate's release to the targets; return the terminal state of each by app.
 
     The promotion is pinned to the release (`source.release.id`), so whatever lands on the source
-    app meanwhile changes nothing; the answer is checked to name that release. A failed target is
-    returned, not raised: the others may have succeeded. `on_begun` is told the promotion's id.
+    app meanwhile changes nothing; the answer is checked to name that release. One that names
+    another is followed to its end all the same: until then it can release over anything. One that
+    names none is judged by what the targets carry then. A failed target is returned, not raised:
+    the others may have succeeded. The `fence` is told the promotion's id.
     """
     release, coupling = candidate.release, candidate.source.coupling
     if release is None or coupling is None:
         raise ValueError("only a release in a pipeline can be promoted")
+    names = {target.app_id: target.app for target in targets}
     run.refuse_if_stopping()
+    fence.demand(names.values())
     try:
         promotion = run.heroku.promotions.create(
             coupling.pipeline_id, coupling.app_id, release.id, [t.app_id for t in targets]
         )
     except OutcomeUnknown as lost:
         return _find_ends(run, candidate, targets, lost)
-    on_begun(promotion.id)
-    if promotion.source_release_id != release.id:
+    fence.remember(names.values(), promotion.id)
+    ends = {names[end.app_id]: end for end in _follow(run, promotion, names)}
+    if promotion.source_release_id not in {None, release.id}:
         raise WrongArtifact(
-            ", ".join(target.app for target in targets),
+            ", ".join(names.values()),
             f"release {release.id} of {candidate.source.app}",
             f"release {promotion.source_release_id}",
         )
-    names = {target.app_id: target.app for target in targets}
-    return {names[end.app_id]: end for end in _follow(run, promotion, names)}
+    return ends
 
 
 def _find_ends(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from accelerator.models import ArtifactRef, Release
     from accelerator.steps.compare.decision import Decision
     from accelerator.steps.compare.states import Candidate, TargetState
-    from accelerator.steps.route.landing import OnBegun
+    from accelerator.steps.route.landing import Fence
     from accelerator.steps.run import Run
 
 
@@ -32,7 +32,7 @@ def writes(decision: Decision, targets: Sequence[TargetState]) -> tuple[Write, .
 
 
 def take(
-    run: Run, decision: Decision, targets: Sequence[TargetState], _on_begun: OnBegun
+    run: Run, decision: Decision, targets: Sequence[TargetState], fence: Fence
 ) -> tuple[Landing, ...]:
     """Release the candidate's artifact on each target, side by side.
 
@@ -41,22 +41,26 @@ def take(
     candidate = decision.candidate
     if candidate is None:
         raise ValueError("only an artifact can be released")
-    return run.side_by_side(partial(_land, run, decision, candidate), targets)
+    return run.side_by_side(partial(_land, run, decision, candidate, fence), targets)
 
 
-def _land(run: Run, decision: Decision, candidate: Candidate, target: TargetState) -> Landing:
+def _land(
+    run: Run, decision: Decision, candidate: Candidate, fence: Fence, target: TargetState
+) -> Landing:
     app, artifact = target.app, candidate.artifact
     held = decision.facts.known(artifact)
     description = describe_release(decision.commit, decision.facts.commit_of(artifact))
     try:
         with run.events.step(StepName.RELEASE, f"Release {artifact.id[:8]} on {app}", app):
-            made = release(run, target, artifact, description)
+            made = release(run, target, artifact, description, fence)
     except AcceleratorError as error:
         return Landing(app, Route.RELEASE, target.current, error=error)
     return Landing(app, Route.RELEASE, target.current, held, made.id)
 
 
-def release(run: Run, target: TargetState, artifact: ArtifactRef, description: str) -> Release:
+def release(
+    run: Run, target: TargetState, artifact: ArtifactRef, description: str, fence: Fence
+) -> Release:
     """Create a release of `artifact` on a target and follow its release command.
 
     A lost reply is settled by looking for the release. Raises `ReleaseFailed` when the release
@@ -64,6 +68,7 @@ def release(run: Run, target: TargetState, artifact: ArtifactRef, description: s
     """
     app = target.app
     run.refuse_if_stopping()
+    fence.demand([app])
     try:
         created = run.heroku.releases.create(app, artifact, description)
     except OutcomeUnknown:

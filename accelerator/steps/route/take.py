@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from accelerator.steps.compare.decision import Decision
     from accelerator.steps.compare.states import TargetState
-    from accelerator.steps.route.landing import Landing, OnBegun
+    from accelerator.steps.route.landing import Fence, Landing
     from accelerator.steps.run import Run
 
 
@@ -28,7 +28,7 @@ class Handler:
     """How a route is planned, and how it is taken."""
 
     writes: Callable[[Decision, Sequence[TargetState]], tuple[Write, ...]]
-    take: Callable[[Run, Decision, Sequence[TargetState], OnBegun], tuple[Landing, ...]]
+    take: Callable[[Run, Decision, Sequence[TargetState], Fence], tuple[Landing, ...]]
 
 
 # In the order in which they are taken within a wave. `Route.WAIT` is none of them: deciding joins
@@ -42,16 +42,16 @@ HANDLERS = {
 
 
 def take_routes(
-    run: Run, decision: Decision, wave: Sequence[str], on_begun: OnBegun
+    run: Run, decision: Decision, wave: Sequence[str], fence: Fence
 ) -> tuple[Landing, ...]:
     """Bring the artifact onto every target of the wave that does not run the commit yet.
 
     What becomes of a target is in its landing, also a failure or an unknown outcome. A target that
-    was not begun, as a build before it failed, has none. `on_begun` is told of every promotion.
+    was not begun, as a build before it failed, has none. Every write passes the `fence`.
     """
     landings: list[Landing] = []
     for handler, targets in _handlers_of(decision, wave):
-        landings += handler.take(run, decision, targets, on_begun)
+        landings += handler.take(run, decision, targets, fence)
         if any(landing.is_unknown for landing in landings):
             break  # nothing more is begun before that is known
     order = {app: place for place, app in enumerate(wave)}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from accelerator.errors import AcceleratorError, KeyRefused, NotFound
+from accelerator.errors import AcceleratorError, KeyRefused, LockUnavailable, NotFound, Refused
 from accelerator.models import StepName, Verified
 from accelerator.steps.compare.reading import fetch_artifact
 from accelerator.steps.compare.states import TargetState
@@ -20,6 +20,7 @@ from accelerator.steps.verify.serving import Claim, verify
 
 if TYPE_CHECKING:
     from accelerator.models import ArtifactRef, Commit, Release
+    from accelerator.steps.route.landing import Fence
     from accelerator.steps.run import Run
     from accelerator.steps.verify.smoke import SmokeCheck
 
@@ -82,7 +83,7 @@ class NotWentBack:
         return cls(Hindrance.FAILED_TOO, said, is_open(error))
 
 
-def roll_back(run: Run, way: WayBack) -> WentBack | NotWentBack:
+def roll_back(run: Run, way: WayBack, fence: Fence) -> WentBack | NotWentBack:
     """Release the previous artifact again and verify it; never raises an expected error."""
     app, previous = way.app, way.previous
     if previous is None or previous.artifact is None:
@@ -94,7 +95,10 @@ def roll_back(run: Run, way: WayBack) -> WentBack | NotWentBack:
             return page
         try:
             description = f"Rollback to v{previous.version} (code only)"
-            made = release(run, TargetState(app, "", page), previous.artifact, description)
+            made = release(run, TargetState(app, "", page), previous.artifact, description, fence)
+        except (LockUnavailable, Refused) as lost:
+            step.outcome = "failed"
+            return NotWentBack.as_of(Hindrance.LOCK_LOST, said=lost.message)
         except AcceleratorError as error:
             step.outcome = "failed"
             return NotWentBack.failed(error)

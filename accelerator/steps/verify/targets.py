@@ -35,19 +35,23 @@ if TYPE_CHECKING:
 
     from accelerator.steps.compare.decision import Decision
     from accelerator.steps.guard.direction import Forward
-    from accelerator.steps.route.landing import Landing
+    from accelerator.steps.route.landing import Fence, Landing
     from accelerator.steps.run import Run
     from accelerator.steps.verify.smoke import SmokeCheck
 
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """Verifies what a decision brought onto its targets, by the rules of the deploy."""
+    """Verifies what a decision brought onto its targets, by the rules of the deploy.
+
+    ``fence`` is what a way back has to pass.
+    """
 
     run: Run
     decision: Decision
     rules: Verification
     forward: Forward
+    fence: Fence
 
     def verify_targets(
         self, landings: Sequence[Landing], on_settled: Callable[[Settled], None]
@@ -161,7 +165,7 @@ class Verifier:
         elif landing.route is Route.LIVE and not landing.is_adopted:
             went = NotWentBack.as_of(Hindrance.NOTHING_RELEASED)
         else:
-            went = roll_back(self.run, self._way_back(settled))
+            went = roll_back(self.run, self._way_back(settled), self.fence)
         gone = replace(settled, went_back=went)
         said = went.text if isinstance(went, NotWentBack) else ""
         return gone.failed(VerificationFailed(settled.app, flaw, gone.rolled_back_to, said))
@@ -172,7 +176,7 @@ class Verifier:
 
     def _return(self, settled: Settled) -> Settled:
         """Return a finished target to the release it had, as others failed."""
-        went = roll_back(self.run, self._way_back(settled))
+        went = roll_back(self.run, self._way_back(settled), self.fence)
         gone = replace(settled, went_back=went)
         if isinstance(went, NotWentBack) and went.is_open:
             unknown = f"whether {settled.app} was returned to the release it had is not known"
