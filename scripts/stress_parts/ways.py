@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from stress_parts.plan import Change
     from stress_parts.site import Site
 
-LOCK_WAIT_SECONDS = 12
+LOCK_WAIT_SECONDS = 4
 MOST_TRIES = 4
 PARTS = Path(__file__).parent
 # 75 git requests an hour, for each account and repository: so many deploys are within them.
