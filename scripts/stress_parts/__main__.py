@@ -102,9 +102,10 @@ def _run_all(
         except Skipped as reason:
             skipped[name] = str(reason)
             continue
-        some = changes[: way.most_commits]
-        print(f"{way.name}: {len(some)} commits, seed {size.seed} ...", file=sys.stderr, flush=True)
-        outcomes[name] = run_way(way, size, some, history, place)
+        print(
+            f"{way.name}: {size.commits} commits, seed {size.seed} ...", file=sys.stderr, flush=True
+        )
+        outcomes[name] = run_way(way, size, changes, history, place)
 
 
 def _make_way(name: str, directory: Path) -> Way:

@@ -11,7 +11,7 @@ from bench_parts.processes import environment
 
 from stress_parts.faulty import clear_faults, set_faults
 from stress_parts.proof import find_unlocked, find_violations, find_wrongs
-from stress_parts.site import make_site
+from stress_parts.site import lift_git_limit, make_site
 from stress_parts.state import await_quiet, read_state
 from stress_parts.stream import Stream
 from stress_parts.table import Row, make_row
@@ -59,6 +59,9 @@ def run_way(
     env = environment(directory)
     with running(env) as platform:
         site = make_site(platform, history, directory, env)
+        if way.is_judged and not way.has_locks:
+            site = replace(site, is_in_herokus_git=True)
+            lift_git_limit(site)
         if way.is_disturbed:
             set_faults(site, size)
         stream = Stream(site, way, size, directory)
@@ -72,8 +75,6 @@ def run_way(
             return _conclude(row, failures, (), find_wrongs(record, state))
         # Whatever the stream left behind, the next deploy must get through.
         stream.finish(changes[-1])
-        if not way.has_locks:
-            site.fetch_locks()
         state = read_state(site, faults)
     found = find_violations(record, state, has_locks=way.has_locks)
     seen = () if way.has_locks else find_unlocked(record, state)

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 LOCK_WAIT_SECONDS = 4
 MOST_TRIES = 4
 PARTS = Path(__file__).parent
-# 75 git requests an hour, for each account and repository: so many deploys are within them.
-MOST_BY_HEROKUS_GIT = 8
 _SERVER_URL, _PROJECT_PATH = "https://ci.example.com", "shop/site"
 _PROJECT_URL = f"{_SERVER_URL}/{_PROJECT_PATH}"
 # Where the trouble is not the commit's, CI tries a job again: unknown, unreachable, half done.
@@ -74,10 +72,6 @@ class Way(Protocol):
     def has_locks(self) -> bool:
         """Say whether its locks hold: without them less is promised."""
 
-    @property
-    def most_commits(self) -> int | None:
-        """Say how many commits of the stream it can take."""
-
     def prepare(self, job: Job) -> Work:
         """Make the job beside the tests."""
 
@@ -101,7 +95,6 @@ class Accelerator:
     waits_for_prepare: bool = False
     is_judged: bool = True
     has_locks: bool = True
-    most_commits: int | None = None
 
     def prepare(self, job: Job) -> Work:
         """Build on a free app of the pool."""
@@ -116,7 +109,7 @@ class Accelerator:
             f"--on-superseded={job.change.on_superseded}",
             f"--lock-remote={job.site.locks.as_uri() if self.has_locks else 'heroku'}",
         ]
-        if self.is_disturbed:
+        if self.is_disturbed or not self.has_locks:
             # The next attempt at a dead holder's job needs a runner: who waits gives up its own.
             command.append(f"--lock-wait={LOCK_WAIT_SECONDS}s")
         env = self._environment(job, "deploy")
@@ -176,7 +169,6 @@ class Bash:
     waits_for_prepare: bool = True
     is_judged: bool = False
     has_locks: bool = False
-    most_commits: int | None = None
 
     def prepare(self, job: Job) -> Work:
         """Push to the one prepare app it knows."""
@@ -212,5 +204,4 @@ def in_herokus_git(way: Accelerator) -> Accelerator:
         way,
         name="accelerator, locks in Heroku's git",
         has_locks=False,
-        most_commits=MOST_BY_HEROKUS_GIT,
     )
