@@ -21,6 +21,7 @@ from accelerator.models import (
     Refusal,
     Route,
 )
+from accelerator.steps.compare.before import find_before
 from accelerator.steps.compare.decide import decide, decide_again
 from accelerator.steps.guard.direction import Forward
 from accelerator.steps.guard.fence import Fence
@@ -83,6 +84,7 @@ def _deploy_locked(
         decision = decide_again(run, order.wanted, report.decided, decision, left)
         guard.check(decision)  # somebody may have been quicker
         say_what_is_doubted(run, decision.facts, order.commit)
+        held.restate(_lock_notes(order, decision))  # the way back, above all
         _ship_waves(run, order, decision, guard.fence, report)
 
 
@@ -195,7 +197,12 @@ def _told_if_cut_short(run: Run, order: DeployOrder, held: HeldLocks) -> Iterato
 
 
 def _lock_notes(order: DeployOrder, decision: Decision) -> tuple[LockNote, ...]:
-    """Write down what is about to be done; targets that run the commit are locked as well."""
+    """Write down what is about to be done; targets that run the commit are locked as well.
+
+    Where a deploy cut short had made what runs there, the release before that one is handed on.
+    """
+    facts = decision.facts
+    before = {target.app: find_before(facts, target, order.commit) for target in facts.targets}
     artifact = decision.candidate.artifact.id if decision.candidate else None
     prepare_apps = [source.app for source in order.rules.sources if source.is_prepare]
     return tuple(
@@ -208,7 +215,7 @@ def _lock_notes(order: DeployOrder, decision: Decision) -> tuple[LockNote, ...]:
             nonce="",
             link=order.rules.lock.link,
             artifact=artifact,
-            previous_release=target.current.version if target.current else None,
+            previous_release=release.version if (release := before[target.app]) else None,
             extra={"from": prepare_apps},
             job=order.rules.lock.job,
             attempt=order.rules.lock.attempt,
@@ -252,11 +259,11 @@ def _compensate(
 ) -> Results:
     """Return the finished targets to what each had; what is begun there is at stake meanwhile."""
     finished, held = results.finished, fence.held
+    held.turn_back({each.app: verifier.commit_before(each) for each in finished})
     try:
         fence.back.demand(each.app for each in finished)
     except AcceleratorError as lost:  # the failure that led here is still what is told
         return verifier.keep(results, NotWentBack.as_of(Hindrance.LOCK_LOST, said=lost.message))
-    held.turn_back({each.app: verifier.commit_before(each) for each in finished})
     on_settled = partial(_record_end, verifier.run, order, fence, report)
     after = verifier.compensate(results, on_settled)
     held.ended(settled.app for settled in after.settled if settled.is_over)

@@ -24,9 +24,8 @@ from accelerator.errors import (
 from accelerator.models import Ancestry, LockMode, OnSuperseded, Reason, Refusal, Route
 from accelerator.steps.guard.direction import Direction
 from accelerator.steps.guard.held import look
+from accelerator.steps.guard.leases import LEASE, LOOK_SECONDS
 from accelerator.steps.guard.notes import (
-    LEASE,
-    LOOK_SECONDS,
     Mark,
     freeze_ref,
     lock_ref,

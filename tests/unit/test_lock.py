@@ -15,11 +15,13 @@ from accelerator.models import Swap
 from accelerator.steps.guard.acquire import take
 from accelerator.steps.guard.held import HeldLock, look
 from accelerator.steps.guard.keeper import Keeper
-from accelerator.steps.guard.notes import (
+from accelerator.steps.guard.leases import (
     LEASE,
     METERED_LEASE,
     SKEW_SECONDS,
     Lease,
+)
+from accelerator.steps.guard.notes import (
     expiry,
     lock_ref,
     parse_lock,
@@ -489,7 +491,7 @@ def test_of_two_locks_the_one_that_was_given_back_is_renewed_no_more(desk: Desk)
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have locks renewed again and again."""
-    monkeypatch.setattr("accelerator.steps.guard.held.METERED_LEASE", Lease(300, 0.01, 0.01))
+    monkeypatch.setattr("accelerator.steps.guard.leases.METERED_LEASE", Lease(300, 0.01, 0.01))
 
 
 def watch(desk: Desk, failure: Exception | None = None) -> Event:

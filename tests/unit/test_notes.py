@@ -11,16 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accelerator.foreign import one_line
-from accelerator.steps.guard.notes import (
-    BY_HAND_SECONDS,
+from accelerator.steps.guard.leases import (
     LEASE,
     LOOK_SECONDS,
     MARGIN_SECONDS,
     METERED_LEASE,
-    NOTE_LETTERS,
     SKEW_SECONDS,
-    SLACK_SECONDS,
     Lease,
+)
+from accelerator.steps.guard.notes import (
+    BY_HAND_SECONDS,
+    NOTE_LETTERS,
+    SLACK_SECONDS,
     LockNote,
     Mark,
     expiry,

@@ -10,7 +10,8 @@ import pytest
 
 from accelerator.errors import KeyRefused, NotFound, OutcomeUnknown
 from accelerator.steps.compare.states import Candidate, SourceState, TargetState
-from accelerator.steps.guard.notes import LEASE, LOOK_SECONDS, expiry
+from accelerator.steps.guard.leases import LEASE, LOOK_SECONDS
+from accelerator.steps.guard.notes import expiry
 from accelerator.steps.guard.predecessor import let_builds_end, wait_out
 from accelerator.steps.route.lost_replies import (
     Trace,

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from accelerator.errors import AcceleratorError, LockUnavailable, Refused
 from accelerator.models import Refusal, Swap
-from accelerator.steps.guard.held import Found, HeldLock, lease_of, look
+from accelerator.steps.guard.held import Found, HeldLock, look
+from accelerator.steps.guard.leases import lease_of
 from accelerator.steps.guard.notes import lock_ref, render_note
 from accelerator.waiting import StillPending, wait_for
 
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from accelerator.steps.guard.held import LockRemote
     from accelerator.steps.guard.keeper import Keeper
     from accelerator.steps.guard.notes import LockNote
+    from accelerator.steps.guard.remote import LockRemote
     from accelerator.waiting import Deadline
 
 MOST_UNANSWERED = 3
@@ -122,6 +123,7 @@ class Acquisition:
             ours, before = self.made[standing.sha], self.over.get(standing.sha)
             return HeldLock(self.remote, standing.sha, ours, self.now, before)
         if standing is not None and standing.is_free_for(self.note, self.now()):
+            sha, fresh = self._write(self.now(), standing.note)
             self.over[sha] = standing
             if self._put(standing.sha, sha):
                 return self._read_back(sha, HeldLock(self.remote, sha, fresh, self.now, standing))
@@ -150,9 +152,10 @@ class Acquisition:
             raise LockUnavailable("pushes there come to nothing")
         return standing == new
 
-    def _write(self, moment: datetime) -> tuple[str, LockNote]:
+    def _write(self, moment: datetime, left: LockNote | None = None) -> tuple[str, LockNote]:
         begun = moment.isoformat(timespec="seconds")
         fresh = replace(self.note, acquired_at=begun)
+        fresh = fresh.succeeding(left) if left is not None else fresh
         fresh = fresh.renewed(moment, secrets.token_hex(8), lease_of(self.remote))
         sha = self.remote.write(render_note(fresh))
         self.made[sha] = fresh

@@ -73,6 +73,8 @@ class Fence:
         if not self.held.of(apps):
             return
         self.held.demand(apps)
+        for lock in self.held.of(apps):
+            lock.say_that_it_goes_back()
         try:
             standing = self.locks.read(0.0)
         except AcceleratorError as trouble:

@@ -13,69 +13,31 @@ in the remote is ours, whatever the reply was.
 from __future__ import annotations
 
 import secrets
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from threading import Lock
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from accelerator.errors import LockUnavailable, Refused
 from accelerator.models import Refusal, Swap
+from accelerator.steps.guard.leases import MARGIN_SECONDS, SKEW_SECONDS, lease_of
 from accelerator.steps.guard.notes import (
-    LEASE,
-    MARGIN_SECONDS,
-    METERED_LEASE,
-    SKEW_SECONDS,
     lock_ref,
     parse_lock,
     render_note,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
-    from accelerator.steps.guard.notes import Lease, LockNote
+    from accelerator.steps.guard.notes import LockNote
+    from accelerator.steps.guard.remote import LockRemote
 
 RENEWAL_SECONDS = 70.0  # a push and a look may hang so long, each
 STOP_SECONDS = 2.0  # an interrupted run has five seconds for everything
 TRIES = 3
-
-
-class LockRemote(Protocol):
-    """The lock remote (`repository.refs.RefStore`), whose notes are named as `guard.notes` does."""
-
-    @property
-    def is_metered(self) -> bool:
-        """Return whether it allows only so many requests per hour."""
-
-    @property
-    def is_advisory(self) -> bool:
-        """Return whether two changes at once may both seem to work there."""
-
-    def find(self) -> dict[str, str]:
-        """List all notes with their shas."""
-
-    def read(self, ref: str) -> tuple[str, str] | None:
-        """Read a note's sha and text; the text is empty for what stands there and is no note."""
-
-    def write(self, text: str) -> str:
-        """Make a note; return its sha."""
-
-    def swap(self, ref: str, old: str | None, new: str | None) -> Swap:
-        """Change a ref where it still is `old`."""
-
-    def swap_all(self, changes: Mapping[str, tuple[str, str]]) -> dict[str, Swap]:
-        """Change several refs with one request, each where it still is as given first."""
-
-    def remove(self, refs: Mapping[str, str]) -> None:
-        """Remove refs where they still are as given; `find` shows what is left."""
-
-    def hurry(self) -> None:
-        """Wait for answers a moment only, from now on: the run is being stopped."""
-
-    def close(self) -> None:
-        """Let go of the remote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +104,7 @@ class HeldLock:
         self._written = {sha}
         self._changing, self._noting = Lock(), Lock()
         self._patience = RENEWAL_SECONDS
+        self._said_route = note.route
 
     def demand(self) -> None:
         """Raise `Refused` when the lock is lost; to be called right before each write.
@@ -186,7 +149,26 @@ class HeldLock:
 
         Whoever resumes what this run leaves unfinished then goes back, and not forward again.
         """
-        self.correct(route="rollback", commit=commit or self.note.commit)
+        extra = {**self.note.extra, "instead_of": self.note.commit}
+        self.correct(route="rollback", commit=commit or self.note.commit, extra=extra)
+
+    def say_that_it_goes_back(self) -> None:
+        """Write into the note that the last write is the way back, before that is sent.
+
+        Where the note cannot be written the lease goes on to keep others away.
+        """
+        if self._said_route == "rollback":
+            return
+        self.correct(route="rollback")
+        with suppress(LockUnavailable):
+            self.renew(is_due=True)
+
+    def restate(self, note: LockNote) -> None:
+        """Have the note say what is really to be done, as looked at with the lock in hand."""
+        said = {name: getattr(note, name) for name in ("route", "artifact", "previous_release")}
+        if any(getattr(self.note, name) != value for name, value in said.items()):
+            self.correct(**said)
+            self.renew(is_due=True)
 
     def hand_on(self) -> None:
         """Let go, and leave what stood there before: nothing was begun in its place."""
@@ -212,10 +194,13 @@ class HeldLock:
         """Wait for a renewal that is under way a moment only, from now on."""
         self._patience = STOP_SECONDS
 
-    def renew(self) -> None:
-        """Move its end, which tells whether it still is ours; a renewal under way is awaited."""
-        with self.exclusively() as is_due:
-            if is_due and self._is_stale:
+    def renew(self, *, is_due: bool = False) -> None:
+        """Move its end, which tells whether it still is ours; a renewal under way is awaited.
+
+        Done where it is old, or due for another reason.
+        """
+        with self.exclusively() as is_held:
+            if is_held and (is_due or self._is_stale):
                 self.settle(self.propose(), None)
 
     @contextmanager
@@ -238,6 +223,7 @@ class HeldLock:
             self.is_lost = True
             return
         written = change.note
+        self._said_route = written.route
         self.correct(
             expires_at=written.expires_at, written_at=written.written_at, nonce=written.nonce
         )
@@ -275,11 +261,6 @@ class HeldLock:
             raise LockUnavailable("it keeps changing")
         self._sha = new or self._sha
         return True
-
-
-def lease_of(remote: LockRemote) -> Lease:
-    """Return how long locks last there without a renewal."""
-    return METERED_LEASE if remote.is_metered else LEASE
 
 
 def look(remote: LockRemote, app: str) -> Found | None:

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from threading import Event, Thread
 from typing import TYPE_CHECKING
 
-from accelerator.steps.guard.held import HeldLock, lease_of
+from accelerator.steps.guard.leases import lease_of
 from accelerator.waiting import repeat
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from accelerator.models import Swap
-    from accelerator.steps.guard.held import Change, LockRemote
+    from accelerator.steps.guard.held import Change, HeldLock
+    from accelerator.steps.guard.remote import LockRemote
 
 
 class Keeper:

@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from accelerator.models import Commit
     from accelerator.steps.compare.decision import Decision
     from accelerator.steps.guard.findings import Finding
-    from accelerator.steps.guard.held import HeldLock, LockRemote
+    from accelerator.steps.guard.held import HeldLock
     from accelerator.steps.guard.notes import LockNote
     from accelerator.steps.guard.policy import LockPolicy
+    from accelerator.steps.guard.remote import LockRemote
     from accelerator.steps.run import Run
 
 NO_REMOTE = "name one by --lock-remote, or a prepare app by --from; --lock auto does without"
@@ -81,6 +82,12 @@ class HeldLocks:
         for lock in self.locks:
             if lock.note.app in apps:
                 lock.turn_back(apps[lock.note.app])
+
+    def restate(self, notes: Iterable[LockNote]) -> None:
+        """Have the notes say what is to be done, as looked at with the locks in hand."""
+        by_app = {note.app: note for note in notes}
+        for lock in self.locks:
+            lock.restate(by_app[lock.note.app])
 
     def remember(self, apps: Iterable[str], promotion: str) -> None:
         """Let the notes of the locks name a promotion: nothing else on Heroku leads to it."""

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from accelerator.models import Commit
-    from accelerator.steps.guard.held import LockRemote
+    from accelerator.steps.guard.remote import LockRemote
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,54 +16,31 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from accelerator.foreign import one_line, parse_json, parse_moment
+from accelerator.steps.guard.extras import CLAIMS, FULL_SHA, is_version, pick_extra
+from accelerator.steps.guard.leases import (
+    LEASE,
+    LOOK_SECONDS,
+    MARGIN_SECONDS,
+    METERED_LEASE,
+    SKEW_SECONDS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-FULL_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+    from accelerator.steps.guard.leases import Lease
 
-SKEW_SECONDS = 5.0
+
 BY_HAND_SECONDS = 366 * 24 * 3600.0  # the longest lock that `accelerator lock` takes
 SLACK_SECONDS = 3600.0  # a lock that ends so much later than any of ours is none of ours
 
-# What is left of a lock before each write, at least: else it is renewed first. So whoever takes
-# over a lock that ran out knows since when nothing was begun.
-MARGIN_SECONDS = 20.0
-LOOK_SECONDS = 2.0  # how old a look at the lock may be when the write is sent that rests on it
 _FORMER_SECONDS = 180.0  # how long a lock lasted when its note did not say when it was written
 
 NOTE_LETTERS = 20_000
 _REASON_LETTERS = 1000
 _NAME_LETTERS, _WORDS_LETTERS = 100, 300  # all texts, escaped as JSON, are shorter than a note
-_VERSIONS = range(1, 1_000_000_000)
-_PROMOTION = re.compile(r"[0-9A-Za-z-]{1,64}")
-_APP = re.compile(r"[0-9a-z-]{1,60}")
 _JOB = re.compile(r"[0-9a-z-]{1,64}")
 _ATTEMPTS = range(10**18)
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """How long a lock lasts without a renewal, when it is renewed, and when tried again.
-
-    A lock is kept by renewing it, so a dead holder blocks nobody for long. It lasts longer than any
-    clock is off that is set by the platform's own Date header, which has whole seconds.
-    """
-
-    seconds: float
-    renew: float
-    retry: float
-
-    def pause(self, failures: int) -> float:
-        """Return how long to wait until the next renewal, after so many that failed in a row.
-
-        Longer each time: a remote that has had enough of us is not hammered.
-        """
-        return min(self.renew, self.retry * 2.0 ** (failures - 1)) if failures else self.renew
-
-
-LEASE = Lease(45.0, 15.0, 3.0)
-METERED_LEASE = Lease(300.0, 180.0, 30.0)  # where each request counts (Heroku: 75 an hour)
 
 
 def lock_ref(app: str) -> str:
@@ -88,6 +65,14 @@ class Mark:
     by: str
     reason: str
     at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A commit that was being deployed, and the release that is said to be the one before it."""
+
+    commit: str
+    previous_release: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +143,22 @@ class LockNote:
         return self.state != "interrupted" and left.total_seconds() > longest
 
     @property
+    def claims(self) -> tuple[Claim, ...]:
+        """Return what was begun here: by this deploy, and by those cut short right before it."""
+        own = Claim(str(self.extra.get("instead_of", self.commit)), self.previous_release)
+        return (own, *(Claim(commit, version) for commit, version in self.extra.get("left", ())))
+
+    def succeeding(self, left: LockNote) -> LockNote:
+        """Return the same note, which also tells what the one tells that it takes the place of.
+
+        Else a deploy that is cut short before it has looked would take the way back along.
+        """
+        if not left.commit:  # locked by hand it was no deploy
+            return self
+        claims = [[claim.commit, claim.previous_release] for claim in left.claims[:CLAIMS]]
+        return replace(self, extra={**self.extra, "left": claims})
+
+    @property
     def promotion(self) -> str | None:
         """Return the id of the promotion that was begun, if it had been written down."""
         found: str | None = self.extra.get("promotion")
@@ -208,8 +209,7 @@ def parse_lock(text: str) -> LockNote | None:
 
 def _check(note: LockNote) -> LockNote:
     """Return the note with its fields as we write them; `ValueError` where one never is like it."""
-    version = note.previous_release
-    if version is not None and (type(version) is not int or version not in _VERSIONS):
+    if not is_version(note.previous_release):
         raise ValueError("no version of a release")
     if note.commit != "" and not FULL_SHA.fullmatch(note.commit):
         raise ValueError("no full sha")
@@ -237,7 +237,7 @@ def _fit_to_show(note: LockNote) -> LockNote:
         link=None if note.link is None else _cut(note.link, _WORDS_LETTERS),
         artifact=None if note.artifact is None else _cut(note.artifact, _NAME_LETTERS),
         state=_cut(note.state, _NAME_LETTERS),
-        extra=_pick_extra(note.extra),
+        extra=pick_extra(note.extra),
     )
 
 
@@ -250,19 +250,6 @@ def _cut(text: object, letters: int) -> str:
 def _rewrite(moment: object) -> str:
     """Return a moment as we write it: ISO 8601 allows any letter between date and time."""
     return parse_moment(moment).isoformat(timespec="seconds")
-
-
-def _pick_extra(extra: object) -> dict[str, Any]:
-    """Return what we know of a note's extra, where it is what we write."""
-    given = extra if isinstance(extra, dict) else {}
-    promotion, apps = given.get("promotion"), given.get("from")
-    picked: dict[str, Any] = {}
-    if isinstance(promotion, str) and _PROMOTION.fullmatch(promotion):
-        picked["promotion"] = promotion
-    if isinstance(apps, list):
-        named = [app for app in apps if isinstance(app, str) and _APP.fullmatch(app)]
-        picked["from"] = named[:20]
-    return picked
 
 
 def parse_mark(text: str) -> Mark:

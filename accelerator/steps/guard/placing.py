@@ -15,7 +15,7 @@ from accelerator.models import Swap, Written
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from accelerator.steps.guard.held import LockRemote
+    from accelerator.steps.guard.remote import LockRemote
 
 TRIES = 3
 MOMENT_SECONDS = 2.0  # what a push of a note takes that began just before ours

@@ -44,9 +44,9 @@ def see_predecessors_out(run: Run, held: HeldLocks) -> tuple[CutShort, ...]:
         if note.promotion is not None:
             lock.remember(note.promotion)  # as long as we do not know its end ourselves
         wait_out(run, note, lock.taken_at)
-        left.append(CutShort(lock.note.app, note.commit, note.previous_release))
-    for each in left:
-        let_builds_end(run, each.app)
+        left += [CutShort(note.app, each.commit, each.previous_release) for each in note.claims]
+    for app in dict.fromkeys(each.app for each in left):
+        let_builds_end(run, app)
     return tuple(left)
 
 

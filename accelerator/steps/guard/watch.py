@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from accelerator.models import Swap
-    from accelerator.steps.guard.held import LockRemote
+    from accelerator.steps.guard.remote import LockRemote
     from accelerator.waiting import Clock
 
 CLOSE_SECONDS = 5.0

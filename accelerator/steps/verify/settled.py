@@ -128,13 +128,21 @@ class Results:
 
     @property
     def finished(self) -> tuple[Settled, ...]:
-        """Return the targets that got the commit by this run, verified."""
-        return tuple(each for each in self.settled if each.status is TargetStatus.SUCCEEDED)
+        """Return the targets that got the commit by this run, verified.
+
+        Or by one that was cut short: what it had released there is ours to take back.
+        """
+        return tuple(
+            each
+            for each in self.settled
+            if each.status is TargetStatus.SUCCEEDED
+            or (each.status is TargetStatus.UNCHANGED and each.landing.is_adopted)
+        )
 
     @property
     def has_unknown(self) -> bool:
-        """True when nobody can tell yet what became of a write that should have landed."""
-        return any(each.landing.is_unknown for each in self.settled)
+        """True when nobody can tell yet how a target ends: its write, its checks, its way back."""
+        return any(not each.is_over for each in self.settled)
 
     @property
     def apps_with_commit(self) -> frozenset[str]:
