@@ -88,6 +88,7 @@ class Application:
             conditions=self._conditions,
             buckets=buckets,
             git_limit=git_limit,
+            repositories=engine.repositories,
             signer=engine.signer,
             state=engine.state,
             durations=engine.durations,

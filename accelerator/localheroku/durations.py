@@ -6,7 +6,10 @@ from dataclasses import asdict, dataclass, replace
 
 @dataclass(frozen=True)
 class Durations:
-    """Seconds added to builds, promotions and boots; how long the old dynos serve on."""
+    """Seconds added to builds, promotions and boots; how long the old dynos serve on.
+
+    A push adds its own twice: it downloads its app's archive, and uploads it again.
+    """
 
     promotion_seconds: float = 0.0
     build_seconds: float = 0.0
@@ -15,6 +18,7 @@ class Durations:
     preboot_seconds: float = 15.0
     # In a space, until the last dyno is replaced; on Heroku several minutes.
     rolling_seconds: float = 15.0
+    git_transfer_seconds: float = 0.0
 
 
 class Timing:

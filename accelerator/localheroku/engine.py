@@ -1,5 +1,6 @@
 """The platform without HTTP: its parts put together, and what is done to an app as a whole."""
 
+import asyncio
 import secrets
 
 from accelerator.localheroku.building.builds import Building
@@ -10,6 +11,8 @@ from accelerator.localheroku.durations import Timing
 from accelerator.localheroku.gate import Gate
 from accelerator.localheroku.gitserver.bridge import GitBridge
 from accelerator.localheroku.gitserver.pushing import Pushing
+from accelerator.localheroku.gitserver.receiving import Receiving
+from accelerator.localheroku.gitserver.repositories import Repositories
 from accelerator.localheroku.persistence.datadir import Place
 from accelerator.localheroku.routing.router import Router
 from accelerator.localheroku.running.addresses import Addresses
@@ -84,16 +87,19 @@ class Engine:
             self.releasing,
             self.keeping.commit,
         )
-        self.git = GitBridge(
-            place.directory / "git", self.pushing.build, self.pushing.release, place.held
+        self.repositories = Repositories(
+            place.directory / "git",
+            lambda app_id: asyncio.sleep(self.durations.of(app_id).git_transfer_seconds),
         )
+        receiving = Receiving(self.repositories, self.pushing.build, self.pushing.release)
+        self.git = GitBridge(self.repositories, receiving, place.held)
 
     async def create_app(self, name: str | None, stack: str | None, owner_id: str = "") -> App:
         """Make an app with its router, git repository and first releases."""
         app = apps.create_app(self.state, name, stack, owner_id)
         try:
             await self.addresses.open(app)
-            self.git.create(app.id)
+            self.repositories.create(app.id)
         except BaseException:
             await self.addresses.close(app.name)
             apps.delete_app(self.state, app)
@@ -125,7 +131,7 @@ class Engine:
         self.durations.drop(app.id)
         self.expiry.forget_app(app)
         await self.addresses.close(app.name)
-        self.keeping.afterwards(lambda: self.git.delete(app.id))
+        self.keeping.afterwards(lambda: self.repositories.delete(app.id))
         self.keeping.afterwards(lambda: self.tasks.start(self._workshop.drop_cache(app.id)))
 
     def _secret(self) -> bytes:

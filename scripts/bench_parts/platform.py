@@ -31,6 +31,7 @@ class Entry:
     path: str
     began: float
     ended: float
+    agent: str
 
     @property
     def is_git(self) -> bool:
@@ -84,7 +85,13 @@ class Platform:
         """Give all requests since the journal was emptied, in the order of their arrival."""
         found = self.control("GET", "journal")
         return [
-            Entry(each["method"], each["path"], each["began_seconds"], each["ended_seconds"])
+            Entry(
+                each["method"],
+                each["path"],
+                each["began_seconds"],
+                each["ended_seconds"],
+                each["user_agent"] or "",
+            )
             for each in found
             if each["ended_seconds"] is not None
         ]

@@ -18,14 +18,14 @@ from stress_parts.plan import Size, make_stream
 from stress_parts.running import run_way
 from stress_parts.site import History
 from stress_parts.table import render_table
-from stress_parts.ways import Accelerator, Bash, disturbed
+from stress_parts.ways import Accelerator, Bash, disturbed, in_herokus_git
 
 if TYPE_CHECKING:
     from stress_parts.running import Outcome
     from stress_parts.ways import Way
 
 ROOT = Path(__file__).resolve().parents[2]
-WAYS = ("disturbed", "calm", "bash")
+WAYS = ("disturbed", "calm", "heroku", "bash")
 
 
 def main() -> int:
@@ -112,7 +112,8 @@ def _make_way(name: str, directory: Path) -> Way:
     if name == "bash":
         return Bash(BashFunction.make(directory, find_cli(ROOT)))
     calm = Accelerator(directory)
-    return disturbed(calm) if name == "disturbed" else calm
+    makers = {"disturbed": disturbed, "heroku": in_herokus_git}
+    return makers[name](calm) if name in makers else calm
 
 
 def _tell(size: Size, outcomes: dict[str, Outcome], skipped: dict[str, str]) -> None:
@@ -123,7 +124,7 @@ def _tell(size: Size, outcomes: dict[str, Outcome], skipped: dict[str, str]) -> 
         for failure, count in Counter(outcome.failures).most_common():
             print(f"red ({name}): {count} x {failure}")
         for each in outcome.seen:
-            print(f"seen ({name}): {each}")
+            print(f"not promised there ({name}): {each}")
     violations = [(name, each) for name, found in outcomes.items() for each in found.violations]
     for name, violation in violations:
         print(f"VIOLATION ({name}, seed {size.seed}): {violation}")

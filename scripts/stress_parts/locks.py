@@ -1,23 +1,27 @@
-"""Locks of dead runners run out after minutes; the platform's clock is moved there instead.
+"""Locks that dead runners left: whose they were, and what becomes of them.
 
-Only while no deploy job runs: each reads the platform's time when it starts, and a clock that jumps
-under it would be a platform nobody has. The time that passes so counts as if it had been waited.
+The next attempt at the same job takes over what the last one left. Where none comes any more, the
+platform's clock is moved to where the lock has run out. Only while no deploy job runs: each reads
+the platform's time when it starts, and a clock that jumps under it would be a platform nobody has.
+The time that passes so counts as if it had been waited.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from threading import Condition, Event, Thread
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from types import TracebackType
 
     from stress_parts.site import Site
 
+Asked = Callable[[str | None], bool]
 LOOK_SECONDS = 0.25
 BEYOND_SECONDS = 7.0  # a lock counts a few seconds longer than it says
 
@@ -60,9 +64,10 @@ class Gate:
 class TimePassing:
     """Look for locks whose holder is dead, as long as the block lasts; keeps them by their job."""
 
-    def __init__(self, site: Site, gate: Gate, is_alive: Callable[[str | None], bool]) -> None:
-        self.abandoned: dict[str, dict[str, Any]] = {}
-        self._site, self._gate, self._is_alive = site, gate, is_alive
+    def __init__(self, site: Site, gate: Gate, is_running: Asked, is_coming: Asked) -> None:
+        self.left: dict[str, dict[str, Any]] = {}
+        self._site, self._gate = site, gate
+        self._is_running, self._is_coming = is_running, is_coming
         self._over = Event()
         self._thread = Thread(target=self._look, name="time passing")
 
@@ -78,15 +83,19 @@ class TimePassing:
 
     def _look(self) -> None:
         while not self._over.wait(LOOK_SECONDS):
-            if self._find_dead():
+            if self._find_lost():
                 with self._gate.closed():
-                    dead = self._find_dead()
-                    self.abandoned |= {note["link"]: note for note in dead}
-                    let_locks_run_out(self._site, dead)
+                    let_locks_run_out(self._site, self._find_lost())
+
+    def _find_lost(self) -> list[dict[str, Any]]:
+        """Find locks that nobody comes back for."""
+        dead = self._find_dead()
+        self.left |= {note["link"]: note for note in dead}
+        return [note for note in dead if not self._is_coming(note["link"])]
 
     def _find_dead(self) -> list[dict[str, Any]]:
         held = (note for note in self._site.read_locks() if note["state"] == "held")
-        dead = [note for note in held if not self._is_alive(note["link"])]
+        dead = [note for note in held if not self._is_running(note["link"])]
         dead = [note for note in dead if seconds_left(self._site, note) > 0]
         # One just given back may have been read in its last moment, its job being over by now.
         return dead if dead and _stand_still(self._site, dead) else []

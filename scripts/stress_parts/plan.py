@@ -10,13 +10,15 @@ KILLED_AFTER_SECONDS = (0.1, 4.0)
 DEPTHS = (1, 20, None)  # how CI systems clone: GitHub, GitLab, everything
 TESTS_SECONDS = (2.0, 8.0)
 BUILD_SECONDS = (2.0, 6.0)
+RETRY_SECONDS = (2.0, 5.0)  # of a job's end to the next attempt: CI has to notice, and to begin
 
 
 @dataclass(frozen=True)
 class Change:
     """A commit to come: when, how long its tests and its build take, and what its runners are like.
 
-    `prepare_dies` and `deploy_dies` are the seconds after which the first runner is killed.
+    `prepare_dies` and `deploy_dies` are the seconds after which the first runner is killed;
+    `pause` are those after which CI starts a job again.
     """
 
     number: int
@@ -27,6 +29,7 @@ class Change:
     on_superseded: str
     prepare_dies: float | None
     deploy_dies: float | None
+    pause: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ def make_stream(size: Size) -> tuple[Change, ...]:
     """Draw the stream; durations and deaths by generators of their own."""
     lengths = random.Random(f"{size.seed} lengths")  # noqa: S311  # no secrets
     deaths = random.Random(f"{size.seed} deaths")  # noqa: S311  # same
+    pauses = random.Random(f"{size.seed} pauses")  # noqa: S311  # same
     arrives, changes = 0.0, []
     for number in range(1, size.commits + 1):
         arrives += lengths.expovariate(1 / size.gap_seconds)
@@ -59,6 +63,7 @@ def make_stream(size: Size) -> tuple[Change, ...]:
                 on_superseded=lengths.choice(("ok", "fail")),
                 prepare_dies=_draw_death(deaths, size.kills),
                 deploy_dies=_draw_death(deaths, size.kills),
+                pause=pauses.uniform(*RETRY_SECONDS),
             )
         )
     return tuple(changes)

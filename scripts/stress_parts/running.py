@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bench_parts.platform import running
 from bench_parts.processes import environment
 
 from stress_parts.faulty import clear_faults, set_faults
-from stress_parts.proof import find_violations, find_wrongs
-from stress_parts.site import make_site
+from stress_parts.proof import find_unlocked, find_violations, find_wrongs
+from stress_parts.site import lift_git_limit, make_site
 from stress_parts.state import await_quiet, read_state
 from stress_parts.stream import Stream
 from stress_parts.table import Row, make_row
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from stress_parts.attempts import Attempt
@@ -58,6 +59,9 @@ def run_way(
     env = environment(directory)
     with running(env) as platform:
         site = make_site(platform, history, directory, env)
+        if way.is_judged and not way.has_locks:
+            site = replace(site, is_in_herokus_git=True)
+            lift_git_limit(site)
         if way.is_disturbed:
             set_faults(site, size)
         stream = Stream(site, way, size, directory)
@@ -68,11 +72,20 @@ def run_way(
         row = make_row(way.name, record, state)
         failures = tuple(describe(each) for each in record.attempts if is_failure(each))
         if not way.is_judged:
-            return Outcome(row, (), failures, tuple(find_wrongs(record, state)))
+            return _conclude(row, failures, (), find_wrongs(record, state))
         # Whatever the stream left behind, the next deploy must get through.
         stream.finish(changes[-1])
-        violations = find_violations(record, read_state(site, faults))
-    return Outcome(row, tuple(violations), failures)
+        state = read_state(site, faults)
+    found = find_violations(record, state, has_locks=way.has_locks)
+    seen = () if way.has_locks else find_unlocked(record, state)
+    return _conclude(row, failures, found, seen)
+
+
+def _conclude(
+    row: Row, failures: Sequence[str], violations: Sequence[str], seen: Sequence[str]
+) -> Outcome:
+    counted = replace(row, violations=len(violations), unpromised=len(seen))
+    return Outcome(counted, tuple(violations), tuple(failures), tuple(seen))
 
 
 def is_failure(attempt: Attempt) -> bool:

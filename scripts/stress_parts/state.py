@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench_parts.platform import await_that
 
-from stress_parts.site import POOL, TARGETS
+from stress_parts.site import LOOKING, POOL, TARGETS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,7 +70,11 @@ class State:
 
 def read_state(site: Site, faults: int) -> State:
     """Read all of it; no fault may be set any more."""
-    journal = [each for each in site.platform.read_journal() if not each.path.startswith("/-/")]
+    journal = [
+        each
+        for each in site.platform.read_journal()
+        if not each.path.startswith("/-/") and each.agent != LOOKING
+    ]
     releases = {app: _read_releases(site, app) for app in TARGETS}
     return State(
         releases=releases,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 Make = Callable[[Job], Work]
 MOST_SECONDS = 900.0  # for a whole stream; nothing may hang
+FIRST_JOB, AFTERWARDS = 1001, 1000  # ids of jobs, and of the pipeline after all others
 
 
 @dataclass
@@ -57,9 +58,10 @@ class Stream:
         self._processes = Processes()
         self._gate = Gate()
         self._jobs = BoundedSemaphore(size.jobs)
-        self._links = itertools.count(1)
+        self._numbers = itertools.count(FIRST_JOB)
         self._guard = Lock()
-        self._living: set[str] = set()
+        self._running: set[str] = set()
+        self._coming: set[str] = set()
 
     def run(self, changes: tuple[Change, ...]) -> Record:
         """Let all changes arrive and follow each to its end, or to the end of all patience."""
@@ -67,28 +69,28 @@ class Stream:
         directory = self._directory / "jobs"
         directory.mkdir()
         lines = 2 * len(changes)
-        passing = TimePassing(self._site, self._gate, self._is_alive)
+        passing = TimePassing(self._site, self._gate, self._is_running, self._is_coming)
         with Watching(self._site, self.record.sights), ThreadPoolExecutor(lines) as pool, passing:
             try:
                 self._arrive(changes, pool)
             finally:
                 self._processes.close()
         self.record.seconds = time.monotonic() - begun
-        self.record.abandoned = passing.abandoned
+        self.record.abandoned = passing.left
         self.record.skipped = self._site.clock.skipped
         return self.record
 
     def finish(self, change: Change) -> Attempt:
-        """Deploy once more, alone and undisturbed."""
+        """Deploy once more, alone and undisturbed, in a pipeline of its own."""
         self._processes = Processes()
-        return self._try(_immortal(change), "deploy", self._way.deploy)
+        return self._try(_immortal(change), "deploy", self._way.deploy, AFTERWARDS)
 
-    def _try(self, change: Change, kind: str, make: Make) -> Attempt:
+    def _try(self, change: Change, kind: str, make: Make, pipeline: int | None = None) -> Attempt:
         """Run one job once, on a runner of its own with a fresh clone."""
-        link = f"https://ci.example.com/jobs/{next(self._links)}"
-        place = self._directory / "jobs" / f"{kind}-{change.number}-{link.rpartition('/')[2]}"
+        number = next(self._numbers)
+        place = self._directory / "jobs" / f"{kind}-{change.number}-{number}"
         place.mkdir()
-        job = Job(self._site, change, place / "clone", link)
+        job = Job(self._site, change, place / "clone", pipeline or change.number, number)
         self._way.clone(job)
         attempt = self._run(job, kind, make(job), place / "logs")
         with self._guard:
@@ -121,11 +123,21 @@ class Stream:
     def _repeat(self, change: Change, kind: str, make: Make) -> None:
         """Run a job, and again as CI does. Only the first runner is one that dies."""
         attempts: list[Attempt] = []
-        while not attempts or self._way.tries_again(attempts):
-            try:
+        try:
+            while not attempts or self._comes_again(attempts):
+                if attempts:
+                    time.sleep(change.pause)
                 attempts.append(self._take_turn(change, kind, make, is_first=not attempts))
-            except InterruptedError:
-                return
+        except InterruptedError:
+            return
+
+    def _comes_again(self, attempts: list[Attempt]) -> bool:
+        """Say whether CI starts the job once more; if so the attempts' locks are not lost."""
+        comes = self._way.tries_again(attempts)
+        with self._guard:
+            for each in attempts:
+                (self._coming.add if comes else self._coming.discard)(each.link)
+        return comes
 
     def _take_turn(self, change: Change, kind: str, make: Make, *, is_first: bool) -> Attempt:
         mortal = change if is_first else _immortal(change)
@@ -136,7 +148,8 @@ class Stream:
 
     def _run(self, job: Job, kind: str, work: Work, logs: Path) -> Attempt:
         with self._guard:
-            self._living.add(job.link)
+            self._running.add(job.link)
+            self._coming.add(job.link)
         try:
             began = self._site.clock.now()
             ended = self._processes.run(work, logs)
@@ -154,11 +167,15 @@ class Stream:
             )
         finally:
             with self._guard:
-                self._living.discard(job.link)
+                self._running.discard(job.link)
 
-    def _is_alive(self, link: str | None) -> bool:
+    def _is_running(self, link: str | None) -> bool:
         with self._guard:
-            return link in self._living
+            return link in self._running
+
+    def _is_coming(self, link: str | None) -> bool:
+        with self._guard:
+            return link in self._coming
 
 
 def _immortal(change: Change) -> Change:

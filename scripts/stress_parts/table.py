@@ -44,6 +44,8 @@ class Row:
     writes: Mapping[str, int]
     seconds: float
     skipped: float
+    violations: int = 0
+    unpromised: int = 0
 
     @property
     def hit_rate(self) -> float | None:
@@ -104,6 +106,8 @@ def render_table(rows: Sequence[Row]) -> str:
 def _cells(row: Row) -> dict[str, str]:
     rate = f"{row.hit_rate:.0%}" if row.hit_rate is not None else "-"
     return {
+        "violations of what is promised there": str(row.violations),
+        "the same, where it is not promised": str(row.unpromised),
         "commits that reached production themselves": f"{row.shipped} of {row.commits}",
         "deploy jobs that were superseded": str(row.superseded),
         "deploy jobs that failed": str(row.failed),

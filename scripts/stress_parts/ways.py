@@ -16,21 +16,32 @@ if TYPE_CHECKING:
     from stress_parts.plan import Change
     from stress_parts.site import Site
 
-LOCK_WAIT_SECONDS = 12
+LOCK_WAIT_SECONDS = 4
 MOST_TRIES = 4
 PARTS = Path(__file__).parent
+_SERVER_URL, _PROJECT_PATH = "https://ci.example.com", "shop/site"
+_PROJECT_URL = f"{_SERVER_URL}/{_PROJECT_PATH}"
 # Where the trouble is not the commit's, CI tries a job again: unknown, unreachable, half done.
 WORTH_REPEATING = frozenset({5, 6, 7, 8, 9, 10, 11, 14})
 
 
 @dataclass(frozen=True)
 class Job:
-    """One job of CI: for which change, in which clone, and its address."""
+    """One attempt at a job of CI, as GitLab tells of it: another `number` each time.
+
+    `pipeline` is the same for all jobs of a change, and all attempts at them.
+    """
 
     site: Site
     change: Change
     clone: Path
-    link: str
+    pipeline: int
+    number: int
+
+    @property
+    def link(self) -> str:
+        """Give its address."""
+        return f"{_PROJECT_URL}/-/jobs/{self.number}"
 
     @property
     def sha(self) -> str:
@@ -57,6 +68,10 @@ class Way(Protocol):
     def is_judged(self) -> bool:
         """Say whether what must never be is a failure of the run."""
 
+    @property
+    def has_locks(self) -> bool:
+        """Say whether its locks hold: without them less is promised."""
+
     def prepare(self, job: Job) -> Work:
         """Make the job beside the tests."""
 
@@ -79,23 +94,26 @@ class Accelerator:
     is_disturbed: bool = False
     waits_for_prepare: bool = False
     is_judged: bool = True
+    has_locks: bool = True
 
     def prepare(self, job: Job) -> Work:
         """Build on a free app of the pool."""
         command = [find_accelerator(), "prepare", "--json", *(f"--app={app}" for app in POOL)]
-        return Work(command, job.clone, self._environment(job), self._dies(job.change.prepare_dies))
+        env = self._environment(job, "prepare")
+        return Work(command, job.clone, env, self._dies(job.change.prepare_dies))
 
     def deploy(self, job: Job) -> Work:
         """Ship to staging, and when that serves to production."""
         command = [find_accelerator(), "deploy", "--json", "--to", STAGING, "--then", PRODUCTION]
         command += [
             f"--on-superseded={job.change.on_superseded}",
-            f"--lock-remote={job.site.locks}",
+            f"--lock-remote={job.site.locks.as_uri() if self.has_locks else 'heroku'}",
         ]
-        if self.is_disturbed:
-            # A dead holder's lock has to run out. While it stands jobs end early and come again.
+        if self.is_disturbed or not self.has_locks:
+            # The next attempt at a dead holder's job needs a runner: who waits gives up its own.
             command.append(f"--lock-wait={LOCK_WAIT_SECONDS}s")
-        return Work(command, job.clone, self._environment(job), self._dies(job.change.deploy_dies))
+        env = self._environment(job, "deploy")
+        return Work(command, job.clone, env, self._dies(job.change.deploy_dies))
 
     def clone(self, job: Job) -> None:
         """Fetch the commit, with as much history as the CI system of this job does."""
@@ -118,13 +136,22 @@ class Accelerator:
     def _dies(self, after: float | None) -> float | None:
         return after if self.is_disturbed else None
 
-    def _environment(self, job: Job) -> dict[str, str]:
+    def _environment(self, job: Job, name: str) -> dict[str, str]:
         return environment(
             self.home,
             HEROKU_HOST=job.site.platform.url,
             HEROKU_API_KEY=job.site.platform.key,
             GITLAB_CI="true",
+            CI_SERVER_URL=_SERVER_URL,
+            CI_PROJECT_ID="1",
+            CI_PROJECT_PATH=_PROJECT_PATH,
+            CI_PROJECT_URL=_PROJECT_URL,
             CI_COMMIT_SHA=job.sha,
+            CI_COMMIT_REF_NAME="main",
+            CI_PIPELINE_ID=str(job.pipeline),
+            CI_PIPELINE_URL=f"{_PROJECT_URL}/-/pipelines/{job.pipeline}",
+            CI_JOB_NAME=name,
+            CI_JOB_ID=str(job.number),
             CI_JOB_URL=job.link,
             ACCELERATOR_PREPARE_APPS="\n".join(POOL),
             # What a lost write leaves shows within a second here.
@@ -141,6 +168,7 @@ class Bash:
     is_disturbed: bool = False
     waits_for_prepare: bool = True
     is_judged: bool = False
+    has_locks: bool = False
 
     def prepare(self, job: Job) -> Work:
         """Push to the one prepare app it knows."""
@@ -168,3 +196,12 @@ class Bash:
 def disturbed(way: Accelerator) -> Accelerator:
     """Give the same way with its runners' deaths."""
     return replace(way, name="accelerator, disturbed", is_disturbed=True)
+
+
+def in_herokus_git(way: Accelerator) -> Accelerator:
+    """Give the same way with its locks in the prepare app's git, which cannot hold them."""
+    return replace(
+        way,
+        name="accelerator, locks in Heroku's git",
+        has_locks=False,
+    )

@@ -37,11 +37,19 @@ def check_race(results: list[Result], commits: list[str], served: list[str]) -> 
     assert served[-1] == commits[-1]
 
 
+@pytest.fixture
+def shared(repo: Repository, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """The option for a lock remote that compares and swaps, unlike Heroku's."""
+    remote = tmp_path_factory.mktemp("locks") / "locks.git"
+    repo.git("init", "--quiet", "--bare", str(remote))
+    return "--lock-remote", f"file://{remote}"
+
+
 def test_two_deploys_at_once_leave_the_newer_commit(
-    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command, shared: tuple[str, str]
 ) -> None:
     commits = [prepare(pipeline, repo, run, text) for text in ("one", "two")]
-    how = ("deploy", *pipeline.to_staging, "--json", "--commit")
+    how = ("deploy", *pipeline.to_staging, *shared, "--json", "--commit")
 
     started = [run.start(*how, commit) for commit in reversed(commits)]
     results = [each.finish() for each in started][::-1]
@@ -55,12 +63,10 @@ def test_twenty_deploys_at_once_never_go_backwards(
     pipeline: Pipeline,
     repo: Repository,
     run: Command,
-    tmp_path_factory: pytest.TempPathFactory,
+    shared: tuple[str, str],
 ) -> None:
     commits = [prepare(pipeline, repo, run, str(number)) for number in range(20)]
-    remote = tmp_path_factory.mktemp("locks") / "locks.git"
-    repo.git("init", "--quiet", "--bare", str(remote))
-    locked = ("--lock", "required", "--lock-wait", "10m", "--lock-remote", f"file://{remote}")
+    locked = ("--lock", "required", "--lock-wait", "10m", *shared)
     how = ("deploy", *pipeline.to_staging, *locked, "--json", "--commit")
     mixed = [commits[(7 * number) % 20] for number in range(20)]
 
@@ -73,11 +79,11 @@ def test_twenty_deploys_at_once_never_go_backwards(
 
 @pytest.mark.usefixtures("heroku")
 def test_the_same_commit_twice_at_once_makes_one_release(
-    pipeline: Pipeline, repo: Repository, run: Command
+    pipeline: Pipeline, repo: Repository, run: Command, shared: tuple[str, str]
 ) -> None:
     prepare(pipeline, repo, run)
     before = count_releases(pipeline.staging)
-    how = ("deploy", *pipeline.to_staging, "--json")
+    how = ("deploy", *pipeline.to_staging, *shared, "--json")
 
     started = [run.start(*how) for _ in range(2)]
     results = [each.finish() for each in started]
@@ -88,11 +94,11 @@ def test_the_same_commit_twice_at_once_makes_one_release(
 
 @pytest.mark.usefixtures("heroku")
 def test_a_miss_deployed_twice_at_once_is_built_once(
-    pipeline: Pipeline, repo: Repository, run: Command
+    pipeline: Pipeline, repo: Repository, run: Command, shared: tuple[str, str]
 ) -> None:
     commit = repo.commit()
     before = count_releases(pipeline.staging)
-    how = ("deploy", *pipeline.to_staging, "--json")
+    how = ("deploy", *pipeline.to_staging, *shared, "--json")
 
     started = [run.start(*how) for _ in range(2)]
     results = [each.finish() for each in started]
@@ -267,12 +273,10 @@ def test_locks_may_be_kept_in_another_repository(
     pipeline: Pipeline,
     repo: Repository,
     run: Command,
-    tmp_path_factory: pytest.TempPathFactory,
+    shared: tuple[str, str],
 ) -> None:
     prepare(pipeline, repo, run)
-    remote = tmp_path_factory.mktemp("locks") / "locks.git"
-    repo.git("init", "--quiet", "--bare", str(remote))
-    where = ("--lock-remote", f"file://{remote}", "--lock", "required", "--json")
+    where = (*shared, "--lock", "required", "--json")
     run("lock", pipeline.staging.name, *where[:2])
 
     with heroku.watching() as journal:

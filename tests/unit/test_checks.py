@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from accelerator.models import Artifact, ArtifactKind, Build, Formation, Reason
+from accelerator.steps.compare.fingerprints import fingerprint
 from accelerator.steps.compare.fit import (
     Fit,
     Fitness,
-    fingerprint,
     fitness_of,
     list_checks,
     stack_of,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import json
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Event
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -240,6 +242,93 @@ def test_what_a_way_that_promises_nothing_did_instead_is_told(case: Case) -> Non
     assert wrongs == [
         "deploy 1 (1) is green, but stress-production ran 2 (v1, Promote)",
     ]
+
+
+def test_without_locks_what_only_they_hold_is_counted_apart(case: Case) -> None:
+    case.put_releases(1, 2, 1)
+    case.put_job(moment=moment(1), serves={STAGING: 0})
+
+    promised = case.proof.find_violations(case.record, case.found, has_locks=False)
+    apart = case.proof.find_unlocked(case.record, case.found)
+
+    assert {each.partition("but ")[2] for each in promised} == {
+        f"{app} had no release of its commit" for app in TARGETS
+    }
+    assert [each for each in apart if "back to 1" in each]
+    assert [each for each in apart if "served 0 over HTTP" in each]
+    assert sorted(case.violations()) == sorted([*promised, *apart])
+
+
+@dataclass
+class Place:
+    """A site of which only locks and clock are asked."""
+
+    notes: list[dict[str, str]]
+    moved: list[Any] = field(default_factory=list)
+    clock: Any = field(default_factory=lambda: SimpleNamespace(skipped=0.0))
+
+    def read_locks(self) -> list[dict[str, str]]:
+        return self.notes
+
+    def read_moment(self) -> str:
+        return moment(0)
+
+    def control(self, *asked: Any) -> None:
+        self.moved.append(asked)
+        self.notes.clear()
+
+
+@pytest.mark.parametrize(
+    ("comes", "moves"),
+    [
+        pytest.param(True, 0, id="whose job comes again is left to it"),
+        pytest.param(False, 1, id="that nobody comes back for runs out"),
+    ],
+)
+def test_the_lock_of_a_dead_runner(
+    monkeypatch: pytest.MonkeyPatch, *, comes: bool, moves: int
+) -> None:
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    locks = importlib.import_module("stress_parts.locks")
+    monkeypatch.setattr(locks, "LOOK_SECONDS", 0.001)
+    note = {"link": "x", "nonce": "n", "state": "held", "expires_at": moment(45), "app": STAGING}
+    site, seen = Place([note]), Event()
+
+    def is_coming(_: str | None) -> bool:
+        seen.set()
+        return comes
+
+    with locks.TimePassing(site, locks.Gate(), lambda _: False, is_coming) as passing:
+        assert seen.wait(60)
+
+    assert list(passing.left) == ["x"]
+    assert len(site.moved) == moves
+
+
+def test_an_attempt_at_a_job_is_known_for_what_it_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    ways, plan = (importlib.import_module(f"stress_parts.{name}") for name in ("ways", "plan"))
+    site = SimpleNamespace(
+        history=SimpleNamespace(shas=["0" * 40, "1" * 40]),
+        platform=SimpleNamespace(url="http://127.0.0.1:1", key="key"),
+        locks=tmp_path / "locks.git",
+    )
+    (change,) = plan.make_stream(plan.Size(commits=1))
+
+    def identity(work: Any) -> tuple[str, ...]:
+        return tuple(work.env[name] for name in ("CI_PIPELINE_ID", "CI_JOB_NAME", "CI_JOB_ID"))
+
+    way = ways.Accelerator(tmp_path)
+    first, again = (ways.Job(site, change, tmp_path, 7, number) for number in (1001, 1002))
+
+    assert identity(way.deploy(first)) == ("7", "deploy", "1001")
+    assert identity(way.deploy(again)) == ("7", "deploy", "1002")
+    assert identity(way.prepare(again)) == ("7", "prepare", "1002")
+    assert way.deploy(again).env["CI_JOB_URL"] == again.link
+    assert f"--lock-remote=file://{site.locks}" in way.deploy(first).command
+    assert "--lock-remote=heroku" in ways.in_herokus_git(way).deploy(first).command
 
 
 def test_a_killed_job_has_nothing_to_say(case: Case) -> None:

@@ -68,6 +68,17 @@ def pattern(value: Any) -> str:
     return str(value)
 
 
+def one_of(*words: str) -> Callable[[Any], str]:
+    """Return a parser that takes these words only."""
+
+    def parse(value: Any) -> str:
+        if value not in words:
+            raise ValueError(f"must be one of {', '.join(words)}")
+        return str(value)
+
+    return parse
+
+
 def objects_of(parse: Callable[[Any], Any]) -> Callable[[Any], list[Any]]:
     """Return a parser of lists, each of whose members `parse` accepts."""
 

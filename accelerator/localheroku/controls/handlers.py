@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from accelerator.localheroku.controls.faults import Faults
     from accelerator.localheroku.controls.journal import Journal
     from accelerator.localheroku.durations import Timing
+    from accelerator.localheroku.gitserver.repositories import Repositories
     from accelerator.localheroku.running.promoting import Promoting
     from accelerator.localheroku.state.objects import Account
     from accelerator.localheroku.state.store import State
@@ -41,6 +42,7 @@ class Desk:
     conditions: Conditions
     buckets: Buckets
     git_limit: GitLimit
+    repositories: Repositories
     signer: Signer
     state: State
     durations: Timing
@@ -69,6 +71,7 @@ def info(desk: Desk, _: Params, __: Body) -> Any:
         "latency_seconds": desk.conditions.latency_seconds,
         "rate_limit_remaining": desk.buckets.of(desk.state.account.id).remaining,
         "git_limit_per_hour": desk.git_limit.per_hour,
+        "git_storage": desk.repositories.kind_of(),
         "warning": desk.conditions.warning,
         "keys": sorted(access.fingerprint(key.token) for key in desk.state.keys),
     }
@@ -93,7 +96,7 @@ def durations(desk: Desk, params: Params, _: Body) -> Any:
 
 
 def set_durations(desk: Desk, params: Params, body: Body) -> Any:
-    """Let builds, promotions, boots, preboot and rolling take longer, for all apps or for one."""
+    """Let builds, promotions, boots, switches of dynos and git take longer, for all apps or one."""
     return asdict(desk.durations.change(body, desk.app_id(params)))
 
 
@@ -114,6 +117,16 @@ def set_git_limit(desk: Desk, _: Params, body: Body) -> Any:
     """Set how many git operations an hour each account may make on each app."""
     desk.git_limit.per_hour = body["per_hour"]
     return {"per_hour": desk.git_limit.per_hour}
+
+
+def git_storage(desk: Desk, params: Params, _: Body) -> Any:
+    """Tell how git repositories are kept, for all apps or for one."""
+    return {"storage": desk.repositories.kind_of(desk.app_id(params))}
+
+
+def set_git_storage(desk: Desk, params: Params, body: Body) -> Any:
+    """Keep git repositories as an `archive` or with `compare-and-swap`, for all apps or for one."""
+    return {"storage": desk.repositories.keep_as(body["storage"], desk.app_id(params))}
 
 
 def faults(desk: Desk, _: Params, __: Body) -> Any:

@@ -26,6 +26,7 @@ from accelerator.localheroku.controls.fields import (
     maybe_text,
     number,
     objects_of,
+    one_of,
     pattern,
     probability,
     seconds,
@@ -33,6 +34,7 @@ from accelerator.localheroku.controls.fields import (
     texts,
 )
 from accelerator.localheroku.durations import names
+from accelerator.localheroku.gitserver import repositories
 from accelerator.localheroku.state.errors import Refused
 
 if TYPE_CHECKING:
@@ -72,6 +74,7 @@ class Control:
 
 
 _DURATIONS = dict.fromkeys(names(), seconds)
+_STORAGE = {"storage": one_of(*repositories.KINDS)}
 _FAULT: dict[str, Parse] = {
     "method": pattern,
     "path": pattern,
@@ -105,6 +108,10 @@ CONTROLS = (
         ("remaining",),
     ),
     Control("PUT", "/git-limit", handlers.set_git_limit, {"per_hour": number}, ("per_hour",)),
+    Control("GET", "/git-storage", handlers.git_storage),
+    Control("PUT", "/git-storage", handlers.set_git_storage, _STORAGE, ("storage",)),
+    Control("GET", "/apps/{app}/git-storage", handlers.git_storage),
+    Control("PUT", "/apps/{app}/git-storage", handlers.set_git_storage, _STORAGE, ("storage",)),
     Control("GET", "/faults", handlers.faults),
     Control("POST", "/faults", handlers.add_fault, _FAULT, status=201),
     Control("DELETE", "/faults", handlers.clear_faults),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from accelerator.localheroku import bodies
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from starlette.requests import Request
@@ -35,17 +35,16 @@ async def start(environment: Mapping[str, str], held: tuple[int, ...] = ()) -> P
     )
 
 
-def environment(settings: Mapping[str, str] | None = None) -> dict[str, str]:
+def environment(settings: Sequence[tuple[str, str]] = ()) -> dict[str, str]:
     """Make git's environment, free of this machine's own settings."""
-    pairs = list((settings or {}).items())
     environment = {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": "/nonexistent",
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_CONFIG_COUNT": str(len(pairs)),
+        "GIT_CONFIG_COUNT": str(len(settings)),
     }
-    for index, (key, value) in enumerate(pairs):
+    for index, (key, value) in enumerate(settings):
         environment |= {f"GIT_CONFIG_KEY_{index}": key, f"GIT_CONFIG_VALUE_{index}": value}
     return environment
 

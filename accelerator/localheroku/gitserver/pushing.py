@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from accelerator.localheroku.building.builds import Building
-    from accelerator.localheroku.gitserver.bridge import Push
+    from accelerator.localheroku.gitserver.receiving import Push
     from accelerator.localheroku.running.releasing import Releasing
     from accelerator.localheroku.state.objects import App, Release
     from accelerator.localheroku.state.store import State
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Pushing:
-    """The two halves of a push, called by the git bridge; `commit` makes the state so far last."""
+    """The two halves of a push, called by its hooks; `commit` makes the state so far last."""
 
     def __init__(
         self,
@@ -34,17 +34,18 @@ class Pushing:
     ) -> None:
         self._state, self._signer, self._outputs = state, signer, outputs
         self._building, self._releasing, self._commit = building, releasing, commit
-        self._accepted: dict[tuple[str, str, str], Build] = {}
+        self._accepted: dict[tuple[str, str], Build] = {}
 
     async def build(self, push: Push) -> bool:
         """Build the pushed commit; the ref moves only when this succeeds."""
-        app = self._state.apps.find(push.app_id)
+        session = push.session
+        app = self._state.apps.find(session.app_id)
         if app is None:
             return False
         if push.is_first:
             app.pushed.pop(push.ref, None)
         url = f"{self._signer.base_url}/{app.name}.git"
-        made = self._building.record(app, SourceBlob(url, push.new), (), push.user_id)
+        made = self._building.record(app, SourceBlob(url, push.new), (), session.user_id)
         write = self._tell_both(push, made)
         write("Compressing source files... done.\nBuilding source:\n\n")
         try:
@@ -54,16 +55,16 @@ class Pushing:
                 return False
         finally:
             self._outputs.open(made.id).close()
-        # A push that loses the race for the ref leaves its build here; the next one replaces it.
-        self._accepted[(app.id, push.ref, push.new)] = made
+        # Of two pushes at once each releases its own build, be it of the same commit.
+        self._accepted[(session.token, push.ref)] = made
         # The ref must not move before the build is kept.
         self._commit()
         return True
 
     async def release(self, push: Push) -> None:
         """Release what was built; a failing release command does not undo the push."""
-        app = self._state.apps.find(push.app_id)
-        made = self._accepted.pop((push.app_id, push.ref, push.new), None)
+        app = self._state.apps.find(push.session.app_id)
+        made = self._accepted.pop((push.session.token, push.ref), None)
         if app is None or made is None:
             return
         release = self.release_build(app, push.ref, made, push.write)
@@ -103,5 +104,5 @@ class Pushing:
 
 
 async def _archive(push: Push, to: Path) -> Path:
-    await archive(push.repository, push.new, push.objects, to)
+    await archive(push.session.repository, push.new, push.objects, to)
     return to

@@ -6,7 +6,6 @@ target's own settings have no say in that any more, and nothing on Heroku compar
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -56,13 +55,6 @@ class Fitness:
     rebuild: Reason | None = None
     detail: str = ""
     warnings: tuple[str, ...] = ()
-
-
-def fingerprint(value: str | None, salt: bytes) -> str:
-    """Make a value comparable without keeping it; the salt is new with every run."""
-    if value is None:
-        return "absent"
-    return hashlib.blake2b(value.encode(), key=salt, digest_size=16).hexdigest()
 
 
 def fitness_of(checks: tuple[Check, ...]) -> Fitness:

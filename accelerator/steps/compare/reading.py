@@ -8,8 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from accelerator.errors import UsageProblem
-from accelerator.steps.compare.build_config import Declared
 from accelerator.steps.compare.facts import Facts
+from accelerator.steps.compare.fingerprints import Declared
 from accelerator.steps.compare.fit import Fit
 from accelerator.steps.compare.lookups import (
     find_artifact,

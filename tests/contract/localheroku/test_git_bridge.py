@@ -7,122 +7,22 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
 import tarfile
 import threading
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
-import uvicorn
-from starlette.applications import Starlette
-from starlette.routing import Route
 
 from accelerator.localheroku.gitserver.backends import GitFailed, archive
-from accelerator.localheroku.gitserver.bridge import GitBridge, Push
+from tests.contract.localheroku.git_bench import Clone, Site, clone, loop_of, pushing, site
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from starlette.requests import Request
-    from starlette.responses import Response
+    from accelerator.localheroku.gitserver.receiving import Push
 
+__all__ = ["clone", "site"]
 pytestmark = pytest.mark.git
-Git = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@dataclass
-class Site:
-    """A server with one repository, whose builds a test may replace."""
-
-    url: str
-    bridge: GitBridge
-    built: list[Push] = field(default_factory=list)
-    released: list[Push] = field(default_factory=list)
-    build: Callable[[Push], Awaitable[bool]] | None = None
-    release: Callable[[Push], Awaitable[None]] | None = None
-
-    @property
-    def repository(self) -> Path:
-        return self.bridge.directory_of("app-1")
-
-    def heads(self) -> dict[str, str]:
-        shown = subprocess.run(
-            ["git", "for-each-ref", "--format=%(refname) %(objectname)"],
-            cwd=self.repository,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return dict(line.split() for line in shown.stdout.splitlines())
-
-
-@pytest.fixture(name="site")
-def serve_site(tmp_path: Path) -> Iterator[Site]:
-    async def on_build(push: Push) -> bool:
-        site.built.append(push)
-        return await site.build(push) if site.build else True
-
-    async def on_release(push: Push) -> None:
-        site.released.append(push)
-        if site.release:
-            await site.release(push)
-
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(64)
-    bridge = GitBridge(tmp_path / "repositories", on_build, on_release)
-    bridge.create("app-1")
-    site = Site(f"http://127.0.0.1:{listener.getsockname()[1]}/shop.git", bridge)
-
-    async def answer(request: Request) -> Response:
-        return await bridge.handle(request, "app-1", request.path_params["path"])
-
-    app = Starlette(routes=[Route("/shop.git/{path:path}", answer, methods=["GET", "POST"])])
-    config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=5)
-    server = uvicorn.Server(config)
-
-    async def serve() -> None:
-        await server.serve(sockets=[listener])
-        await bridge.close()
-
-    thread = threading.Thread(target=asyncio.run, args=(serve(),))
-    thread.start()
-    yield site
-    server.should_exit = True
-    thread.join()
-    listener.close()
-
-
-@dataclass
-class Clone:
-    """A developer's repository."""
-
-    git: Git
-    directory: Path
-
-    def __call__(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        return self.git(*arguments, cwd=self.directory)
-
-    def commit(self, content: str = "x", to: str = "file") -> str:
-        (self.directory / to).parent.mkdir(parents=True, exist_ok=True)
-        (self.directory / to).write_text(content)
-        self("add", ".")
-        self("commit", "-m", f"write {to}")
-        return self("rev-parse", "HEAD").stdout.strip()
-
-    def remote_lines(self, pushed: subprocess.CompletedProcess[str]) -> list[str]:
-        lines = pushed.stderr.splitlines()
-        return [line[8:].rstrip() for line in lines if line.startswith("remote: ")]
-
-
-@pytest.fixture
-def clone(git: Git, tmp_path: Path) -> Clone:
-    directory = tmp_path / "work"
-    directory.mkdir()
-    git("init", "-b", "main", cwd=directory)
-    return Clone(git, directory)
 
 
 def test_a_push_to_main_builds_and_releases_the_commit(site: Site, clone: Clone) -> None:
@@ -131,7 +31,7 @@ def test_a_push_to_main_builds_and_releases_the_commit(site: Site, clone: Clone)
     pushed = clone("push", site.url, "main")
 
     assert pushed.returncode == 0, pushed.stderr
-    assert [(push.app_id, push.ref, push.new) for push in site.built] == [
+    assert [(push.session.app_id, push.ref, push.new) for push in site.built] == [
         ("app-1", "refs/heads/main", sha)
     ]
     assert site.built[0].old == "0" * 40
@@ -158,11 +58,11 @@ def test_what_the_build_writes_is_shown_while_it_runs(site: Site, clone: Clone) 
 
     site.release = release
 
-    with _pushing(clone, site) as process:
+    with pushing(clone, site) as process:
         assert process.stderr is not None
         first = next(line for line in process.stderr if line.startswith("remote:"))
         site.built[0].write("meanwhile\n")
-        _loop_of(site.built[0]).call_soon_threadsafe(going_on.set)
+        loop_of(site.built[0]).call_soon_threadsafe(going_on.set)
         rest = [line.rstrip() for line in process.stderr if line.startswith("remote:")]
 
     assert first.rstrip() == "remote: -----> Python app detected"
@@ -218,8 +118,8 @@ def test_the_commit_can_be_archived_before_git_has_accepted_it(
 
     async def build(push: Push) -> bool:
         with pytest.raises(GitFailed):
-            await archive(site.repository, push.new, {}, tmp_path / "none.tar")
-        await archive(site.repository, push.new, push.objects, tmp_path / "tree.tar")
+            await archive(push.session.repository, push.new, {}, tmp_path / "none.tar")
+        await archive(push.session.repository, push.new, push.objects, tmp_path / "tree.tar")
         return True
 
     site.build = build
@@ -248,10 +148,10 @@ def test_another_branch_is_stored_without_a_build(site: Site, clone: Clone) -> N
 def test_several_refs_in_one_push_build_only_main(site: Site, clone: Clone) -> None:
     sha = clone.commit()
 
-    clone("push", site.url, "main:topic", "main", "main:refs/locks/one")
+    clone("push", site.url, "main:topic", "main", "main:refs/tags/one")
 
     assert [push.ref for push in site.built] == ["refs/heads/main"]
-    assert set(site.heads()) == {"refs/heads/main", "refs/heads/topic", "refs/locks/one"}
+    assert set(site.heads()) == {"refs/heads/main", "refs/heads/topic", "refs/tags/one"}
     assert set(site.heads().values()) == {sha}
 
 
@@ -321,31 +221,6 @@ def test_a_shallow_clone_may_push_on_top_of_what_is_there(
     assert site.heads() == {"refs/heads/main": sha}
 
 
-def test_of_two_pushes_at_once_both_build_and_one_is_released(site: Site, clone: Clone) -> None:
-    first = clone.commit("one")
-    clone("branch", "first")
-    second = clone.commit("two")
-    both: list[asyncio.Event] = []
-
-    async def build(_: Push) -> bool:
-        both.append(asyncio.Event())
-        if len(both) == 2:
-            for event in both:
-                event.set()
-        await both[-1].wait() if len(both) == 1 else None
-        return True
-
-    site.build = build
-
-    with _pushing(clone, site, "first:main") as one, _pushing(clone, site, "main:main") as two:
-        said = [process.stderr.read() for process in (one, two) if process.stderr]
-
-    assert sorted([one.returncode, two.returncode]) == [0, 1]
-    assert "failed to update ref" in "".join(said)
-    assert {push.new for push in site.built} == {first, second}
-    assert [push.new for push in site.released] == list(site.heads().values())
-
-
 def test_a_killed_client_stops_neither_build_nor_release(site: Site, clone: Clone) -> None:
     sha = clone.commit()
     building, killed, released = threading.Event(), asyncio.Event(), threading.Event()
@@ -363,11 +238,11 @@ def test_a_killed_client_stops_neither_build_nor_release(site: Site, clone: Clon
 
     site.build, site.release = build, release
 
-    with _pushing(clone, site) as process:
+    with pushing(clone, site) as process:
         assert building.wait(20)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        _loop_of(site.built[0]).call_soon_threadsafe(killed.set)
+        loop_of(site.built[0]).call_soon_threadsafe(killed.set)
 
     assert released.wait(20)
     assert site.heads() == {"refs/heads/main": sha}
@@ -383,9 +258,9 @@ def test_a_platform_that_ends_refuses_the_pushes_under_way(site: Site, clone: Cl
 
     site.build = build
 
-    with _pushing(clone, site) as process:
+    with pushing(clone, site) as process:
         assert building.wait(20)
-        asyncio.run_coroutine_threadsafe(site.bridge.close(), _loop_of(site.built[0])).result(20)
+        asyncio.run_coroutine_threadsafe(site.bridge.close(), loop_of(site.built[0])).result(20)
 
     assert process.returncode != 0
     assert (site.heads(), site.released) == ({}, [])
@@ -418,28 +293,9 @@ def test_nothing_but_git_requests_is_served(site: Site, path: str) -> None:
 
 
 def test_a_deleted_repository_is_gone(site: Site) -> None:
-    site.bridge.delete("app-1")
+    site.repositories.delete("app-1")
 
     assert not site.repository.exists()
-
-
-@contextlib.contextmanager
-def _pushing(clone: Clone, site: Site, spec: str = "main") -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(
-        ["git", "push", site.url, spec],
-        cwd=clone.directory,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        yield process
-
-
-def _loop_of(push: Push) -> asyncio.AbstractEventLoop:
-    """Find the loop a push lives on, through what its `write` carries."""
-    cells = push.write.__closure__ or ()
-    loops = [cell.cell_contents for cell in cells]
-    return next(loop for loop in loops if isinstance(loop, asyncio.AbstractEventLoop))
 
 
 @pytest.mark.parametrize(
@@ -450,10 +306,8 @@ def test_what_is_no_hook_is_hung_up_on(
 ) -> None:
     clone.commit()
     clone("push", site.url, "main")
-    assert site.bridge._hooks is not None
-    address = site.bridge._hooks.sockets[0].getsockname()
 
-    with socket.create_connection(address, timeout=60) as stranger:
+    with socket.create_connection(("127.0.0.1", site.receiving.port), timeout=60) as stranger:
         stranger.sendall(said)
         stranger.shutdown(socket.SHUT_WR)
         with contextlib.suppress(ConnectionResetError):

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import pytest
 
 from tests.contract.localheroku.platform_fixture import (
     Client,
+    eventually,
     heroku,
     judges,
     own,
@@ -23,6 +25,7 @@ from tests.contract.localheroku.platform_fixture import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 __all__ = ["heroku", "judges", "own", "platform"]
@@ -262,3 +265,91 @@ def test_an_extra_header_saves_the_refused_first_request(
     assert result.returncode == 0, result.stderr
     assert 401 not in [each["status"] for each in heroku.control("GET", "/journal")]
     assert len(_builds(heroku, app)) == 1
+
+
+@dataclass
+class Slow:
+    """Commits whose builds end when the test says so."""
+
+    clone: Clone
+    gates: Path
+
+    def commit(self, name: str) -> str:
+        """Commit what waits in its build for `gates/name`."""
+        compile = f"#!/bin/sh\nwhile [ ! -e {self.gates / name} ]; do sleep 0.05; done\n"
+        (self.clone.directory / "bin" / "compile").write_text(compile)
+        self.clone.must("commit", "-q", "-a", "-m", name)
+        return self.clone.must("rev-parse", "HEAD")
+
+    @contextlib.contextmanager
+    def pushing(self, commit: str, *options: str) -> Iterator[subprocess.Popen[str]]:
+        """Push a commit to main beside everything else."""
+        command = ["git", "push", *options, self.clone.remote, f"{commit}:refs/heads/main"]
+        with subprocess.Popen(
+            command, cwd=self.clone.directory, stderr=subprocess.PIPE, text=True
+        ) as process:
+            yield process
+
+
+@pytest.fixture
+def slow(clone: Clone, tmp_path: Path) -> Slow:
+    gates = tmp_path / "gates"
+    gates.mkdir()
+    return Slow(clone, gates)
+
+
+def _said(process: subprocess.Popen[str]) -> str:
+    return process.communicate(timeout=60)[1]
+
+
+def test_of_two_pushes_at_once_both_deploy_in_the_order_in_which_they_end(
+    heroku: Client, slow: Slow, app: Any
+) -> None:
+    older, newer = slow.commit("older"), slow.commit("newer")
+
+    with slow.pushing(older) as first, slow.pushing(newer) as second:
+        eventually(lambda: len(_builds(heroku, app)) == 2)
+        (slow.gates / "newer").touch()
+        said = _said(second)
+        (slow.gates / "older").touch()
+        said += _said(first)
+
+    assert (first.returncode, second.returncode) == (0, 0), said
+    releases = heroku.get(f"/apps/{app['id']}/releases")[2:]
+    slugs = [heroku.get(f"/apps/{app['id']}/slugs/{each['slug']['id']}") for each in releases]
+    assert [each["commit"] for each in slugs] == [newer, older]
+    assert slow.clone.must("ls-remote", slow.clone.remote, "main").split()[0] == older
+
+
+def test_two_pushes_of_one_commit_at_once_make_two_builds_and_two_releases(
+    heroku: Client, slow: Slow, app: Any
+) -> None:
+    commit = slow.commit("one")
+
+    with slow.pushing(commit) as first, slow.pushing(commit) as second:
+        eventually(lambda: len(_builds(heroku, app)) == 2)
+        (slow.gates / "one").touch()
+        said = _said(first) + _said(second)
+
+    assert (first.returncode, second.returncode) == (0, 0), said
+    builds = heroku.get(f"/apps/{app['id']}/builds")
+    assert len({each["release"]["id"] for each in builds}) == 2
+
+
+def test_a_note_vanishes_when_a_push_that_began_before_it_ends(
+    heroku: Client, slow: Slow, app: Any
+) -> None:
+    # A freeze, say: its push succeeds, it can be read, and later it is not there.
+    note = "refs/heads/accelerator/freeze/shop"
+    commit = slow.commit("one")
+
+    with slow.pushing(commit) as process:
+        eventually(lambda: _builds(heroku, app))
+        pushed = slow.clone.push(f"--force-with-lease={note}:", ref=f"HEAD:{note}")
+        between = slow.clone.must("ls-remote", slow.clone.remote, note)
+        (slow.gates / "one").touch()
+        _said(process)
+
+    assert pushed.returncode == 0
+    assert note in between
+    assert slow.clone.must("ls-remote", slow.clone.remote, note) == ""

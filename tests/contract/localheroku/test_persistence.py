@@ -312,16 +312,20 @@ class TestAfterAKillInTheMiddle:
         assert (settled["status"], settled["release"]) == ("failed", None)
         assert "stopped in the middle" in settled["error_message"]
 
+    @pytest.mark.parametrize("is_packed", [False, True], ids=["in place", "in the archive"])
     def test_a_push_that_moved_the_ref_is_released_after_all(
-        self, kept: Served, git: Git, tmp_path: Path
+        self, kept: Served, git: Git, tmp_path: Path, *, is_packed: bool
     ) -> None:
         client = kept.start()
         app = client.post("/apps", {"name": "shop"})
+        # Kept in place, the ref is moved when this hook begins; in an archive, when it has ended.
+        client.control("PUT", "/git-storage", {"storage": "compare-and-swap"})
         repository = commit(git, tmp_path, web_app("pushed"))
         assert kept.data is not None
         assert kept.process is not None
         hook = kept.data / "git" / ".hooks" / "post-receive"
-        hook.write_text(f"#!/bin/sh\nkill -9 {kept.process.pid}\n")
+        pack = "git pack-refs --all\n" if is_packed else ""
+        hook.write_text(f"#!/bin/sh\n{pack}kill -9 {kept.process.pid}\n")
 
         push(git, client, repository, "shop")
         client = kept.restart()
@@ -335,16 +339,17 @@ class TestAfterAKillInTheMiddle:
         client = kept.restart()
         assert len(client.get("/apps/shop/releases")) == 3
 
-    def test_a_push_that_did_not_move_the_ref_can_be_repeated(
-        self, kept: Served, git: Git, tmp_path: Path
+    @pytest.mark.parametrize("hook", ["pre-receive", "post-receive"])
+    def test_a_push_that_did_not_upload_the_ref_can_be_repeated(
+        self, kept: Served, git: Git, tmp_path: Path, hook: str
     ) -> None:
         client = kept.start()
         client.post("/apps", {"name": "shop"})
         repository = commit(git, tmp_path, web_app("pushed"))
         assert kept.data is not None
         assert kept.process is not None
-        hook = kept.data / "git" / ".hooks" / "pre-receive"
-        hook.write_text(f"#!/bin/sh\nkill -9 {kept.process.pid}\nexit 1\n")
+        script = kept.data / "git" / ".hooks" / hook
+        script.write_text(f"#!/bin/sh\nkill -9 {kept.process.pid}\nexit 1\n")
 
         cut = push(git, client, repository, "shop")
         client = kept.restart()
@@ -366,6 +371,7 @@ class TestAfterAKillInTheMiddle:
             own.data / "blobs" / "caches" / ".build-shop-x" / "source" / "file",
             own.data / "blobs" / "downloads" / "a",
             own.data / "git" / "0b3a0c5e-0000-4000-8000-000000000000" / "HEAD",
+            own.data / "git" / ".copies" / "0b3a0c5e" / "HEAD",
             own.data / "outputs" / "0b3a0c5e-0000-4000-8000-000000000000",
             own.data / "dynos" / "web.1-abc" / "app" / "file",
         ]

@@ -77,6 +77,7 @@ def test_every_field_is_checked_and_named_when_it_is_wrong(own: Client, control:
         ),
         pytest.param("POST", "/accounts", {"email": "nobody"}, "email address", id="no address"),
         pytest.param("POST", "/keys", {"scopes": "global"}, "must be a list", id="no list"),
+        pytest.param("PUT", "/git-storage", {"storage": "tape"}, "one of archive,", id="storage"),
     ],
 )
 def test_values_without_sense_are_refused(
@@ -117,6 +118,33 @@ def test_the_durations_of_one_app_win_over_those_of_all(own: Client) -> None:
     assert own.control("GET", "/durations")["build_seconds"] == 1
     mine = own.control("GET", f"/apps/{app}/durations")
     assert (mine["build_seconds"], mine["boot_seconds"]) == (5, 2)
+
+
+def test_how_git_is_kept_is_set_for_all_apps_or_for_one(own: Client) -> None:
+    app, other = own.post("/apps")["id"], own.post("/apps")["id"]
+    at_first = own.control("GET", "/git-storage")
+
+    own.control("PUT", f"/apps/{app}/git-storage", {"storage": "archive"})
+    own.control("PUT", "/git-storage", {"storage": "compare-and-swap"})
+
+    assert at_first == {"storage": "archive"}
+    assert own.control("GET", f"/apps/{app}/git-storage") == {"storage": "archive"}
+    assert own.control("GET", f"/apps/{other}/git-storage") == {"storage": "compare-and-swap"}
+    assert own.control("GET", "")["git_storage"] == "compare-and-swap"
+
+
+def test_the_archive_of_one_app_can_take_longer(own: Client) -> None:
+    slow, quick = own.post("/apps"), own.post("/apps")
+    own.control("PUT", f"/apps/{slow['id']}/durations", {"git_transfer_seconds": 600})
+    key = {"auth": ("", own.platform.api_key), "data": b"0000"}
+    kind = {"Content-Type": "application/x-git-receive-pack-request"}
+    address = own.platform.url + "/{}.git/git-receive-pack"
+
+    with pytest.raises(requests.ReadTimeout):
+        own.session.post(address.format(slow["name"]), headers=kind, timeout=0.3, **key)
+
+    answer = own.session.post(address.format(quick["name"]), headers=kind, timeout=60, **key)
+    assert answer.status_code == 200
 
 
 def test_a_promotion_to_one_app_can_take_longer(own: Client) -> None:
