@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from accelerator.models import ArtifactRef, Build, Release
     from accelerator.steps.compare.facts import Facts
+    from accelerator.steps.compare.fingerprints import Prints
     from accelerator.steps.compare.states import SourceState, TargetState
 
 MOST_RELEASES = 8
