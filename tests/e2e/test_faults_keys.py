@@ -56,15 +56,23 @@ def test_a_key_that_is_revoked_midway_ends_the_deploy_and_another_one_finishes_i
     assert (pipeline.staging.commit, count_releases(pipeline.staging)) == (commit, before + 1)
 
 
+@pytest.fixture
+def locks(tmp_path_factory: pytest.TempPathFactory, repo: Repository) -> tuple[str, str]:
+    """Keep locks in a repository that takes no key: such keys do not reach Heroku's git."""
+    remote = tmp_path_factory.mktemp("locks") / "locks.git"
+    repo.git("init", "--quiet", "--bare", str(remote))
+    return "--lock-remote", f"file://{remote}"
+
+
 def test_a_key_that_may_only_read_promotes_nothing(
-    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command, locks: tuple[str, str]
 ) -> None:
     prepare(pipeline, repo, run)
     before = count_releases(pipeline.staging)
     env = {"HEROKU_API_KEY": make_key(heroku, run, scopes=["read"])}
 
     with heroku.watching() as journal:
-        result = run("deploy", *pipeline.to_staging, "--json", env=env)
+        result = run("deploy", *pipeline.to_staging, *locks, "--json", env=env)
 
     document = result.check(10)
     assert document["error"]["code"] == "key_refused"
@@ -74,13 +82,15 @@ def test_a_key_that_may_only_read_promotes_nothing(
 
 
 def test_a_key_that_may_write_but_not_see_config_vars_deploys(
-    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command, locks: tuple[str, str]
 ) -> None:
     commit = prepare(pipeline, repo, run)
     env = {"HEROKU_API_KEY": make_key(heroku, run, scopes=["read", "write"])}
 
-    result = run("deploy", *pipeline.to_staging, "--json", env=env)
+    refused = run("deploy", *pipeline.to_staging, "--json", env=env)
+    result = run("deploy", *pipeline.to_staging, *locks, "--json", env=env)
 
+    assert refused.check(3)["error"]["code"] == "lock_unavailable"
     assert result.check(0)["source"]["metadata"] == "unreadable"
     assert pipeline.staging.commit == commit
 
