@@ -185,8 +185,9 @@ def test_a_push_without_a_build_is_unknown_and_names_the_way_out(stage: Stage) -
 
 def test_a_push_ends_with_the_run(stage: Stage) -> None:
     stage.run.deadline.shorten(5.0)
+    released = stage.app("shop-prepare").land("good").id
 
-    push(stage, PushOutcome.PUSHED, make_build("shop-prepare", "good", COMMIT))
+    push(stage, PushOutcome.PUSHED, make_build("shop-prepare", "good", COMMIT, release_id=released))
 
     assert stage.clone.push_seconds == 5.0
 
