@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from accelerator.errors import AcceleratorError, BuildFailed, OutcomeUnknown, UsageProblem
 from accelerator.events import LogLine
 from accelerator.models import PushOutcome, StepName, Strategy
-from accelerator.steps.compare.build_config import Declared
+from accelerator.steps.compare.fit import Declared
 from accelerator.steps.compare.lookups import find_artifact
 from accelerator.steps.compare.outdated import find_outdated
 from accelerator.steps.compare.running_build import join_twin

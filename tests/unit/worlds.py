@@ -24,9 +24,8 @@ from accelerator.models import (
     Release,
     Route,
 )
-from accelerator.steps.compare.build_config import Declared
 from accelerator.steps.compare.facts import Facts
-from accelerator.steps.compare.fit import Fit
+from accelerator.steps.compare.fit import Declared, Fit
 from accelerator.steps.compare.states import SourceState, TargetState
 from tests.unit.fakes import (
     BEGIN,

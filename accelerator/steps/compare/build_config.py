@@ -7,35 +7,17 @@ to agree, or nobody can tell.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from accelerator.steps.compare.fit import fingerprint
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from accelerator.models import ArtifactRef, Build, Release
     from accelerator.steps.compare.facts import Facts
+    from accelerator.steps.compare.fit import Prints
     from accelerator.steps.compare.states import SourceState, TargetState
 
 MOST_RELEASES = 8
-
-Prints = dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """The config vars that shape builds, by name, and what makes their values comparable."""
-
-    names: tuple[str, ...] = ()
-    salt: bytes = field(default=b"", repr=False)
-
-    def prints_of(self, config: Mapping[str, str] | None) -> Prints | None:
-        """Keep of config vars what can be compared, and nothing else; None where none were read."""
-        if config is None:
-            return None
-        return {name: fingerprint(config.get(name), self.salt) for name in self.names}
 
 
 def find_origin(facts: Facts, ref: ArtifactRef) -> tuple[Release, ...]:

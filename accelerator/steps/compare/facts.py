@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from accelerator.steps.compare.build_config import Declared
 from accelerator.steps.compare.descriptions import find_alias_of
-from accelerator.steps.compare.fit import stack_of
+from accelerator.steps.compare.fit import Declared, stack_of
 from accelerator.steps.compare.proof import doubt_of_build
 from accelerator.steps.compare.same_source import find_same, is_build_of
 
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from accelerator.models import Artifact, ArtifactRef, Build, Commit, Release
-    from accelerator.steps.compare.build_config import Prints
-    from accelerator.steps.compare.fit import Fit
+    from accelerator.steps.compare.fit import Fit, Prints
     from accelerator.steps.compare.proof import Archives
     from accelerator.steps.compare.same_source import Inputs, SameSource
     from accelerator.steps.compare.states import CutShort, SourceState, TargetState

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from accelerator.models import Artifact, Build, Formation
 
+Prints = dict[str, str]  # fingerprints of config vars, by name
+
 LARGE_SLUG = 300_000_000  # Heroku warns above 300 MB (platform facts, section 5)
 
 
@@ -63,6 +65,20 @@ def fingerprint(value: str | None, salt: bytes) -> str:
     if value is None:
         return "absent"
     return hashlib.blake2b(value.encode(), key=salt, digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """The config vars that shape builds, by name, and what makes their values comparable."""
+
+    names: tuple[str, ...] = ()
+    salt: bytes = field(default=b"", repr=False)
+
+    def prints_of(self, config: Mapping[str, str] | None) -> Prints | None:
+        """Keep of config vars what can be compared, and nothing else; None where none were read."""
+        if config is None:
+            return None
+        return {name: fingerprint(config.get(name), self.salt) for name in self.names}
 
 
 def fitness_of(checks: tuple[Check, ...]) -> Fitness:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from accelerator.heroku import Heroku
     from accelerator.models import Artifact, ArtifactRef
-    from accelerator.steps.compare.build_config import Prints
     from accelerator.steps.compare.facts import Facts
+    from accelerator.steps.compare.fit import Prints
 
 Found = TypeVar("Found")
 

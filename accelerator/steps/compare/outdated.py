@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from accelerator.models import App, Artifact, Build
-    from accelerator.steps.compare.build_config import Declared, Prints
+    from accelerator.steps.compare.fit import Declared, Prints
     from accelerator.steps.run import Run
 
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from accelerator.steps.compare.build_config import Declared
 from accelerator.steps.compare.facts import Facts
-from accelerator.steps.compare.fit import Fit
+from accelerator.steps.compare.fit import Declared, Fit
 from accelerator.steps.compare.lookups import (
     find_artifact,
     find_built_with,
