@@ -149,8 +149,8 @@ class Connection:
     def find_commit(self, revision: str | None) -> Commit:
         """Find the commit: as named, by a CI variable, HEAD. A full sha needs no clone yet.
 
-        That of an annotated tag stands for the commit it names. Where equal trees count, the
-        commit's tree has to be known.
+        That of an annotated tag stands for the commit it names. Where the same source counts, the
+        commit has to be in the clone.
         """
         found = find_commit(self.environment)
         named = revision or (found[1] if found else "HEAD")

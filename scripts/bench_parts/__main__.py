@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bench_parts.archives import measure_archives
 from bench_parts.hit import measure_hit
 from bench_parts.markdown import render_markdown
+from bench_parts.monorepo import measure_monorepo
 from bench_parts.results import BenchFailed, Part, Size, Skipped
 from bench_parts.routes import measure_routes
 from bench_parts.serving import measure_serving
@@ -29,6 +30,7 @@ PARTS: dict[str, Callable[[Size, Path, Path], Part]] = {
     "local": measure_serving,
     "start": measure_starting,
     "archive": measure_archives,
+    "monorepo": measure_monorepo,
 }
 
 

@@ -65,6 +65,7 @@ ARTIFACT = _object(
     id=UUID,
     checksum=_or_null({"type": "string", "pattern": "^SHA256:[0-9a-f]{64}$"}),
 )
+SAME = _object(commit=SHA, compared=TEXT, id=SHA)
 SOURCE = _object(
     app=TEXT,
     release=_or_null(WHOLE),
@@ -73,6 +74,7 @@ SOURCE = _object(
     artifact=ARTIFACT,
     metadata={"enum": ["agrees", "disagrees", "absent", "unreadable", "earlier"]},
     verified={"enum": ["passed", "not_run"]},
+    same=_or_null(SAME),
 )
 TARGET = _object(
     app=TEXT,
@@ -106,6 +108,7 @@ PREPARED: dict[str, Document] = {
     "release_id": _or_null(UUID),
     "release_status": _or_null(TEXT),
     "artifact": _or_null(ARTIFACT),
+    "same": _or_null(SAME),
 }
 BODIES: dict[str, dict[str, Document]] = {
     "deploy": DEPLOYED,

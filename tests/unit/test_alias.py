@@ -50,7 +50,14 @@ def past(app: str, *texts: str, **changes: Any) -> tuple[Release, ...]:
     return tuple(reversed(made))
 
 
-STAGING = SourceState("shop-staging", past("shop-staging", "", "", ALIAS), is_prepare=False)
+STAGING = SourceState(
+    "shop-staging", past("shop-staging", "", "", ALIAS, "Set LEVEL"), is_prepare=False
+)
+FURTHER = "Promote shop-staging v4 77777777"
+ROUND = (
+    replace(make_release("shop", 2, "twin", current=True), description=FURTHER),
+    replace(make_release("shop", 1, "twin"), description="Promote shop v2"),
+)
 ELSEWHERE = replace(make_release("shop", 1, "other", description=ALIAS))
 LATER = describe_release(NEXT, BRANCH.sha)
 
@@ -76,6 +83,8 @@ LATER = describe_release(NEXT, BRANCH.sha)
         ),
         pytest.param(past("shop", PROMOTED), MERGED, id="a promotion by hand"),
         pytest.param(past("shop", PROMOTED, "Set X config vars"), MERGED, id="and a config var"),
+        pytest.param(past("shop", FURTHER), MERGED, id="a promotion after a config var"),
+        pytest.param(ROUND, MERGED, id="descriptions that name one another"),
         pytest.param(past("shop", ALIAS, LATER, "Set X"), NEXT, id="the last word counts"),
         pytest.param(
             past("shop", ALIAS, LATER, "Rollback to v1"), MERGED, id="but what is gone back to"

@@ -51,7 +51,7 @@ class Decision:
 
     @property
     def source_commit(self) -> str:
-        """Return the commit the candidate was built from: one with an equal tree has its own."""
+        """Return the commit the candidate was built from: one of the same source has its own."""
         held = self.facts.commit_of(self.candidate.artifact) if self.candidate else None
         return held or self.commit.sha
 

@@ -49,7 +49,7 @@ def find_alias_of(release: Release, known: Iterable[Release]) -> str | None:
         key=lambda each: each.version,
         reverse=True,
     )
-    return next(filter(None, map(find_alias, _list_words(release, same))), None)
+    return next(filter(None, map(find_alias, _list_words(release, same, set()))), None)
 
 
 def _may_speak_for(other: Release, release: Release) -> bool:
@@ -58,14 +58,22 @@ def _may_speak_for(other: Release, release: Release) -> bool:
     return is_same and other.status in IN_EFFECT
 
 
-def _list_words(release: Release, same: list[Release]) -> Iterator[str]:
-    """Yield descriptions that may have the alias of a release, the most telling first."""
+def _list_words(release: Release, same: list[Release], told: set[str]) -> Iterator[str]:
+    """Yield descriptions that may have the alias of a release, the most telling first.
+
+    `told` has the ids of those that were asked already: descriptions may name one another.
+    """
     app, version = release.app_name, release.version
     own = [each for each in same if each.app_name == app and each.version < version]
     for each in (release, *own):
+        if each.id in told:
+            continue
+        told.add(each.id)
         yield each.description
         named = _find_named(each)
-        yield from (it.description for it in same if (it.app_name, str(it.version)) == named)
+        for other in same:
+            if (other.app_name, str(other.version)) == named:
+                yield from _list_words(other, same, told)
 
 
 def _find_named(release: Release) -> tuple[str, str] | None:

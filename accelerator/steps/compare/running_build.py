@@ -131,16 +131,12 @@ def wait_for_build(run: Run, wanted: Wanted) -> bool:
     commit = wanted.commit
     apps = tuple(source.app for source in wanted.sources if source.is_prepare)
 
-    def is_wanted(build: Build) -> bool:
-        if build.commit is None or not wanted.same_tree:
-            return build.commit == commit.sha
-        inputs = run.clone.read_inputs(frozenset({commit.sha, build.commit}))
-        return is_build_of(build, commit.sha, inputs)
-
     def look() -> bool:
         reads = [lambda app=app: run.heroku.builds.fetch_newest(app) for app in apps]
-        pages = run.heroku.together(*reads)
-        return any(is_wanted(build) for page in pages for build in page)
+        builds = [build for page in run.heroku.together(*reads) for build in page]
+        shas = frozenset({commit.sha, *(build.commit for build in builds if build.commit)})
+        inputs = run.clone.read_inputs(shas) if wanted.same_tree else None
+        return any(is_build_of(build, commit.sha, inputs) for build in builds)
 
     with run.events.step(StepName.WAIT, f"Wait for a build of {commit.short} to appear") as step:
         try:

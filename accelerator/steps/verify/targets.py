@@ -138,7 +138,7 @@ class Verifier:
         facts, ref = self.decision.facts, landing.ref
         if ref is None or landing.release_id is None:
             raise ValueError("a landing without an error has a release and its artifact")
-        # An equal tree's artifact says of itself the commit it was built from.
+        # What was built from the same source says of itself the commit it was built from.
         own = landing.artifact.commit if isinstance(landing.artifact, Artifact) else None
         built = Commit(own or facts.commit_of(ref) or self.decision.commit.sha)
         return Claim(landing.app, landing.release_id, ref, built, self._checks_of(landing.app))
