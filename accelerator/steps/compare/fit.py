@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from accelerator.models import Artifact, Build, Formation
 
+Prints = dict[str, str]  # fingerprints of config vars, by name
+
 LARGE_SLUG = 300_000_000  # Heroku warns above 300 MB (platform facts, section 5)
 
 
