@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from accelerator.errors import KeyRefused, RequestInvalid
 from accelerator.models import OnMiss, Reason, Refusal, Route
@@ -24,9 +26,12 @@ from tests.unit.fakes import (
     make_build,
     make_release,
     make_stage,
+    slug,
 )
 
 if TYPE_CHECKING:
+    from hypothesis.strategies import DrawFn
+
     from accelerator.models import Build, Release
 
 PREPARE = "shop-prepare"
@@ -101,6 +106,81 @@ def test_only_what_all_releases_agree_on_is_known() -> None:
     assert agreed([{"A": "1"}, {"A": "2"}]) is None
     assert agreed([{"A": "1"}, None]) is None
     assert agreed([]) is None
+
+
+@dataclass
+class Past:
+    """An app as it went on: every config change and every end of a build makes a release."""
+
+    releases: list[Release] = field(default_factory=list)
+    builds: dict[str, Build] = field(default_factory=dict)
+    configs: dict[str, str] = field(default_factory=dict)
+    taken: dict[str, str] = field(default_factory=dict)
+    undisturbed: set[str] = field(default_factory=set)
+
+    @property
+    def running(self) -> list[str]:
+        return [name for name, each in self.builds.items() if each.status == "pending"]
+
+    def set(self, second: int, value: str) -> None:
+        held = self.releases[-1].artifact if self.releases else None
+        self._release(second, value, artifact=held)
+        self.undisturbed -= {*self.running}
+
+    def begin(self, second: int, name: str, value: str) -> None:
+        begun = BEGIN + timedelta(seconds=second)
+        pending = make_build(
+            PREPARE, None, COMMIT, id=name, status="pending", created_at=begun, updated_at=begun
+        )
+        self.builds[name], self.taken[name] = pending, value
+        if all(each.created_at < begun for each in self.releases):
+            self.undisturbed.add(name)
+
+    def end(self, second: int, name: str, value: str) -> None:
+        made = self._release(second, value, artifact=slug(name))
+        updated = BEGIN + timedelta(seconds=second)
+        ended = replace(self.builds[name], status="succeeded", artifact=slug(name))
+        self.builds[name] = replace(ended, updated_at=updated, release_id=made.id)
+
+    def _release(self, second: int, value: str, **changes: object) -> Release:
+        at_second = BEGIN + timedelta(seconds=second)
+        number = len(self.releases) + 1
+        made = make_release(PREPARE, number, None, created_at=at_second, **changes)
+        self.releases.append(made)
+        self.configs[made.id] = value
+        return made
+
+
+@st.composite
+def pasts(draw: DrawFn) -> Past:
+    """Let things happen to an app, several within one second of the platform's clock."""
+    past, value = Past(), "a"
+    past.set(0, value)
+    for step in range(1, draw(st.integers(2, 10))):
+        second = draw(st.sampled_from((step, step, 2 * (step // 2))))
+        happens = draw(st.sampled_from(("set", "begin", "end")))
+        if happens == "set":
+            value = draw(st.sampled_from(("a", "b")))
+            past.set(second, value)
+        elif happens == "begin":
+            past.begin(second, f"build-{step}", value)
+        elif past.running:
+            past.end(second, draw(st.sampled_from(past.running)), value)
+    return past
+
+
+@settings(max_examples=200, deadline=None)
+@given(pasts())
+def test_what_is_said_of_a_build_is_what_it_took_or_nothing(past: Past) -> None:
+    for name, built in past.builds.items():
+        newest_first = past.releases[::-1]
+        origin = find_origin_of(built, newest_first, [*past.builds.values()])
+
+        known = agreed([{"LEVEL": past.configs[each.id]} for each in origin])
+
+        assert known in (None, {"LEVEL": past.taken[name]})
+        if name in past.undisturbed:
+            assert known is not None
 
 
 def stage(now: str, then: str, target: str = "a") -> Stage:

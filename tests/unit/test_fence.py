@@ -98,7 +98,7 @@ WAYS: dict[str, tuple[Callable[[], Scene], list[str]]] = {
     "a build, and a release of what it left": (
         lambda: watched(None),
         [
-            "sources.create shop",
+            "sources.create",
             f"builds.create shop {COMMIT.short}",
             f"releases.create shop-eu slug-of-{COMMIT.short}",
         ],
