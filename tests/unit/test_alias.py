@@ -22,6 +22,7 @@ from tests.unit.fakes import (
     COMMIT,
     OTHER,
     FakeClone,
+    FakeFence,
     artifact,
     checksum_of,
     make_app,
@@ -162,7 +163,7 @@ def test_the_way_back_to_an_alias_is_verified_by_what_was_built() -> None:
     stage.heroku.hold("twin", BRANCH)
     newest, before = shop.releases[:2]
 
-    went = roll_back(stage.run, WayBack("shop", newest, before, BRANCH.sha))
+    went = roll_back(stage.run, WayBack("shop", newest, before, BRANCH.sha), FakeFence())
 
     assert isinstance(went, WentBack)
     assert went.made.description == f"Rollback to v2 (code only): {ALIAS}"
@@ -175,7 +176,7 @@ def test_without_an_alias_a_rollback_has_the_words_it_had() -> None:
     stage = make_stage(shop, dynos=5.0, smoke=1.0)
     stage.heroku.hold("old", OTHER)
 
-    went = roll_back(stage.run, WayBack("shop", *shop.releases[:2], OTHER.sha))
+    went = roll_back(stage.run, WayBack("shop", *shop.releases[:2], OTHER.sha), FakeFence())
 
     assert isinstance(went, WentBack)
     assert went.made.description == "Rollback to v1 (code only)"

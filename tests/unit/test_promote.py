@@ -93,7 +93,7 @@ def test_an_answer_that_names_no_release_is_judged_by_how_it_ends(
 ) -> None:
     stage.heroku.promotion_names = ""
 
-    ends = promote(stage.run, candidate, (SHOP,))
+    ends = promote(stage.run, candidate, (SHOP,), FakeFence())
 
     assert ends["shop"].status == "succeeded"
 
@@ -107,7 +107,7 @@ def test_one_that_is_pending_at_the_deadline_is_unknown_whatever_its_answer_name
     run = replace(stage.run, waits=replace(stage.run.waits, promotion=0.1))
 
     with pytest.raises(OutcomeUnknown) as caught:
-        promote(run, candidate, (SHOP,))
+        promote(run, candidate, (SHOP,), FakeFence())
 
     assert caught.value.exit_code == 9
 
@@ -163,7 +163,7 @@ def test_a_target_with_a_release_has_the_time_of_a_release_command(
     stage.heroku.promotion_looks = [{"shop": "pending"}] * 5  # half an hour, of ten minutes
     stage.heroku.call_seconds = 400.0
 
-    ends = promote(stage.run, candidate, (SHOP,))
+    ends = promote(stage.run, candidate, (SHOP,), FakeFence())
 
     assert ends["shop"].status == "succeeded"
 
@@ -175,7 +175,7 @@ def test_a_release_command_that_outlasts_its_own_limit_leaves_the_outcome_unknow
     stage.heroku.call_seconds = 400.0
 
     with pytest.raises(OutcomeUnknown, match="is still pending at the deadline"):
-        promote(stage.run, candidate, (SHOP,))
+        promote(stage.run, candidate, (SHOP,), FakeFence())
 
     assert len(stage.heroku.promotion_looks) > 35
 
@@ -188,7 +188,7 @@ def test_a_release_command_that_waits_for_its_turn_is_not_late(
     stage.heroku.promotion_looks = [{"shop": "pending"}] * 13  # more than an hour
     stage.heroku.call_seconds = 400.0
 
-    ends = promote(stage.run, candidate, (SHOP,))
+    ends = promote(stage.run, candidate, (SHOP,), FakeFence())
 
     assert ends["shop"].status == "succeeded"
 

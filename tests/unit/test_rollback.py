@@ -239,7 +239,7 @@ def test_no_way_back_is_begun_that_the_run_has_no_time_to_verify(
 ) -> None:
     stage.run.deadline.shorten(left)
 
-    went = roll_back(stage.run, back(stage, **changes))
+    went = roll_back(stage.run, back(stage, **changes), FakeFence())
 
     assert isinstance(went, NotWentBack)
     assert went.why is Hindrance.NO_TIME
@@ -252,7 +252,7 @@ def test_a_way_back_that_cannot_be_proved_is_told_as_live(stage: Stage) -> None:
     stage.app("shop").web_url = "http://127.0.0.1:9/"
     stage.app("shop").maintenance = True
 
-    went = roll_back(stage.run, back(stage, checks=(SmokeCheck("/health"),)))
+    went = roll_back(stage.run, back(stage, checks=(SmokeCheck("/health"),)), FakeFence())
 
     assert isinstance(went, NotWentBack)
     assert (went.why, went.is_unproven, went.is_open) == (Hindrance.UNPROVEN, True, False)
@@ -262,7 +262,7 @@ def test_a_way_back_that_cannot_be_proved_is_told_as_live(stage: Stage) -> None:
 def test_a_way_back_that_we_are_cut_off_from_is_live_and_open(stage: Stage) -> None:
     stage.heroku.failures["dynos.fetch shop"] = Unreachable("gone")
 
-    went = roll_back(stage.run, back(stage))
+    went = roll_back(stage.run, back(stage), FakeFence())
 
     assert isinstance(went, NotWentBack)
     assert (went.why, went.is_open) == (Hindrance.UNPROVEN, True)
