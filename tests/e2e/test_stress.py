@@ -40,6 +40,26 @@ def test_four_commits_come_through_faults_and_kills(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_what_herokus_git_does_not_hold_is_counted_apart(tmp_path: Path) -> None:
+    to = tmp_path / "numbers.json"
+    options = ("--commits", "3", "--scale", "0.2", "--only", "heroku", "--json", str(to))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "stress_parts", *options],
+        env={**os.environ, "PYTHONPATH": str(SCRIPTS)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    way = json.loads(to.read_text())["ways"]["heroku"]
+    assert (way["violations"], way["unpromised"]) == ([], len(way["seen"]))
+    assert way["releases"] >= 2
+
+
+@pytest.mark.slow
 def test_without_the_heroku_cli_its_column_is_skipped_by_name(tmp_path: Path) -> None:
     options = ("--commits", "1", "--scale", "0.1", "--only", "calm", "--only", "bash")
 
