@@ -142,6 +142,7 @@ class _Reader:
     build_config: tuple[str, ...]
     salt: bytes
     verify_source: bool
+    needs_addresses: bool
 
     def of_source(self, source: SourceApp) -> tuple[Callable[[], Any], ...]:
         heroku, app = self.heroku, source.app
@@ -177,6 +178,7 @@ class _Reader:
             lambda: _find(lambda: heroku.formation.fetch(target)),
             *([lambda: _find_config(heroku, target)] if self.build_config else []),
             *([lambda: heroku.builds.fetch_newest(target)] if self.verify_source else []),
+            *([lambda: heroku.apps.fetch(target)] if self.needs_addresses else []),
         )
 
     def target(self, target: str, answers: Iterator[Any]) -> TargetState:
@@ -185,12 +187,13 @@ class _Reader:
         buildpacks, formation = next(answers), next(answers)
         config = self._fingerprints(next(answers)) if self.build_config else {}
         builds: tuple[Build, ...] = next(answers) if self.verify_source else ()
+        info: App | None = next(answers) if self.needs_addresses else None
         fit = Fit(buildpacks=buildpacks, formation=formation, build_config=config)
         if coupling is not None:
             app_id = coupling.app_id
         else:
             app_id = releases[0].app_id if releases else self.heroku.apps.fetch(target).id
-        return TargetState(target, app_id, releases, coupling, fit, builds)
+        return TargetState(target, app_id, releases, coupling, fit, builds, info)
 
     def _fingerprints(self, config: Mapping[str, str] | None) -> Mapping[str, str]:
         """Keep of the config vars what can be compared, and nothing else."""
@@ -200,7 +203,8 @@ class _Reader:
 
 
 def _reader(run: Run, wanted: Wanted) -> _Reader:
-    return _Reader(run.heroku, wanted.build_config, os.urandom(16), wanted.verify_source)
+    salt, addresses = os.urandom(16), wanted.needs_addresses
+    return _Reader(run.heroku, wanted.build_config, salt, wanted.verify_source, addresses)
 
 
 def _find_missing(commit: Commit, facts: Facts) -> list[tuple[str, ArtifactRef]]:
