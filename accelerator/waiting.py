@@ -94,10 +94,14 @@ class Deadline:
         is_less = self.at < own
         return Deadline(self.clock, self.at if is_less else own, is_less or self.cut_short)
 
+    def become(self, other: Deadline) -> None:
+        """End when `other` does: what is waited for is another thing now, with its own limit."""
+        self.at, self.cut_short = other.at, other.cut_short
+
     def put_off(self, later: Deadline) -> None:
         """End no sooner than `later`: what is waited for has got further, and that has a limit."""
         if later.at > self.at:
-            self.at, self.cut_short = later.at, later.cut_short
+            self.become(later)
 
 
 class StillPending(Exception):  # an outcome, not an error: the caller decides

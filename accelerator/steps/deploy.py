@@ -127,7 +127,6 @@ class Guard:
     order: DeployOrder
     locks: TargetLocks
     _said: set[str] = field(default_factory=set)
-    _has_addresses: bool = False
 
     @property
     def forward(self) -> Forward:
@@ -148,9 +147,7 @@ class Guard:
                 self._said.add(text)
         demand(check_source(decision))
         self._refuse_miss(decision)
-        if not self._has_addresses:
-            demand_addresses(self.run, decision, self.order.rules.verification)
-            self._has_addresses = True
+        demand_addresses(decision, self.order.rules.verification)
 
     def _refuse_miss(self, decision: Decision) -> None:
         order, on_miss = self.order, self.order.rules.on_miss

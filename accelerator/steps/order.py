@@ -75,4 +75,5 @@ class DeployOrder:
             rules.wait_seconds,
             looks_only=self.plan_only,
             verify_source=rules.verify_source,
+            needs_addresses=rules.verification.asks_addresses,
         )

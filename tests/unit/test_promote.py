@@ -180,6 +180,19 @@ def test_a_release_command_that_outlasts_its_own_limit_leaves_the_outcome_unknow
     assert len(stage.heroku.promotion_looks) > 35
 
 
+def test_where_all_targets_have_a_release_the_limit_of_promotions_is_none_of_theirs(
+    candidate: Candidate, prepare: FakeApp
+) -> None:
+    short = make_stage(prepare, make_app("shop", "old"), release_phase=50.0)
+    short.heroku.promotion_looks = [{"shop": "pending"}] * 20
+    short.heroku.call_seconds = 20.0
+
+    with pytest.raises(OutcomeUnknown, match="is still pending at the deadline"):
+        promote(short.run, candidate, (SHOP,))
+
+    assert short.clock.now() < 1000.0 + 600.0
+
+
 def test_a_release_command_that_waits_for_its_turn_is_not_late(
     stage: Stage, candidate: Candidate
 ) -> None:

@@ -61,7 +61,7 @@ def fetch_states(run: Run, wanted: Wanted, known: Facts = NOTHING_KNOWN) -> Fact
     What this run has seen for itself (of `known`) stays: builds it followed, deploys cut short.
     """
     heroku, declared = run.heroku, Declared(wanted.build_config, os.urandom(16))
-    reader = _Reader(heroku, declared, wanted.verify_source)
+    reader = _Reader(heroku, declared, wanted.verify_source, wanted.needs_addresses)
     reads = [read for source in wanted.sources for read in reader.of_source(source)]
     reads += [read for target in wanted.targets for read in reader.of_target(target)]
     if wanted.verify_source:
@@ -202,6 +202,7 @@ class _Reader:
     heroku: Heroku
     declared: Declared
     verify_source: bool
+    needs_addresses: bool
 
     def of_source(self, source: SourceApp) -> tuple[Callable[[], Any], ...]:
         heroku, app = self.heroku, source.app
@@ -234,6 +235,7 @@ class _Reader:
             lambda: find_optional(lambda: heroku.formation.fetch(target)),
             *([lambda: find_config(heroku, target)] if self.declared.names else []),
             *([lambda: heroku.builds.fetch_newest(target)] if self.verify_source else []),
+            *([lambda: heroku.apps.fetch(target)] if self.needs_addresses else []),
         )
 
     def target(self, target: str, answers: Iterator[Any]) -> TargetState:
@@ -242,12 +244,13 @@ class _Reader:
         buildpacks, formation = next(answers), next(answers)
         config = self.declared.prints_of(next(answers)) if self.declared.names else {}
         builds: tuple[Build, ...] = next(answers) if self.verify_source else ()
+        info: App | None = next(answers) if self.needs_addresses else None
         fit = Fit(buildpacks=buildpacks, formation=formation, build_config=config)
         if coupling is not None:
             app_id = coupling.app_id
         else:
             app_id = releases[0].app_id if releases else self.heroku.apps.fetch(target).id
-        return TargetState(target, app_id, releases, coupling, fit, builds)
+        return TargetState(target, app_id, releases, coupling, fit, builds, info)
 
 
 def _find_missing(commit: Commit, facts: Facts) -> list[tuple[str, ArtifactRef]]:

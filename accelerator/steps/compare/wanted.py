@@ -27,7 +27,8 @@ class Wanted:
     same source count. With ``verify_source`` only what was provably built from the commit's archive
     does.
     ``on_miss`` and ``wait_seconds`` say what happens while nothing is prepared.
-    ``looks_only`` is for a plan: no build is waited for.
+    ``looks_only`` is for a plan: no build is waited for. ``needs_addresses``: the targets' own
+    addresses will be asked.
     """
 
     commit: Commit
@@ -39,3 +40,4 @@ class Wanted:
     wait_seconds: float = 600.0
     looks_only: bool = False
     verify_source: bool = False
+    needs_addresses: bool = False

@@ -169,6 +169,7 @@ class _Following:
         self._turns: dict[str, Turn] = {}
         self._pending: set[str] = set()
         self._followed: set[str] = set()
+        self._is_made = False
         self.logs = Logs(run, self._deadline)
 
     def wait(self, is_pending: bool) -> tuple[PromotionTarget, ...]:
@@ -200,6 +201,8 @@ class _Following:
         Also of one that had failed before the first look: that is the log somebody needs.
         """
         seen = self._run.heroku.promotions.fetch_targets(self._promotion.id)
+        released = {target.app_id for target in seen if target.release_id is not None}
+        self._is_made = released >= self._names.keys()
         self._pending.clear()
         for target in seen:
             if target.status == "succeeded" or target.release_id is None:
@@ -212,9 +215,14 @@ class _Following:
 
     def _wait_for_release_of(self, release_id: str, app: str) -> None:
         self._pending.add(release_id)
-        if release_id not in self._turns:
-            self._turns[release_id] = Turn(self._run, app, release_id, self._deadline)
-            self._deadline.put_off(self._run.deadline.within(self._run.waits.release_phase))
+        if release_id in self._turns:
+            return
+        self._turns[release_id] = Turn(self._run, app, release_id, self._deadline)
+        limit = self._run.deadline.within(self._run.waits.release_phase)
+        if self._is_made:  # the promotion itself has done all it does
+            self._deadline.become(limit)
+        else:
+            self._deadline.put_off(limit)
 
     def _show_log(self, release_id: str, app: str) -> None:
         with suppress(NotFound):  # a read may lag behind the write; the next look asks again

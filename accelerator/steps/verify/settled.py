@@ -9,6 +9,7 @@ from accelerator.errors import ExitCode, NotReturned, OutcomeUnknown
 from accelerator.models import TargetStatus, Verified
 from accelerator.steps.route.landing import is_open
 from accelerator.steps.verify.going_back import Hindrance, NotWentBack, WentBack
+from accelerator.steps.verify.smoke import is_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,6 +32,12 @@ class Verification:
     everywhere: tuple[SmokeCheck, ...] = ()
     by_stage: Mapping[str, tuple[SmokeCheck, ...]] = field(default_factory=dict)
     rolls_back: bool = True
+
+    @property
+    def asks_addresses(self) -> bool:
+        """True when a check of any stage is a path on the app's own address."""
+        every = (self.everywhere, *self.by_stage.values())
+        return any(is_path(check) for checks in every for check in checks)
 
     def checks_of(self, stage: str | None) -> tuple[SmokeCheck, ...]:
         """Return the smoke checks of a stage."""

@@ -249,7 +249,7 @@ def is_path(check: SmokeCheck) -> bool:
 def resolve(check: SmokeCheck, web_url: str | None, app: str = "the app") -> str:
     """Make a full URL of a path; raises `UsageProblem` when the app has no address."""
     if not is_path(check):
-        return check.url
+        return check.url  # of a command there is none
     if web_url is None:
         path = hide_credentials(check.url, hide_query=True)
         raise UsageProblem(
