@@ -101,7 +101,8 @@ def _ship_waves(
         report.landed(landings)
 
         on_settled = partial(_record_end, run, order, fence, report)
-        done = _verifier(run, order, decision, fence).verify_targets(landings, on_settled)
+        verifier = _verifier(run, order, decision, fence)
+        done = verifier.verify_targets(landings, on_settled, lambda bad: report.settled([bad]))
         results = results.plus(done)
 
         decision = _with_built(decision, landings)  # later waves get what this one built

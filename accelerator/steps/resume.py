@@ -8,7 +8,7 @@ it, this CI job is about it, or a person confirms it.
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from accelerator.errors import LockUnavailable, NotFound, Refused
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from accelerator.steps.guard.notes import LockNote
+    from accelerator.steps.guard.policy import LockPolicy
     from accelerator.steps.report import Report
     from accelerator.steps.run import Run
 
@@ -55,7 +56,7 @@ def resume(run: Run, order: ResumeOrder, report: Report, ask: Ask | None = None)
     note speaks for the commit.
     """
     try:
-        note = find_unfinished(run, order.app)
+        note = find_unfinished(run, order.app, order.rules.lock)
         report.ordered(Commit(note.commit))
         known = run.clone.find(note.commit)
         what = describe_commit(note.commit, known)
@@ -69,8 +70,11 @@ def resume(run: Run, order: ResumeOrder, report: Report, ask: Ask | None = None)
     deploy(run, DeployOrder(commit, ((order.app,),), order.rules), report)
 
 
-def find_unfinished(run: Run, app: str) -> LockNote:
-    """Find the note of a deploy to `app` that was cut short."""
+def find_unfinished(run: Run, app: str, policy: LockPolicy) -> LockNote:
+    """Find the note of a deploy to `app` that was cut short.
+
+    One that an earlier attempt of this very CI job left is one, whatever end it names.
+    """
     if run.marks is None:
         raise LockUnavailable("no lock remote is named")
     with closing(open_remote(run.marks)) as remote:
@@ -88,7 +92,8 @@ def find_unfinished(run: Run, app: str) -> LockNote:
             "run `accelerator deploy` again with the commit: it is safe to repeat",
         )
     run.heroku.apps.fetch(app)  # any answer tells the platform's time
-    if not found.is_free(run.heroku.moment()):
+    own = replace(found.note, job=policy.job, attempt=policy.attempt)
+    if not found.is_free_for(own, run.heroku.moment()):
         raise Refused(
             Refusal.LOCKED,
             f"the deploy to {app} seems to be running: {found.describe(run.heroku.moment())}",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 ANY_CALL = "^/(?!-/)"
 API_CALL = r"^/(?!-/)(?![^/]+\.git/)"
 READS, WRITES = "GET", "POST|PUT|PATCH|DELETE"
-LOCK_EXPIRED_SECONDS = 200
+LOCK_EXPIRED_SECONDS = 320
 LIVE = ("succeeded", "unchanged")
 
 

@@ -105,3 +105,19 @@ def test_a_rate_limit_past_the_deadline_ends_the_deploy_and_the_next_one_makes_i
     assert between == before
     assert again.check(0)["route"] == "promote"
     assert (pipeline.staging.commit, count_releases(pipeline.staging)) == (commit, before + 1)
+
+
+def test_what_locks_in_herokus_git_cost_of_its_75_requests_an_hour(
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    counts = []
+    waves = (pipeline.to_staging, (*pipeline.to_staging, "--then", pipeline.production.name))
+    for number, targets in enumerate(waves):
+        prepare(pipeline, repo, run, f"{number}")
+        with heroku.watching() as journal:
+            run("deploy", *targets, "--json").check(0)
+            counts.append(sum(entry.is_git for entry in journal()))
+
+    # docs/how-to/lock-freeze-reject.md has these numbers. A look may have grown old, once a wave.
+    assert counts[0] in {7, 8}
+    assert counts[1] in {12, 13, 14}

@@ -179,6 +179,15 @@ def test_a_renewal_that_fails_twice_is_tried_again_before_the_lock_runs_out(leas
     assert lease.renew + MARGIN_SECONDS < lease.seconds  # renewed in time, no write renews it first
 
 
+def test_a_lock_in_herokus_git_leaves_most_of_an_hours_requests_to_others() -> None:
+    requests_of_a_push, requests_of_two_waves = 2, 14
+
+    kept_for_an_hour = requests_of_a_push * 3600 / METERED_LEASE.renew
+
+    assert kept_for_an_hour == 40  # as docs/how-to/lock-freeze-reject.md says
+    assert kept_for_an_hour + requests_of_two_waves < 75
+
+
 def test_a_dead_holder_of_an_uncounted_remote_blocks_for_less_than_a_minute() -> None:
     assert LEASE.seconds + SKEW_SECONDS < 60
 

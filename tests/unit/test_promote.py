@@ -93,7 +93,7 @@ def test_an_answer_that_names_no_release_is_judged_by_how_it_ends(
 ) -> None:
     stage.heroku.promotion_names = ""
 
-    ends = promote(stage.run, candidate, (SHOP,))
+    ends = promote(stage.run, candidate, (SHOP,), FakeFence())
 
     assert ends["shop"].status == "succeeded"
 
@@ -107,7 +107,7 @@ def test_one_that_is_pending_at_the_deadline_is_unknown_whatever_its_answer_name
     run = replace(stage.run, waits=replace(stage.run.waits, promotion=0.1))
 
     with pytest.raises(OutcomeUnknown) as caught:
-        promote(run, candidate, (SHOP,))
+        promote(run, candidate, (SHOP,), FakeFence())
 
     assert caught.value.exit_code == 9
 

@@ -104,6 +104,41 @@ def test_a_note_is_not_replaced_by_who_does_not(refs: RefStore) -> None:
     assert refs.read(REF) == (second, "second")
 
 
+def test_several_notes_are_replaced_by_one_push(refs: RefStore, host: GitHost) -> None:
+    old = {ref: put(refs, ref, ref) for ref in (REF, OTHER_REF)}
+    new = {ref: refs.write(f"{ref}, renewed") for ref in old}
+    host.seen.clear()
+
+    ends = refs.swap_all({ref: (old[ref], new[ref]) for ref in old})
+
+    pushed = [path for path, _ in host.seen if path.endswith("/git-receive-pack")]
+    assert ends == dict.fromkeys(old, Swap.DONE)
+    assert len(pushed) == 1
+    assert refs.find() == new
+
+
+def test_of_several_notes_one_that_somebody_else_has_is_left_and_the_others_are_replaced(
+    refs: RefStore,
+) -> None:
+    mine, theirs = put(refs, "mine"), put(refs, "theirs", OTHER_REF)
+    renewed, stale = refs.write("renewed"), refs.write("stale")
+
+    ends = refs.swap_all({REF: (mine, renewed), OTHER_REF: (stale, renewed)})
+
+    assert ends[OTHER_REF] is Swap.LOST
+    assert ends[REF] in {Swap.DONE, Swap.UNKNOWN}  # then `find` tells
+    assert refs.find() == {REF: renewed, OTHER_REF: theirs}
+
+
+def test_of_several_notes_nothing_is_known_where_the_remote_is_away(
+    refs: RefStore, bare: Path
+) -> None:
+    mine = put(refs, "mine")
+    bare.rename(bare.with_name("elsewhere"))
+
+    assert refs.swap_all({REF: (mine, refs.write("renewed"))}) == {REF: Swap.UNKNOWN}
+
+
 def test_a_note_that_is_gone_is_not_replaced(refs: RefStore) -> None:
     old = put(refs, "old")
     assert refs.swap(REF, old, None) is Swap.DONE

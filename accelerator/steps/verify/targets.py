@@ -54,15 +54,19 @@ class Verifier:
     fence: Fence
 
     def verify_targets(
-        self, landings: Sequence[Landing], on_settled: Callable[[Settled], None]
+        self,
+        landings: Sequence[Landing],
+        on_settled: Callable[[Settled], None],
+        on_failed: Callable[[Settled], None] = lambda _: None,
     ) -> tuple[Settled, ...]:
         """Verify every target side by side; each passes, goes back, or says why not.
 
         `on_settled` is told of each as soon as its end is known: the others may take minutes.
+        `on_failed` is told of one before it goes back, which may be cut short.
         """
 
         def settle(landing: Landing) -> Settled:
-            settled = self._settle(landing)
+            settled = self._settle(landing, on_failed)
             self._emit(settled)
             on_settled(settled)
             return settled
@@ -115,7 +119,7 @@ class Verifier:
         by_app = {each.app: each for each in changed}
         return Results(tuple(by_app.get(each.app, each) for each in results.settled))
 
-    def _settle(self, landing: Landing) -> Settled:
+    def _settle(self, landing: Landing, on_failed: Callable[[Settled], None]) -> Settled:
         settled = Settled(landing)
         if landing.error is not None:
             return settled.failed(landing.error)
@@ -134,7 +138,10 @@ class Verifier:
                     "nothing was rolled back; run the same command again: it verifies what is live",
                 )
             )
-        return settled if proof.outcome is Verified.PASSED else self._go_back(settled)
+        if proof.outcome is Verified.PASSED:
+            return settled
+        on_failed(replace(settled, status=TargetStatus.PENDING))
+        return self._go_back(settled)
 
     def _claim(self, landing: Landing) -> Claim:
         facts, ref = self.decision.facts, landing.ref
