@@ -10,6 +10,7 @@ import getpass
 import os
 import re
 import socket
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,17 +20,7 @@ from accelerator.environment import detect_ci, find_commit
 from accelerator.errors import UsageProblem
 from accelerator.heroku import Heroku
 from accelerator.models import Commit, LockMode, Secret
-from accelerator.remotes import is_remote_name, parse_origin
-from accelerator.repository import (
-    HerokuGit,
-    Lineage,
-    LockHost,
-    LockHostToFind,
-    OwnRemote,
-    for_git,
-    read_remote,
-    url_of,
-)
+from accelerator.repository import HEROKU, HerokuGit, Lineage, LockPlace, for_git
 from accelerator.settings import STAGES, endpoint
 from accelerator.steps.compare.stages import find_name, resolve_targets
 from accelerator.steps.compare.wanted import SourceApp
@@ -47,12 +38,11 @@ if TYPE_CHECKING:
     from accelerator.events import Recorder
     from accelerator.heroku import Usage
     from accelerator.models import App, Endpoint
-    from accelerator.remotes import Remote
+    from accelerator.repository import LockHost
     from accelerator.settings import Settings
     from accelerator.steps.verify.smoke import SmokeCheck
 
 FULL_SHA = re.compile(r"[0-9a-f]{40}")
-HEROKU = "heroku"  # as lock_remote: the prepare app's git, said explicitly
 FOREVER = 10 * 365 * 24 * 3600.0
 
 
@@ -132,32 +122,19 @@ class Connection:
     @cached_property
     def lock_host(self) -> LockHost:
         """Find where locks, freezes and rejections are kept; the prepare app's git by default."""
-        host, named = self.endpoint.git_url, self.settings.lock_remote
-        if named in (None, HEROKU):
-            own = OwnRemote(url_of(host, self.prepare_apps[0]))
-        elif is_remote_name(named):
-            own = self.clone.find_remote(named)
-        else:
-            own = OwnRemote(named)
-        remote = read_remote(own.url)
-        is_on_heroku = remote.origin == parse_origin(host)
-        return LockHost(
-            own.url,
-            self.key if is_on_heroku and not remote.user else None,
-            self._for_git,
-            self.deadline,
-            is_heroku=is_on_heroku or _is_of_heroku(remote),
-            is_named_heroku=named == HEROKU,
-            entries=own.entries,
-            secrets=own.secrets,
-        )
+        return self._lock_place.find(lambda: self.key)
 
     @property
-    def _marks(self) -> LockHostToFind | None:
-        named = self.settings.lock_remote
-        if not named and not self.settings.prepare.apps:
+    def _lock_place(self) -> LockPlace:
+        named, git = self.settings.lock_remote, self.endpoint.git_url
+        app = self.prepare_apps[0] if named in {None, HEROKU} else ""
+        return LockPlace(named, app, git, self.clone, self._for_git, self.deadline)
+
+    @property
+    def _marks(self) -> LockPlace | None:
+        if not self.settings.lock_remote and not self.settings.prepare.apps:
             return None
-        return LockHostToFind(lambda: self.lock_host, named == HEROKU)
+        return replace(self._lock_place, key=self.key)
 
     @cached_property
     def prepare_apps(self) -> tuple[str, ...]:
@@ -282,12 +259,6 @@ class Connection:
         everywhere = _parse_checks(settings.smoke)
         by_stage = {stage: _parse_checks(settings.smoke_of(stage)) for stage in STAGES}
         return Verification(everywhere, by_stage, settings.rollback)
-
-
-def _is_of_heroku(remote: Remote) -> bool:
-    """Return whether an address leads to Heroku's git host, whichever way."""
-    host = remote.origin.host if remote.origin else ""
-    return host == "heroku.com" or host.endswith(".heroku.com")
 
 
 def _find_user() -> str:

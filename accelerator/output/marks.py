@@ -21,7 +21,7 @@ def mark_document(report: MarkReport, outcome: Outcome) -> Document:
         "by": report.by,
         "reason": report.reason,
         "at": report.at,
-        **({"probe": render_probe(report.probe)} if report.kind == "lock" else {}),
+        "probe": render_probe(report.probe),
         "error": render_error(outcome.error),
     }
 

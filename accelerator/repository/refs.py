@@ -27,7 +27,7 @@ from accelerator.repository.throwaway import Throwaway
 from accelerator.waiting import StillPending, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from types import TracebackType
 
     from accelerator.models import Secret
@@ -69,21 +69,6 @@ class LockHost:
     def open(self) -> RefStore:
         """Connect to the remote; raises where git is missing or no folder can be made."""
         return RefStore(self)
-
-
-@dataclass(frozen=True, slots=True)
-class LockHostToFind:
-    """Where locks are kept, to be looked up (in the clone, say) only when it is opened.
-
-    Whatever is wrong with it is raised by `open`, as commands that need no lock never ask.
-    """
-
-    find: Callable[[], LockHost]
-    is_named_heroku: bool = False
-
-    def open(self) -> RefStore:
-        """Find the remote and connect to it."""
-        return self.find().open()
 
 
 class RefStore:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from accelerator.events import Recorder
     from accelerator.heroku import Heroku
-    from accelerator.repository import HerokuGit, Lineage, LockHost, LockHostToFind
+    from accelerator.repository import HerokuGit, Lineage, LockHost, LockPlace
     from accelerator.waiting import Deadline
 
 STOP_SECONDS = 1.0  # an interrupted run has five seconds for everything
@@ -61,7 +61,7 @@ class Run:
     waits: Waits
     clone: Lineage
     git: HerokuGit
-    marks: LockHost | LockHostToFind | None = None
+    marks: LockHost | LockPlace | None = None
     stop: Event = field(default_factory=Event)
     environment: Mapping[str, str] = field(default_factory=dict)
     children: set[Child] = field(default_factory=set)
