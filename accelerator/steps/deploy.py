@@ -140,7 +140,8 @@ class Guard:
 
     def check(self, decision: Decision) -> None:
         """Raise `Refused` for what must not be shipped, or is a miss that must not be built."""
-        demand(self.locks.find_marks(self.order.commit, self.order.targets))
+        standing = self.locks.read()
+        demand(self.locks.find_marks(self.order.commit, self.order.targets, standing))
         for text in demand(self.forward.check_targets(decision.facts)):
             if text not in self._said:
                 self.run.events.note(text, "warning")

@@ -16,9 +16,9 @@ from accelerator.errors import (
     Refused,
     VerificationFailed,
 )
-from accelerator.models import LockKind, LockMode, OnFailure, Refusal, Route, Written
+from accelerator.models import LockKind, LockMode, OnFailure, Refusal, Route, Swap, Written
 from accelerator.steps.compare.wanted import SourceApp
-from accelerator.steps.guard.fence import JUST_NOW_SECONDS
+from accelerator.steps.guard.leases import LOOK_SECONDS, METERED_LEASE
 from accelerator.steps.guard.notes import (
     Mark,
     freeze_ref,
@@ -62,7 +62,7 @@ def watched(
     made = scene(prepared, *targets)
     made.refs = Told(made.stage.heroku.calls)
     made.lock(mode)
-    made.stage.heroku.call_seconds = JUST_NOW_SECONDS
+    made.stage.heroku.call_seconds = LOOK_SECONDS
     made.change(**changes)
     return made
 
@@ -164,6 +164,46 @@ def test_a_look_beside_the_last_read_of_the_targets_is_young_enough_for_the_writ
     assert made.report.lock is LockKind.HELD
 
 
+def test_a_remote_that_takes_its_time_is_looked_at_once_before_a_write() -> None:
+    made = watched("good", make_app("shop", "old"))
+    find = made.refs.find
+
+    def find_slowly() -> dict[str, str]:
+        found = find()
+        made.stage.clock.pass_seconds(LOOK_SECONDS + 1)
+        return found
+
+    made.refs.find = find_slowly  # type: ignore[method-assign]
+
+    made.deploy()
+
+    calls = made.stage.heroku.calls
+    write = calls.index(TO_SHOP)
+    assert calls[write - 2 : write] == ["releases.fetch_newest shop", LOOK]
+
+
+def test_an_old_lock_is_renewed_before_the_look_and_not_between_look_and_write() -> None:
+    made = watched("good", make_app("shop", "old"))
+    swap, freeze = made.refs.swap, freeze_ref("shop")
+
+    def renew_slowly(ref: str, old: str | None, new: str | None) -> Swap:
+        if old is not None and new is not None:
+            made.refs.put(freeze, MARK)
+            made.stage.clock.pass_seconds(LOOK_SECONDS)
+        return swap(ref, old, new)
+
+    def grow_old() -> None:
+        made.stage.clock.pass_seconds(METERED_LEASE.seconds)
+        made.refs.swap = renew_slowly  # type: ignore[method-assign]
+
+    second_look(made, "shop", grow_old)
+    made.stage.heroku.call_seconds = 0.1
+
+    error = made.fail(Refused)
+
+    assert (error.reason, made.writes()) == ("frozen", [])
+
+
 LOSSES: dict[str, Callable[[Scene, str], object]] = {
     "taken by others": lambda made, app: made.refs.put(
         lock_ref(app), render_note(make_note(app=app, holder="them"))
@@ -258,7 +298,7 @@ def test_a_lock_lost_in_the_first_wave_stops_the_second_and_the_first_is_told() 
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("seconds", [JUST_NOW_SECONDS, 0.0], ids=["slow", "at once"])
+@pytest.mark.parametrize("seconds", [LOOK_SECONDS, 0.0], ids=["slow", "at once"])
 def test_a_run_that_lost_its_lock_sends_no_rollback_and_no_rejection(
     loss: str, seconds: float
 ) -> None:

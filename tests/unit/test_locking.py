@@ -325,7 +325,7 @@ def test_a_remote_that_only_refuses_the_lock_is_met_when_it_is_taken(
         with locks.hold(NOTES) as held:
             assert (held.locks, locks.kind) == ([], LockKind.NONE)
         refs.put(freeze_ref("shop"), "closed")
-        [found] = locks.find_marks(COMMIT, ["shop"])
+        [found] = locks.find_marks(COMMIT, ["shop"], locks.read())
         assert found.refusal is Refusal.FROZEN  # it is heeded all the same
     locks.watch.close()
 

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING
 
 from accelerator.errors import AcceleratorError
 from accelerator.steps.guard.findings import demand
+from accelerator.steps.guard.leases import LOOK_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from accelerator.models import Commit
     from accelerator.steps.guard.locks import HeldLocks, TargetLocks
-
-JUST_NOW_SECONDS = 2.0  # a look that began so long ago is one right before the write
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +58,12 @@ class Fence:
         self.held.remember(apps, promotion)
 
     def _demand_forward(self, apps: tuple[str, ...]) -> None:
-        standing = self.locks.read(JUST_NOW_SECONDS)
+        self.held.demand()  # renewed where it is old, before the look: that may take a while
+        standing = self.locks.read(LOOK_SECONDS)
         if standing is not None:
             self.held.see(standing.refs)
         self.held.demand()
-        demand(self.locks.find_marks(self.commit, apps, JUST_NOW_SECONDS))
+        demand(self.locks.find_marks(self.commit, apps, standing))
 
     def _demand_back(self, apps: tuple[str, ...]) -> None:
         """Demand the locks of these apps only; a lease that still runs stands in for a look.

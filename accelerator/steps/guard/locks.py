@@ -163,10 +163,9 @@ class TargetLocks:
         return view
 
     def find_marks(
-        self, commit: Commit, apps: Iterable[str], seconds: float = FRESH_SECONDS
+        self, commit: Commit, apps: Iterable[str], standing: Standing | None
     ) -> tuple[Finding, ...]:
-        """Find freezes and rejections that keep the commit from these targets."""
-        standing = self.read(seconds)
+        """Find freezes and rejections that keep the commit from these targets, in what stands."""
         if standing is None or self.watch.remote is None:
             return ()
         return find_marks(commit, apps, standing.refs, self.watch.remote)
