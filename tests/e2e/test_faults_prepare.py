@@ -152,7 +152,7 @@ def test_a_prepare_job_that_never_comes_is_a_miss_that_is_refused(
     with heroku.watching() as journal:
         result = run("deploy", *pipeline.to_staging, "--on-miss", "wait", "--wait", "1s", "--json")
 
-    result.check(3)
+    assert result.check(3)["reason"] == "miss_refused"
     assert journal().writes == []
 
 
