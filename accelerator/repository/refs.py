@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from accelerator.errors import LockUnavailable, NoLockRefs
 from accelerator.foreign import hide_credentials
@@ -22,9 +22,9 @@ from accelerator.models import Swap
 from accelerator.repository import replies
 from accelerator.repository.commands import OUT_OF_TIME, Git
 from accelerator.repository.namespaces import KINDS, OF_ITS_OWN, ON_HEROKU, parse_list
+from accelerator.repository.repeating import METERED_PATIENCE, PATIENCE, ask_again
 from accelerator.repository.surroundings import Redactor, for_throwaway, make_access, read_remote
 from accelerator.repository.throwaway import Throwaway
-from accelerator.waiting import StillPending, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,9 +41,6 @@ _READ_LIMIT = 64_000  # bytes of a commit, with its headers
 _STREAMED = ("-c", "core.bigFileThreshold=1m")
 ANSWER_SECONDS = 30.0
 HURRY_SECONDS = 2.0
-# For how long a read is repeated, after one that failed by what may pass. Heroku counts requests.
-PATIENCE_SECONDS, METERED_PATIENCE_SECONDS = 15.0, 4.0
-METERED_SLOWER = 10.0
 # Where notes are put that were fetched to be listed: those of today, and an older version's.
 _LISTED, _LEFT = "refs/listed/", "refs/left/"
 
@@ -203,9 +200,7 @@ class RefStore:
         when the remote refuses such refs altogether, and `LockUnavailable` when it took nothing.
         """
         ref = self._namespace.full(name)
-        lease = f"--force-with-lease={ref}:{old or ''}"
-        pushed = ("push", "--porcelain", "--no-verify", "--no-signed", lease, "--")
-        answer = self._ask(*pushed, self._access.address, f"{new or ''}:{ref}")
+        answer = self._push({ref: (old, new)})
         report = answer.out.decode("utf-8", "replace")
         if replies.is_lost(report):
             if old is None and replies.is_blocked(report):
@@ -225,10 +220,7 @@ class RefStore:
     def swap_all(self, changes: Mapping[str, tuple[str, str]]) -> dict[str, Swap]:
         """Change several notes with one push, each by itself: where it still is as given first."""
         refs = {name: self._namespace.full(name) for name in changes}
-        leases = (f"--force-with-lease={refs[name]}:{old}" for name, (old, _) in changes.items())
-        specs = (f"{new}:{refs[name]}" for name, (_, new) in changes.items())
-        pushed = ("push", "--porcelain", "--no-verify", "--no-signed", *leases, "--")
-        answer = self._ask(*pushed, self._access.address, *specs)
+        answer = self._push({refs[name]: change for name, change in changes.items()})
         lines = answer.out.decode("utf-8", "replace").splitlines()
         ends = {}
         for name, ref in refs.items():
@@ -246,10 +238,14 @@ class RefStore:
         shas = {self._namespace.full(name): sha for name, sha in notes.items()}
         names = list(shas)
         for first in range(0, len(names), _AT_ONCE):
-            some = names[first : first + _AT_ONCE]
-            leases = (f"--force-with-lease={ref}:{shas[ref]}" for ref in some)
-            pushed = ("push", "--porcelain", "--no-verify", "--no-signed", *leases, "--")
-            self._ask(*pushed, self._access.address, *(f":{ref}" for ref in some))
+            self._push({ref: (shas[ref], None) for ref in names[first : first + _AT_ONCE]})
+
+    def _push(self, changes: Mapping[str, tuple[str | None, str | None]]) -> Answer:
+        """Push refs, each where it still is as given first; None stands for no ref."""
+        leases = (f"--force-with-lease={ref}:{old or ''}" for ref, (old, _) in changes.items())
+        specs = (f"{new or ''}:{ref}" for ref, (_, new) in changes.items())
+        what = ("push", "--porcelain", "--no-verify", "--no-signed", *leases, "--")
+        return self._ask(*what, self._access.address, *specs)
 
     def _demand_room(self) -> None:
         """Raise `LockUnavailable` where a ref stands in the place of our whole namespace."""
@@ -257,21 +253,10 @@ class RefStore:
 
     def _ask_again(self, *arguments: str) -> Answer:
         """Read from the remote, and again for a while where what went wrong may pass."""
-        answer = self._ask(*arguments)
-        if self._deadline is None or self._seconds < ANSWER_SECONDS or not _may_pass(answer):
-            return answer
-        patience = METERED_PATIENCE_SECONDS if self.is_metered else PATIENCE_SECONDS
-        slower = METERED_SLOWER if self.is_metered else 1.0
-        try:
-            return wait_for(
-                lambda: self._ask(*arguments),
-                lambda answer: not _may_pass(answer),
-                self._deadline.within(patience),
-                lambda: slower,
-                first=answer,
-            )
-        except StillPending as pending:
-            return cast("Answer", pending.seen)
+        if self._deadline is None or self._seconds < ANSWER_SECONDS:
+            return self._ask(*arguments)
+        patience = METERED_PATIENCE if self.is_metered else PATIENCE
+        return ask_again(lambda: self._ask(*arguments), self._deadline, patience)
 
     def _ask(self, *arguments: str) -> Answer:
         """Run a command that talks to the remote, which may never answer."""
@@ -287,7 +272,3 @@ class RefStore:
     def _shown(self, complaint: str) -> str:
         """Return what git or the server said, without secrets: both repeat addresses."""
         return hide_credentials(self._redact(complaint))
-
-
-def _may_pass(answer: Answer) -> bool:
-    return answer.status == OUT_OF_TIME or (answer.status != 0 and replies.may_pass(answer.error))
