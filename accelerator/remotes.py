@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 from accelerator.models import Secret
 
 FORMS = "a git repository: https://HOST/PATH, ssh://HOST/PATH or USER@HOST:PATH"
+_HEROKU = ("heroku.com", "herokai.com", "herokuspace.com", "herokudev.com")
 _NO_HOST = "must name a host, and a port only if it is a number up to 65535"
 _PORTS = {"https": 443, "http": 80, "ssh": 22}
 _HOST = r"(?:[A-Za-z0-9_][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])"
@@ -38,6 +39,11 @@ class Origin:
     def is_loopback(self) -> bool:
         """True when it is this machine, whatever the network."""
         return is_loopback(self.host)
+
+    @property
+    def is_of_heroku(self) -> bool:
+        """True when it is one of Heroku's hosts, whichever way it is reached."""
+        return is_of_heroku(self.host)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +107,12 @@ def is_loopback(host: str) -> bool:
     except ValueError:
         return False
     return address.is_loopback and (address.version == 4 or address.compressed == "::1")
+
+
+def is_of_heroku(host: str) -> bool:
+    """Return whether a host's name is in one of Heroku's domains."""
+    name = host.removesuffix(".")  # as names may end, and lead to the same host
+    return any(name == domain or name.endswith(f".{domain}") for domain in _HEROKU)
 
 
 def _parse_url(scheme: str, text: str) -> Remote:

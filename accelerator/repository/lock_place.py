@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from accelerator.models import Secret
-    from accelerator.remotes import Remote
     from accelerator.repository.lineage import Lineage
     from accelerator.waiting import Deadline
 
@@ -60,7 +59,7 @@ class LockPlace:
             key() if is_on_heroku and not remote.user else None,
             self.environment,
             self.deadline,
-            is_heroku=is_on_heroku or _is_of_heroku(remote),
+            is_heroku=is_on_heroku or (remote.origin is not None and remote.origin.is_of_heroku),
             is_named_heroku=self.is_named_heroku,
             entries=own.entries,
             secrets=own.secrets,
@@ -71,9 +70,3 @@ class LockPlace:
             return OwnRemote(url_of(self.git_url, self.app))
         named = str(self.named)
         return self.clone.find_remote(named) if is_remote_name(named) else OwnRemote(named)
-
-
-def _is_of_heroku(remote: Remote) -> bool:
-    """Return whether an address leads to Heroku's git host, whichever way."""
-    host = remote.origin.host if remote.origin else ""
-    return host == "heroku.com" or host.endswith(".heroku.com")

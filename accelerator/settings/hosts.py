@@ -14,12 +14,11 @@ from urllib.parse import urlsplit
 from accelerator.errors import HostNotRecognised, UsageProblem
 from accelerator.foreign import hide_credentials, visible
 from accelerator.models import Endpoint
-from accelerator.remotes import is_loopback
+from accelerator.remotes import is_loopback, is_of_heroku
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_DOMAINS = ("heroku.com", "herokai.com", "herokuspace.com", "herokudev.com")
 # Labels as hosts have them (RFC 1123, section 2.1): none is empty, none begins with a dash.
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _AUTHORITY = re.compile(
@@ -68,7 +67,7 @@ def _read(variable: str, value: str) -> _Host:
     if not found or scheme not in ("", "http", "https"):
         raise HostNotRecognised(variable, _shown(value))
     name, port = found["host"].lower().strip("[]"), found["port"]
-    if not (_is_heroku(name) or is_loopback(name)) or int(port or 0) > 65535:
+    if not (is_of_heroku(name) or is_loopback(name)) or int(port or 0) > 65535:
         raise HostNotRecognised(variable, _shown(value))
     if scheme == "http" and not is_loopback(name):
         raise UsageProblem(
@@ -82,10 +81,6 @@ def _refuse_bare_loopback(variable: str, host: _Host) -> None:
     # The Heroku CLI would make https://api.127.0.0.1:5001 of it, which is nowhere.
     if host.is_loopback:
         raise HostNotRecognised(variable, host.authority)
-
-
-def _is_heroku(name: str) -> bool:
-    return any(name == domain or name.endswith("." + domain) for domain in _DOMAINS)
 
 
 def _shown(value: str) -> str:

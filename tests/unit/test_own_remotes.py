@@ -247,6 +247,20 @@ def test_what_logs_a_clone_in_is_shown_nowhere_and_in_no_other_command(
             "git@heroku.com:locks.git", "git@heroku.com:locks.git", True, False, id="by ssh"
         ),
         pytest.param(
+            "https://git.herokai.com/x.git",
+            "https://git.herokai.com/x.git",
+            True,
+            False,
+            id="another of Heroku's domains",
+        ),
+        pytest.param(
+            "https://git.heroku.com./x.git",
+            "https://git.heroku.com./x.git",
+            True,
+            False,
+            id="with the dot at the end",
+        ),
+        pytest.param(
             "https://github.com/x/y", "https://github.com/x/y", False, False, id="elsewhere"
         ),
         pytest.param(
