@@ -192,7 +192,7 @@ def _probe(session: Session) -> ExitCode:
     def work() -> None:
         host = session.connection.lock_host
         report.probe = Probed()
-        race(host.open, session.clock.moment(), report.probe)
+        race(host, session.clock.moment(), report.probe)
         session.events.note(f"{report.probe.operations} git operations were made")
         report.probe.demand_worth(is_named_heroku=host.is_named_heroku)
 

@@ -45,9 +45,22 @@ class Strict(MemoryRefs):
         raise NoLockRefs(f"hook declined {ref} from {old} to {new}")
 
 
+class Host:
+    """A remote that is opened as often as said, and after that fails as nobody expects."""
+
+    def __init__(self, remote: MemoryRefs, times: int = 2) -> None:
+        self.remote, self.times = remote, times
+
+    def open(self) -> MemoryRefs:
+        self.times -= 1
+        if self.times < 0:
+            raise OSError(28, "No space left on device")
+        return self.remote
+
+
 def race(remote: MemoryRefs, rounds: int = 4) -> Probed:
     probed = Probed()
-    probe(lambda: remote, BEGIN, probed, rounds)
+    probe(Host(remote), BEGIN, probed, rounds)
     return probed
 
 
@@ -127,6 +140,16 @@ def test_a_remote_that_cannot_be_raced_in_says_why(
     assert made.closed
 
 
+@pytest.mark.parametrize("times", [0, 1])
+def test_a_remote_that_cannot_be_opened_twice_proves_nothing_and_is_let_go(times: int) -> None:
+    remote = MemoryRefs()
+
+    with pytest.raises(LockUnavailable, match="No space left"):
+        probe(Host(remote, times), BEGIN, Probed())
+
+    assert remote.closed is (times == 1)
+
+
 def test_what_a_killed_probe_left_is_removed_by_a_later_one_and_nothing_else() -> None:
     remote = MemoryRefs()
     old, young = (f"{BEGIN - timedelta(hours=h):%Y%m%d%H%M%S}" for h in (2, 0))
@@ -144,7 +167,7 @@ def test_real_git_holds_what_it_promises(host: GitHost, environment: dict[str, s
     bare = host.create("locks")
     place, probed = LockHost(f"{host.url}/locks.git", Secret(KEY), environment), Probed()
 
-    probe(place.open, BEGIN, probed, rounds=1)
+    probe(place, BEGIN, probed, rounds=1)
 
     assert probed.ended == {Ended.HELD: probed.races}
     assert run(["git", "for-each-ref"], bare, environment) == ""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -23,11 +23,13 @@ from typing import TYPE_CHECKING
 
 from accelerator.errors import AcceleratorError, LockUnavailable
 from accelerator.models import Swap
+from accelerator.steps.guard.watch import open_remote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from accelerator.steps.guard.remote import LockRemote
+    from accelerator.steps.guard.watch import OpensRemote
 
 ROUNDS = 5
 METERED_ROUNDS = 2  # Heroku allows 75 git requests per hour and app; these take half of them
@@ -78,28 +80,25 @@ class Probed:
             )
 
 
-def probe(
-    open_remote: Callable[[], LockRemote], now: datetime, probed: Probed, rounds: int = ROUNDS
-) -> None:
+def probe(host: OpensRemote, now: datetime, probed: Probed, rounds: int = ROUNDS) -> None:
     """Race, and write down what was seen; what was made for it is removed, however it ends.
 
     Raises `LockUnavailable` where the remote cannot be asked, `NoLockRefs` where it takes no such
     refs.
     """
     prefix = f"{_PREFIX}{now:%Y%m%d%H%M%S}-{secrets.token_hex(4)}/"
-    racers = [_Racer(open_remote(), probed) for _ in range(2)]
-    try:
-        probed.is_advisory = racers[0].remote.is_advisory
-        if racers[0].remote.is_metered:
+    with closing(open_remote(host)) as one, closing(open_remote(host)) as other:
+        racers = [_Racer(one, probed), _Racer(other, probed)]
+        probed.is_advisory = one.is_advisory
+        if one.is_metered:
             rounds = min(rounds, METERED_ROUNDS)
-        for number in range(rounds):
-            for ended in _race_round(racers, f"{prefix}{number}"):
-                probed.ended[ended] += 1
-    finally:
-        with suppress(AcceleratorError):
-            racers[0].clear(lambda name: name.startswith(prefix) or _is_left(name, now))
-        for racer in racers:
-            racer.remote.close()
+        try:
+            for number in range(rounds):
+                for ended in _race_round(racers, f"{prefix}{number}"):
+                    probed.ended[ended] += 1
+        finally:
+            with suppress(AcceleratorError):
+                racers[0].clear(lambda name: name.startswith(prefix) or _is_left(name, now))
 
 
 @dataclass
