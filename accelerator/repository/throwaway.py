@@ -52,24 +52,28 @@ class Throwaway:
 def remove_left(parent: Path) -> None:
     """Remove what killed processes of this user have left in `parent`; never raises."""
     with suppress(OSError), os.scandir(parent) as entries:
-        names = [entry.name for entry in entries if entry.name.startswith(PREFIX)]
-        for name in sorted(names)[:_MOST]:
+        removed = 0
+        for name in sorted(entry.name for entry in entries if entry.name.startswith(PREFIX)):
             with suppress(OSError):
-                _remove_where_left(parent / name)
+                removed += _remove_where_left(parent / name)
+            if removed == _MOST:
+                return
 
 
-def _remove_where_left(path: Path) -> None:
+def _remove_where_left(path: Path) -> bool:
     folder = path.lstat()
     if not stat.S_ISDIR(folder.st_mode) or folder.st_uid != os.geteuid():
-        return
+        return False
     try:
         owner = os.open(path / _OWNER, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
-        if time.time() - folder.st_mtime > _OLD_SECONDS:
+        is_old = time.time() - folder.st_mtime > _OLD_SECONDS
+        if is_old:
             shutil.rmtree(path)
-        return
+        return is_old
     try:
         fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises where its process lives
         shutil.rmtree(path)
     finally:
         os.close(owner)
+    return True

@@ -594,6 +594,17 @@ def test_what_killed_runs_left_is_removed_and_nothing_else(
     assert not living.path.exists()
 
 
+def test_folders_that_are_not_to_be_removed_do_not_hide_those_behind_them(tmp_path: Path) -> None:
+    for number in range(60):
+        (tmp_path / f"accelerator-refs-{number:02}").symlink_to("nowhere")
+    dead = left(tmp_path, "dead")
+
+    remove_left(tmp_path)
+
+    assert not dead.exists()
+    assert len(list(tmp_path.iterdir())) == 60
+
+
 def test_a_living_run_of_another_process_keeps_its_folder(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
