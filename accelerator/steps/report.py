@@ -121,10 +121,10 @@ class Report:
     def landed(self, landings: Iterable[Landing]) -> None:
         """Record by which routes targets got the artifact, or why they did not."""
         for landing in landings:
-            if (self.route, landing.route) == (Route.PROMOTE, Route.RELEASE):
+            entry = self._entry(landing.app)
+            if (entry.route, landing.route) == (Route.PROMOTE, Route.RELEASE):
                 # The platform declined the promotion that was decided.
                 self.route, self.reason = Route.RELEASE, Reason.PROMOTION_REFUSED
-            entry = self._entry(landing.app)
             entry.route, entry.previous_release = landing.route, landing.before
             entry.artifact, entry.release = landing.artifact, landing.release
             entry.error = landing.error.message if landing.error else None

@@ -361,6 +361,17 @@ def test_a_promotion_that_is_declined_ends_as_releases_of_the_artifact_and_says_
     assert "no promotions here; the artifact is released by its id" in hit.stage.ear.warnings()[0]
 
 
+def test_a_promotion_that_is_declined_is_told_also_beside_a_target_of_no_pipeline() -> None:
+    hit = scene()
+    hit.app("shop-eu").coupling = None
+    hit.stage.heroku.failures["promotions.create shop-prepare-v1 to shop"] = Unprocessable("no")
+
+    report = hit.deploy()
+
+    assert (hit.held("shop"), hit.held("shop-eu")) == ("good", "good")
+    assert (report.route, report.reason) == (Route.RELEASE, Reason.PROMOTION_REFUSED)
+
+
 def test_a_promotion_that_is_declined_and_yet_shows_is_not_made_again() -> None:
     hit = declining()
 
