@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from accelerator.heroku.parsing import parse_build, parse_source_blob
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import BinaryIO
 
     from accelerator.heroku.connection import Connection
@@ -40,6 +41,7 @@ class Builds:
         version: str,
         description: str,
         checksum: str | None = None,
+        again: Callable[[], object] | None = None,
     ) -> Build:
         """Start a build of an uploaded source; `version` becomes the commit of its slug."""
         blob = {
@@ -49,7 +51,8 @@ class Builds:
             **({"checksum": checksum} if checksum else {}),
         }
         parse = partial(parse_build, app=app)
-        return self._connection.write("POST", ("apps", app, "builds"), {"source_blob": blob}, parse)
+        resource, body = ("apps", app, "builds"), {"source_blob": blob}
+        return self._connection.write("POST", resource, body, parse, again=again)
 
     def cancel(self, app: str, build_id: str) -> None:
         """Stop a pending build; one that is over is refused as invalid."""

@@ -39,7 +39,10 @@ _RANGE = re.compile(r"[!-~][ -~]{0,999}")
 
 @dataclass(frozen=True)
 class Ask:
-    """A request before it is sent. A `repeatable` one changes nothing that matters."""
+    """A request before it is sent. A `repeatable` one changes nothing that matters.
+
+    `again` is called before it is sent once more, and raises where it must not be by now.
+    """
 
     method: str
     resource: Resource
@@ -48,6 +51,7 @@ class Ask:
     data: str | None = None
     range: str | None = None
     repeatable: bool = False
+    again: Callable[[], object] | None = None
 
     @property
     def call(self) -> Call:
@@ -125,10 +129,14 @@ class Connection(heroku3.api.Heroku):  # type: ignore[misc]  # heroku3 has no ty
         body: object,
         parse: Callable[[Any], Value],
         accept: str = "3",
+        again: Callable[[], object] | None = None,
     ) -> Value:
-        """Change something, once. An answer that makes no sense leaves the outcome unknown."""
+        """Change something, once. An answer that makes no sense leaves the outcome unknown.
+
+        What was turned away unread is sent again, after a pause and if `again` lets it.
+        """
         data = None if body is None else json.dumps(body)
-        return self._parsed(Ask(method, resource, accept, data=data), parse)
+        return self._parsed(Ask(method, resource, accept, data=data, again=again), parse)
 
     def write_harmlessly(self, resource: Resource, parse: Callable[[Any], Value]) -> Value:
         """Create something nobody would miss or notice: repeated like a read."""
@@ -179,7 +187,7 @@ class Connection(heroku3.api.Heroku):  # type: ignore[misc]  # heroku3 has no ty
             )
             return answer, checked(call, answer, self._key.reveal())
 
-        return self._exchange.repeat(call, attempt)
+        return self._exchange.repeat(call, attempt, again=ask.again)
 
     def _http_resource(
         self,

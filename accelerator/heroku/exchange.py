@@ -119,16 +119,27 @@ class Exchange:
         )
 
     def repeat(
-        self, call: Call, attempt: Callable[[], Answer], patience: Patience | None = None
+        self,
+        call: Call,
+        attempt: Callable[[], Answer],
+        patience: Patience | None = None,
+        again: Callable[[], object] | None = None,
     ) -> Answer:
         """Make the attempt, again while that is harmless, sensible and within the deadline.
 
         Harmless is decided where errors are made: a write that may have been done ends as
         `OutcomeUnknown`, which is never repeated. A write comes here as `Unreachable` only if no
         request reached the server, and as `RateLimited` only if Heroku turned it away unread.
+        `again` is called before each attempt but the first, and what it raises ends this: minutes
+        may have passed.
         """
+        is_first = True
 
         def look() -> Answer:
+            nonlocal is_first
+            if not is_first and again is not None:
+                again()
+            is_first = False
             try:
                 return attempt()
             except NoAnswer as failure:

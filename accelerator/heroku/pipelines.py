@@ -17,7 +17,7 @@ from accelerator.heroku.parsing import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from accelerator.heroku.connection import Connection
@@ -107,6 +107,7 @@ class Promotions:
         source_app_id: str,
         release_id: str,
         target_app_ids: Iterable[str],
+        again: Callable[[], object] | None = None,
     ) -> Promotion:
         """Promote exactly that release; the caller compares the answer's `source_release_id`."""
         body = {
@@ -114,7 +115,8 @@ class Promotions:
             "source": {"app": {"id": source_app_id}, "release": {"id": release_id}},
             "targets": [{"app": {"id": app_id}} for app_id in target_app_ids],
         }
-        return self._connection.write("POST", ("pipeline-promotions",), body, parse_promotion)
+        resource = ("pipeline-promotions",)
+        return self._connection.write("POST", resource, body, parse_promotion, again=again)
 
     def fetch_targets(self, promotion_id: str) -> tuple[PromotionTarget, ...]:
         """Read how far the promotion is on every target."""

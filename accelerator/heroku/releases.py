@@ -14,7 +14,7 @@ from accelerator.heroku.parsing import (
 from accelerator.models import ArtifactKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from accelerator.heroku.connection import Connection
     from accelerator.models import Artifact, ArtifactRef, Release
@@ -45,11 +45,17 @@ class Releases:
         resource = ("apps", app, "releases", release_id, "config-vars")
         return self._connection.fetch(resource, parse_config_vars)
 
-    def create(self, app: str, artifact: ArtifactRef, description: str) -> Release:
+    def create(
+        self,
+        app: str,
+        artifact: ArtifactRef,
+        description: str,
+        again: Callable[[], object] | None = None,
+    ) -> Release:
         """Release an artifact that exists already, also one of another app."""
         body = {_PARAMETERS[artifact.kind]: artifact.id, "description": description}
         accept, resource = _VERSIONS[artifact.kind], ("apps", app, "releases")
-        return self._connection.write("POST", resource, body, parse_release, accept)
+        return self._connection.write("POST", resource, body, parse_release, accept, again)
 
 
 @dataclass(frozen=True, repr=False)

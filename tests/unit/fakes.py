@@ -198,6 +198,7 @@ class FakeHeroku:
         self.before: dict[str, Callable[[], object]] = {}
         self.always: dict[str, Callable[[], object]] = {}
         self.lost_replies: set[str] = set()
+        self.turned_away: dict[str, Callable[[], object]] = {}
         self.promotion_names: str | None = (
             None  # which release an answer is about; "": it says none
         )
@@ -230,6 +231,13 @@ class FakeHeroku:
             self.always[call]()
         if call in self.failures:
             raise self.failures[call]
+
+    def told_again(self, call: str, again: Callable[[], object] | None) -> None:
+        """Turn a write away once, as a rate limit does, where something is to happen meanwhile."""
+        if call in self.turned_away:
+            self.turned_away.pop(call)()
+            if again is not None:
+                again()
 
     def lose_reply(self, call: str) -> None:
         """Let the platform do what it is asked, and its answer get lost."""
@@ -354,9 +362,16 @@ class _Releases(_Noun):
             raise config
         return config
 
-    def create(self, app: str, held: ArtifactRef, description: str) -> Release:
+    def create(
+        self,
+        app: str,
+        held: ArtifactRef,
+        description: str,
+        again: Callable[[], object] | None = None,
+    ) -> Release:
         call = f"releases.create {app} {held.id}"
         self.heroku.told(call)
+        self.heroku.told_again(call, again)
         target = self.heroku.app(app)
         status = "failed" if held.id in target.failing else "succeeded"
         made = target.land(target.arriving or held.id, description, status)
@@ -366,11 +381,17 @@ class _Releases(_Noun):
 
 class _Promotions(_Noun):
     def create(
-        self, pipeline_id: str, source_app_id: str, release_id: str, target_app_ids: list[str]
+        self,
+        pipeline_id: str,
+        source_app_id: str,
+        release_id: str,
+        target_app_ids: list[str],
+        again: Callable[[], object] | None = None,
     ) -> Promotion:
         names = [self.heroku.app(app_id).name for app_id in target_app_ids]
         call = f"promotions.create {release_id} to {' '.join(names)}"
         self.heroku.told(call)
+        self.heroku.told_again(call, again)
         source = self.heroku.app(source_app_id)
         held = next(r.artifact for r in source.releases if r.id == release_id)
         self._pending = {}
@@ -417,10 +438,17 @@ class _Builds(_Noun):
         return tuple(self.heroku.app(app).builds)[:limit]
 
     def create(
-        self, app: str, blob: SourceBlob, version: str, description: str, checksum: str
+        self,
+        app: str,
+        blob: SourceBlob,
+        version: str,
+        description: str,
+        checksum: str,
+        again: Callable[[], object] | None = None,
     ) -> Build:
         call = f"builds.create {app} {version[:8]}"
         self.heroku.told(call)
+        self.heroku.told_again(call, again)
         owner, held = self.heroku.app(app), f"slug-of-{version[:8]}"
         assert blob.get_url
         assert description

@@ -286,6 +286,32 @@ def test_a_lock_lost_while_the_first_target_is_released_keeps_the_second_untouch
     assert (made.entry("shop").status, made.entry("shop-eu").status) == ("succeeded", "failed")
 
 
+@pytest.mark.parametrize("route", ["promotion", "release", "build"])
+@pytest.mark.parametrize("what", ["lock", "freeze"])
+def test_a_write_that_was_turned_away_passes_the_fence_again(route: str, what: str) -> None:
+    coupling = {"coupling": None} if route == "release" else {}
+    made = watched("other" if route == "build" else "good", make_app("shop", "old", **coupling))
+    call = {
+        "promotion": TO_SHOP,
+        "release": "releases.create shop good",
+        "build": f"builds.create shop {COMMIT.short}",
+    }[route]
+
+    def meanwhile() -> None:
+        made.stage.clock.pass_seconds(JUST_NOW_SECONDS)
+        if what == "lock":
+            LOSSES["removed by hand"](made, "shop")
+        else:
+            made.refs.put(freeze_ref("shop"), MARK)
+
+    made.stage.heroku.turned_away[call] = meanwhile
+
+    error = made.fail(Refused)
+
+    assert error.reason == ("locked" if what == "lock" else "frozen")
+    assert made.held("shop") == "old"
+
+
 def test_a_lock_lost_in_the_first_wave_stops_the_second_and_the_first_is_told() -> None:
     made = watched(waves=waves("shop", "shop-eu"))
     take = LOSSES["taken by others"]

@@ -216,3 +216,23 @@ def test_timeouts_are_cut_to_the_deadline(left: float, expected: tuple[float, fl
 def test_past_the_deadline_nothing_is_sent() -> None:
     with pytest.raises(OutcomeUnknown, match="before POST /apps/shop/builds was sent"):
         timeouts(WRITE, Deadline(FakeClock(100.0), 99.0))
+
+
+def test_before_a_write_is_sent_once_more_it_is_asked_whether_it_still_may_be() -> None:
+    scene, asked = Scene(), list[int]()
+
+    def attempt() -> str:
+        scene.attempts += 1
+        if scene.attempts < 3:
+            raise RateLimited("turned away", "wait")
+        return "done"
+
+    def again() -> None:
+        asked.append(scene.attempts)
+        if len(asked) == 2:
+            raise RequestInvalid("no more", "nothing")
+
+    with pytest.raises(RequestInvalid):
+        scene.exchange.repeat(WRITE, attempt, again=again)
+
+    assert asked == [1, 2]

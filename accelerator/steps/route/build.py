@@ -24,7 +24,7 @@ from accelerator.steps.follow.builds_and_releases import (
     follow_build,
 )
 from accelerator.steps.route import slug_release
-from accelerator.steps.route.landing import Landing, Write
+from accelerator.steps.route.landing import Landing, Write, pass_again
 from accelerator.steps.route.lost_replies import find_build
 
 if TYPE_CHECKING:
@@ -127,8 +127,9 @@ def start_build(run: Run, app: str, commit: Commit, fence: Fence) -> Build:
     run.refuse_if_stopping()
     fence.demand([app])
     begun, said = run.heroku.moment(), commit.subject or commit.short
+    again = pass_again(run, fence, [app])
     try:
-        started = run.heroku.builds.create(app, blob, commit.sha, said, packed.checksum)
+        started = run.heroku.builds.create(app, blob, commit.sha, said, packed.checksum, again)
     except OutcomeUnknown:
         found = find_build(run, app, commit.sha, packed.checksum, begun)
         if found is None:

@@ -9,10 +9,11 @@ from accelerator.errors import Interrupted, KeyRefused, OutcomeUnknown, Unreacha
 from accelerator.models import Artifact
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from accelerator.errors import AcceleratorError
     from accelerator.models import ArtifactRef, Release, Route
+    from accelerator.steps.run import Run
 
 
 class Fence(Protocol):
@@ -23,6 +24,20 @@ class Fence(Protocol):
 
     def remember(self, apps: Iterable[str], promotion: str) -> None:
         """Be told of a promotion that was begun, as soon as it has an id."""
+
+
+def pass_again(run: Run, fence: Fence, apps: Iterable[str]) -> Callable[[], None]:
+    """Return what has to be passed before a write that was turned away is sent once more.
+
+    Heroku's rate limit may have it wait for minutes: the look at the lock is as old by then.
+    """
+    apps = tuple(apps)
+
+    def demand() -> None:
+        run.refuse_if_stopping()
+        fence.demand(apps)
+
+    return demand
 
 
 class NoFence:

@@ -21,7 +21,7 @@ from accelerator.errors import (
 from accelerator.models import PromotionTarget, Route, StepName
 from accelerator.steps.follow.builds_and_releases import Logs, Turn, follow_release
 from accelerator.steps.route import slug_release
-from accelerator.steps.route.landing import Landing, Write
+from accelerator.steps.route.landing import Landing, Write, pass_again
 from accelerator.steps.route.lost_replies import find_release, has_trace, trace_of
 from accelerator.waiting import StillPending, wait_for
 
@@ -107,9 +107,10 @@ def promote(
     names = {target.app_id: target.app for target in targets}
     run.refuse_if_stopping()
     fence.demand(names.values())
+    again = pass_again(run, fence, names.values())
     try:
         promotion = run.heroku.promotions.create(
-            coupling.pipeline_id, coupling.app_id, release.id, [t.app_id for t in targets]
+            coupling.pipeline_id, coupling.app_id, release.id, [t.app_id for t in targets], again
         )
     except OutcomeUnknown as lost:
         return _find_ends(run, candidate, targets, lost)

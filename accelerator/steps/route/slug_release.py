@@ -9,7 +9,7 @@ from accelerator.errors import AcceleratorError, OutcomeUnknown, WrongArtifact
 from accelerator.models import ArtifactKind, Route, StepName
 from accelerator.steps.compare.descriptions import describe_release
 from accelerator.steps.follow.builds_and_releases import demand_success, follow_release
-from accelerator.steps.route.landing import Landing, Write
+from accelerator.steps.route.landing import Landing, Write, pass_again
 from accelerator.steps.route.lost_replies import find_release, trace_of
 
 if TYPE_CHECKING:
@@ -69,8 +69,9 @@ def release(
     app = target.app
     run.refuse_if_stopping()
     fence.demand([app])
+    again = pass_again(run, fence, [app])
     try:
-        created = run.heroku.releases.create(app, artifact, description)
+        created = run.heroku.releases.create(app, artifact, description, again)
     except OutcomeUnknown:
         made = find_release(run, trace_of(target, artifact))
         if made is None:
