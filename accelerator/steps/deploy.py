@@ -14,16 +14,10 @@ from accelerator.errors import (
     Refused,
     Superseded,
 )
-from accelerator.models import (
-    OnFailure,
-    OnMiss,
-    OnSuperseded,
-    Refusal,
-    Route,
-)
+from accelerator.models import OnFailure, OnMiss, OnSuperseded, Refusal, Route
 from accelerator.steps.compare.before import find_before
 from accelerator.steps.compare.decide import decide, decide_again
-from accelerator.steps.guard.direction import Forward
+from accelerator.steps.guard.direction import Forward, look_again
 from accelerator.steps.guard.fence import Fence
 from accelerator.steps.guard.findings import demand
 from accelerator.steps.guard.locks import TargetLocks
@@ -32,7 +26,7 @@ from accelerator.steps.guard.predecessor import say_what_is_doubted, see_predece
 from accelerator.steps.guard.rejecting import Rejection, reject_after_rollback
 from accelerator.steps.guard.source import check_source
 from accelerator.steps.plan import make_plan
-from accelerator.steps.route.take import take_routes
+from accelerator.steps.route.take import leave, take_routes
 from accelerator.steps.verify.addresses import demand_addresses
 from accelerator.steps.verify.going_back import Hindrance, NotWentBack
 from accelerator.steps.verify.settled import Results
@@ -97,8 +91,12 @@ def _ship_waves(
     Each write passes the fence: a lost lock stops us right before it, on the way back as well.
     """
     results = Results()
-    for wave in order.waves:
-        landings = take_routes(run, decision, wave, fence)
+    for place, wave in enumerate(order.waves):
+        try:  # the waves before this one may have taken an hour
+            decision = look_again(run, _forward(run, order), decision, wave) if place else decision
+            landings = take_routes(run, decision, wave, fence)
+        except AcceleratorError as error:
+            landings = leave(decision, wave, error)
         report.landed(landings)
 
         on_settled = partial(_record_end, run, order, fence, report)

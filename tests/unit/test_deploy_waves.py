@@ -14,9 +14,9 @@ from accelerator.errors import (
     Unreachable,
     VerificationFailed,
 )
-from accelerator.models import OnFailure, Route
+from accelerator.models import Commit, OnFailure, Route
 from tests.unit.deployscene import BUILT, Scene, scene
-from tests.unit.fakes import BEGIN, COMMIT, OTHER, artifact, make_app, refuse, slug
+from tests.unit.fakes import BEGIN, COMMIT, OTHER, artifact, make_app, refuse, relate, slug
 
 APPS = ("eu", "us", "asia")
 WAVES = (("eu",), ("us",), ("asia",))
@@ -56,6 +56,30 @@ def test_each_wave_is_verified_before_the_next_one_begins() -> None:
     assert calls.index("dynos.fetch eu") < calls.index(promotion("us"))
     assert calls.index("dynos.fetch us") < calls.index(promotion("asia"))
     assert [entry.status for entry in report.targets] == ["succeeded"] * 3
+
+
+def test_a_later_wave_never_takes_a_target_back_that_got_ahead_meanwhile() -> None:
+    newer = Commit("4" * 40)
+    made = waves()
+    made.stage.clone.ask = relate(OTHER, COMMIT, newer)
+    made.stage.heroku.hold("newer", newer)
+    made.stage.heroku.before[promotion("eu")] = lambda: made.app("us").land("newer")
+
+    error = made.fail(PartlyDone)
+
+    assert "contains" in error.message
+    assert made.writes() == [promotion("eu")]
+    assert held(made) == ["good", "newer", "old"]
+
+
+def test_a_later_wave_leaves_a_target_alone_that_got_the_commit_meanwhile() -> None:
+    made = waves()
+    made.stage.heroku.before[promotion("eu")] = lambda: made.app("us").land("good")
+
+    made.deploy()
+
+    assert made.writes() == [promotion("eu"), promotion("asia")]
+    assert held(made) == ["good"] * 3
 
 
 def test_a_wave_may_hold_several_targets_with_one_promotion() -> None:

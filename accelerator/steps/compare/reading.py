@@ -28,7 +28,7 @@ from accelerator.steps.compare.unread import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from accelerator.heroku import Heroku
     from accelerator.models import (
@@ -147,6 +147,17 @@ def refresh_targets(run: Run, commit: Commit, facts: Facts) -> Facts:
     facts = _with_artifacts(replace(facts, targets=targets), missing, answers[count:])
     facts = _with_configs(facts, configs, answers)
     return confirm(run, commit, facts)
+
+
+def refresh_moved(run: Run, commit: Commit, facts: Facts, apps: Iterable[str]) -> Facts:
+    """Read the targets again where one of these apps runs another release than was read."""
+    targets = [facts.target(app) for app in apps]
+    pages = run.heroku.together(
+        *(partial(run.heroku.releases.fetch_newest, target.app) for target in targets)
+    )
+    now = [_with_releases(target, page) for target, page in zip(targets, pages, strict=True)]
+    has_moved = [each.current for each in now] != [each.current for each in targets]
+    return refresh_targets(run, commit, facts) if has_moved else facts
 
 
 def _with_releases(target: TargetState, page: tuple[Release, ...]) -> TargetState:

@@ -9,14 +9,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from accelerator.models import Ancestry, Refusal
+from accelerator.errors import Refused, Superseded
+from accelerator.models import Ancestry, Refusal, Route
+from accelerator.steps.compare.reading import refresh_moved
 from accelerator.steps.compare.witness import find_running
-from accelerator.steps.guard.findings import Finding
+from accelerator.steps.guard.findings import Finding, demand
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from accelerator.models import Commit
+    from accelerator.steps.compare.decision import Decision
     from accelerator.steps.compare.facts import Facts
     from accelerator.steps.compare.witness import Running
+    from accelerator.steps.run import Run
 
 
 class KnowsAncestry(Protocol):
@@ -119,6 +125,22 @@ class Forward:
             for target in facts.targets
             if not facts.is_live(target, self.commit)
         )
+
+
+def look_again(run: Run, forward: Forward, decision: Decision, wave: Sequence[str]) -> Decision:
+    """Read the targets once more before a later wave; raise `Refused` where one has got ahead.
+
+    Without a lock, or past it, somebody may have shipped there while earlier waves were verified.
+    What runs the commit by now is left alone.
+    """
+    facts = refresh_moved(run, decision.commit, decision.facts, wave)
+    try:
+        demand(found for found in forward.check_targets(facts) if found.target in wave)
+    except Superseded as late:  # of some targets only: those of the waves before have it
+        raise Refused(late.reason, late.message, late.hint) from late
+    live = [app for app in wave if facts.is_live(facts.target(app), decision.commit)]
+    routes = {**decision.routes, **dict.fromkeys(live, Route.LIVE)}
+    return replace(decision, facts=facts, routes=routes)
 
 
 def _contained(target: str, commit: Commit, serving: str, contained: str) -> Finding:

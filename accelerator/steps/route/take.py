@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 
 from accelerator.models import Route
 from accelerator.steps.route import build, live, promotion, slug_release
-from accelerator.steps.route.landing import Write
+from accelerator.steps.route.landing import Landing, Write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from accelerator.errors import AcceleratorError
     from accelerator.steps.compare.decision import Decision
     from accelerator.steps.compare.states import TargetState
-    from accelerator.steps.route.landing import Fence, Landing
+    from accelerator.steps.route.landing import Fence
     from accelerator.steps.run import Run
 
 
@@ -56,6 +57,16 @@ def take_routes(
             break  # nothing more is begun before that is known
     order = {app: place for place, app in enumerate(wave)}
     return tuple(sorted(landings, key=lambda landing: order[landing.app]))
+
+
+def leave(decision: Decision, wave: Sequence[str], error: AcceleratorError) -> tuple[Landing, ...]:
+    """Return what becomes of a wave that is not begun: nothing, on targets without the commit."""
+    targets = {app: decision.facts.target(app) for app in wave}
+    return tuple(
+        Landing(app, decision.routes[app], target.current, error=error)
+        for app, target in targets.items()
+        if decision.routes[app] is not Route.LIVE
+    )
 
 
 def plan_routes(decision: Decision, waves: Sequence[Sequence[str]]) -> Iterator[Write]:
