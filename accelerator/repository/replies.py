@@ -17,7 +17,8 @@ _LOST = re.compile(
 )
 _TAKEN = re.compile(r"^[ +*=-]\t", re.MULTILINE)
 _REFUSED = re.compile(r"\[(?:remote )?rejected\] \((?P<why>.*)\)")
-_TURNED_AWAY = re.compile(r"RPC failed; .*\b4\d\d\b")  # 403: no such pushes; 429: too many
+# 403: no such pushes; 429: too many. Other numbers count the bytes of a reply that was cut.
+_TURNED_AWAY = re.compile(r"RPC failed; (?:HTTP |result=\d+, HTTP code = )4\d\d\b")
 _NO_WAY_IN = ("Authentication failed", "not found", "unable to access", "could not read")
 _CHATTER = ("remote:", "To ", "error: failed to push")
 

@@ -16,7 +16,7 @@ import pytest
 
 from accelerator.errors import LockUnavailable, NoLockRefs
 from accelerator.models import Secret, Swap
-from accelerator.repository import LockHost, RefStore
+from accelerator.repository import LockHost, RefStore, replies
 from accelerator.repository.throwaway import Throwaway, remove_left
 from accelerator.waiting import Deadline, SystemClock
 from tests.unit.fakes import FakeClock
@@ -710,3 +710,18 @@ def test_a_hooks_refusal_is_absence_only_where_it_is_about_the_ref(
         store.swap(REF, None, store.write("held"))
 
     assert isinstance(caught.value, NoLockRefs) == is_absence
+
+
+@pytest.mark.parametrize(
+    ("said", "is_unchanged"),
+    [
+        pytest.param("HTTP 403 curl 22 The requested URL returned error: 403", True, id="403"),
+        pytest.param("result=22, HTTP code = 429", True, id="429, as older versions of git say it"),
+        pytest.param("HTTP 502 curl 22 The requested URL returned error: 502", False, id="502"),
+        pytest.param(
+            "curl 18 transfer closed with 412 bytes remaining to read", False, id="412 bytes"
+        ),
+    ],
+)
+def test_a_reply_that_was_cut_is_not_taken_for_a_refusal(said: str, is_unchanged: bool) -> None:
+    assert replies.is_certainly_unchanged("", f"error: RPC failed; {said}") is is_unchanged
