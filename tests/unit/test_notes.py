@@ -261,6 +261,26 @@ def test_the_last_write_of_a_holder_is_as_late_as_it_can_be(
     assert last == BEGIN + timedelta(seconds=expected)
 
 
+def test_a_note_that_is_handed_on_still_says_when_the_last_write_can_have_begun() -> None:
+    dead = make_note(state="held").renewed(BEGIN, "n", LEASE)
+    taken_at = BEGIN + timedelta(seconds=14)
+
+    first = dead.handed_on(taken_at)
+    again = first.handed_on(taken_at + timedelta(seconds=5))
+
+    for note in (first, again):
+        last = note.last_write_at(taken_at + timedelta(seconds=60))
+        assert last >= dead.last_write_at(taken_at)
+    assert first.state == "interrupted"
+
+
+def test_a_promotion_that_a_deploy_cut_short_began_is_named_by_whoever_takes_over() -> None:
+    left = make_note(extra={"promotion": "p-1"})
+
+    assert make_note().succeeding(left).promotion == "p-1"
+    assert make_note().succeeding(make_note()).promotion is None
+
+
 def test_a_mark_says_what_is_known_of_it() -> None:
     assert parse_mark("hands off") == Mark("unknown", "unknown", "unknown")
     assert parse_mark('x\n\n{"by": "ann"}') == Mark("ann", "unknown", "unknown")

@@ -84,7 +84,7 @@ class Acquisition:
             if standing not in self.made:
                 return
             old = self.over[standing].note if standing in self.over else None
-            kept = replace(old, state="interrupted") if old else None
+            kept = old.handed_on(self.now()) if old else None
             self.remote.swap(ref, standing, self.remote.write(render_note(kept)) if kept else None)
 
     def make(self) -> HeldLock | Found | None:

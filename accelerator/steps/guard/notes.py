@@ -156,7 +156,16 @@ class LockNote:
         if not left.commit:  # locked by hand it was no deploy
             return self
         claims = [[claim.commit, claim.previous_release] for claim in left.claims[:CLAIMS]]
-        return replace(self, extra={**self.extra, "left": claims})
+        begun = {"promotion": left.promotion} if left.promotion else {}
+        return replace(self, extra={**self.extra, **begun, "left": claims})
+
+    def handed_on(self, taken_at: datetime) -> LockNote:
+        """Return the same note as let go by whoever took it over at that moment.
+
+        It says when its holder can have begun a write for the last time, not when it was written.
+        """
+        last = _shown(self.last_write_at(taken_at) + timedelta(seconds=1))
+        return replace(self, state="interrupted", written_at=last)
 
     @property
     def promotion(self) -> str | None:
