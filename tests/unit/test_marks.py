@@ -246,8 +246,22 @@ def test_a_lock_that_somebody_holds_is_not_taken_by_hand(refs: MemoryRefs, text:
     assert (refs.read(LOCK) or ("", ""))[1] == text
 
 
+@pytest.mark.parametrize("state", ["held", "interrupted"])
+def test_the_note_of_a_deploy_cut_short_is_not_replaced_by_hand(
+    refs: MemoryRefs, state: str
+) -> None:
+    text = render_note(make_note(holder="dead", state=state, extra={"promotion": "p-1"}))
+    refs.put(LOCK, text)
+
+    with pytest.raises(Refused) as caught:
+        marks.lock(at(refs, BEGIN + timedelta(hours=1)), order("lock"), 60.0)
+
+    assert "accelerator freeze shop" in str(caught.value.hint)
+    assert (refs.read(LOCK) or ("", ""))[1] == text
+
+
 def test_a_lock_that_ran_out_is_replaced_by_hand(refs: MemoryRefs) -> None:
-    refs.put(LOCK, render_note(make_note(holder="dead")))
+    refs.put(LOCK, render_note(make_note(holder="bob", commit="")))
 
     report = marks.lock(at(refs, BEGIN + timedelta(hours=1)), order("lock"), 60.0)
 

@@ -82,10 +82,16 @@ class Desk:
 
 
 def lock(desk: Desk, order: MarkOrder, seconds: float) -> Marked:
-    """Take a target's lock by hand, for `seconds`; raises `Refused` when somebody holds it."""
+    """Take a target's lock by hand, for `seconds`.
+
+    Raises `Refused` when somebody holds it, and where the note of a deploy cut short stands: the
+    next deploy would make once more what that one began.
+    """
     now, standing = desk.now, look(desk.remote, order.target)
     if standing is not None and not standing.is_free(now):
         raise _is_locked(order, standing.describe(now))
+    if standing is not None and standing.note is not None and standing.note.commit:
+        raise _is_unfinished(order, standing.note)
     note = LockNote(
         app=order.target,
         holder=order.by,
@@ -108,6 +114,17 @@ def _is_locked(order: MarkOrder, holder: str) -> Refused:
         Refusal.LOCKED,
         f"{order.target} is locked by {holder}",
         f"`accelerator unlock {order.target}` removes it, whoever holds it",
+    )
+
+
+def _is_unfinished(order: MarkOrder, note: LockNote) -> Refused:
+    """Return the refusal to put a lock in the place of what the next deploy has to know."""
+    return Refused(
+        Refusal.LOCKED,
+        f"a deploy to {order.target} was cut short, and its note is in the lock's place: "
+        f"{note.describe()}",
+        f"`accelerator freeze {order.target}` keeps deploys away and leaves the note; `accelerator "
+        f"resume {order.target}` finishes it, `accelerator unlock {order.target}` forgets it",
     )
 
 
