@@ -92,7 +92,7 @@ class RefStore:
             self._temporary.remove()
             raise
         self._fetching = Lock()  # FETCH_HEAD is one file
-        self._seconds = ANSWER_SECONDS
+        self._seconds, self._is_given_up = ANSWER_SECONDS, False
 
     def __enter__(self) -> RefStore:
         return self
@@ -259,8 +259,16 @@ class RefStore:
         return ask_again(lambda: self._ask(*arguments), self._deadline, patience)
 
     def _ask(self, *arguments: str) -> Answer:
-        """Run a command that talks to the remote, which may never answer."""
-        return self._git.ask(*arguments, seconds=self._seconds, environment=self._remotely)
+        """Run a command that talks to the remote, which may never answer.
+
+        One that kept an interrupted run waiting is not asked again: there is no time for it.
+        """
+        if self._is_given_up:
+            raise LockUnavailable("it does not answer")
+        answer = self._git.ask(*arguments, seconds=self._seconds, environment=self._remotely)
+        is_hurried = self._seconds < ANSWER_SECONDS
+        self._is_given_up = is_hurried and answer.status == OUT_OF_TIME
+        return answer
 
     def _demand(self, *arguments: str) -> str:
         """Run a command in the throwaway repository; raises where git does not do it."""

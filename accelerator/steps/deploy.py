@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from accelerator.steps.compare.decision import Decision
-    from accelerator.steps.guard.locks import HeldLocks
+    from accelerator.steps.guard.holding import HeldLocks
     from accelerator.steps.order import DeployOrder
     from accelerator.steps.report import Report
     from accelerator.steps.route.landing import Landing

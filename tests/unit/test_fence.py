@@ -170,7 +170,7 @@ def test_a_remote_that_takes_its_time_is_looked_at_once_before_a_write() -> None
 
     def find_slowly() -> dict[str, str]:
         found = find()
-        made.stage.clock.pass_seconds(LOOK_SECONDS + 1)
+        made.stage.clock.pass_seconds(LOOK_SECONDS - 1)
         return found
 
     made.refs.find = find_slowly  # type: ignore[method-assign]
@@ -180,6 +180,25 @@ def test_a_remote_that_takes_its_time_is_looked_at_once_before_a_write() -> None
     calls = made.stage.heroku.calls
     write = calls.index(TO_SHOP)
     assert calls[write - 2 : write] == ["releases.fetch_newest shop", LOOK]
+
+
+def test_a_look_that_took_too_long_is_none_to_write_on() -> None:
+    made = watched("good", make_app("shop", "old"))
+    find = made.refs.find
+
+    def find_slowly() -> dict[str, str]:
+        found = find()
+        made.stage.clock.pass_seconds(LOOK_SECONDS)
+        return found
+
+    made.stage.heroku.before["releases.fetch_newest shop"] = lambda: setattr(
+        made.refs, "find", find_slowly
+    )
+
+    with pytest.raises(LockUnavailable, match="it takes longer than 5 s"):
+        made.deploy()
+
+    assert made.writes() == []
 
 
 def test_an_old_lock_is_renewed_before_the_look_and_not_between_look_and_write() -> None:
@@ -298,7 +317,7 @@ def test_a_write_that_was_turned_away_passes_the_fence_again(route: str, what: s
     }[route]
 
     def meanwhile() -> None:
-        made.stage.clock.pass_seconds(JUST_NOW_SECONDS)
+        made.stage.clock.pass_seconds(LOOK_SECONDS)
         if what == "lock":
             LOSSES["removed by hand"](made, "shop")
         else:

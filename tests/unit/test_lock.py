@@ -534,6 +534,22 @@ def test_renewing_happens_by_itself_and_goes_on_whatever_fails(
     assert not held.is_lost
 
 
+def test_what_a_note_has_to_say_of_a_promotion_is_written_without_waiting_for_the_next_renewal(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("accelerator.steps.guard.keeper.SOON_SECONDS", 0.01)
+    renewed = watch(desk, None)
+    held = desk.take()
+    held.remember("01234567-89ab")
+
+    desk.keepers[0].renew_soon()
+
+    assert renewed.wait(10)
+    standing = desk.stands()
+    assert standing is not None
+    assert standing.promotion == "01234567-89ab"
+
+
 def test_a_lock_whose_renewal_takes_long_is_given_back_all_the_same(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,8 @@ from accelerator.errors import BuildFailed, LockUnavailable, NoLockRefs, Outcome
 from accelerator.events import Note
 from accelerator.models import LockKind, LockMode, Refusal, Swap
 from accelerator.steps.guard.held import look
-from accelerator.steps.guard.locks import FRESH_SECONDS, HeldLocks, TargetLocks
+from accelerator.steps.guard.holding import HeldLocks
+from accelerator.steps.guard.locks import FRESH_SECONDS, TargetLocks
 from accelerator.steps.guard.notes import freeze_ref, lock_ref, reject_ref, render_note
 from accelerator.steps.guard.policy import LockPolicy
 from tests.unit.deployscene import scene

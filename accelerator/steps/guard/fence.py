@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from accelerator.models import Commit
-    from accelerator.steps.guard.locks import HeldLocks, TargetLocks
+    from accelerator.steps.guard.holding import HeldLocks
+    from accelerator.steps.guard.locks import TargetLocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Fence:
     def remember(self, apps: Iterable[str], promotion: str) -> None:
         """Let the notes of the locks name a promotion that was begun."""
         self.held.remember(apps, promotion)
+        self.locks.tell_soon()
 
     def _demand_forward(self, apps: tuple[str, ...]) -> None:
         self.held.demand()  # renewed where it is old, before the look: that may take a while
@@ -75,8 +77,9 @@ class Fence:
         self.held.demand(apps)
         for lock in self.held.of(apps):
             lock.say_that_it_goes_back()
+        self.locks.watch.forget()
         try:
-            standing = self.locks.read(0.0)
+            standing = self.locks.read(LOOK_SECONDS)
         except AcceleratorError as trouble:
             self.locks.run.events.note(
                 f"the lock is held by its lease, as it cannot be looked at: {trouble.message}",

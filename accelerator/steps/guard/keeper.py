@@ -12,7 +12,6 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 from accelerator.steps.guard.leases import lease_of
-from accelerator.waiting import repeat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from accelerator.steps.guard.held import Change, HeldLock
     from accelerator.steps.guard.remote import LockRemote
 
+SOON_SECONDS = 2.0  # what is over by then is not worth a push: the lock is given back instead
+
 
 class Keeper:
     """Renews the locks of one run until they are let go; `now` is the platform's time."""
@@ -30,7 +31,7 @@ class Keeper:
         self.remote, self.now = remote, now
         self._locks: tuple[HeldLock, ...] = ()
         self._failures = 0
-        self._done = Event()
+        self._done, self._woken = Event(), Event()
         self._thread: Thread | None = None
 
     def keep(self, lock: HeldLock) -> HeldLock:
@@ -51,6 +52,10 @@ class Keeper:
             elif changes:
                 self._push(changes)
 
+    def renew_soon(self) -> None:
+        """Renew without waiting for the time: the notes have something new to say."""
+        self._woken.set()
+
     def hurry(self) -> None:
         """Wait for what is under way a moment only, from now on."""
         for lock in self._locks:
@@ -59,6 +64,7 @@ class Keeper:
     def close(self) -> None:
         """Renew nothing any more."""
         self._done.set()
+        self._woken.set()
 
     def _push(self, changes: list[tuple[HeldLock, Change]]) -> None:
         pushed = {change.ref: (change.old, change.new) for _, change in changes}
@@ -73,16 +79,19 @@ class Keeper:
             raise trouble
 
     def _run(self) -> None:
-        if not self._done.wait(self._pause):
-            repeat(self._try, self._done)
+        while not self._done.is_set():
+            if self._woken.wait(self._pause):
+                self._woken.clear()
+                if self._done.wait(SOON_SECONDS):
+                    return
+            self._try()
 
-    def _try(self) -> float:
+    def _try(self) -> None:
         try:
             self.renew()
             self._failures = 0
         except Exception:  # a thread that ended would let every lock run out
             self._failures += 1
-        return self._pause
 
     @property
     def _pause(self) -> float:

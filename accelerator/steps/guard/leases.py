@@ -12,7 +12,8 @@ SKEW_SECONDS = 5.0
 # What is left of a lock before each write, at least: else it is renewed first. So whoever takes
 # over a lock that ran out knows since when nothing was begun.
 MARGIN_SECONDS = 20.0
-LOOK_SECONDS = 2.0  # how old a look at the lock may be when the write is sent that rests on it
+# How old a look at the lock may be, from its beginning, when the write is sent that rests on it.
+LOOK_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING
 from accelerator.errors import AcceleratorError, LockUnavailable, NoLockRefs
 from accelerator.models import LockKind, LockMode, StepName
 from accelerator.steps.guard.acquire import take
+from accelerator.steps.guard.holding import HeldLocks
 from accelerator.steps.guard.keeper import Keeper
 from accelerator.steps.guard.marks import find_marks
 from accelerator.steps.guard.notes import lock_ref
 from accelerator.steps.guard.watch import CannotTell, NotAsked, Standing, TakesNoRefs, Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from accelerator.models import Commit
     from accelerator.steps.compare.decision import Decision
@@ -38,63 +39,6 @@ if TYPE_CHECKING:
 
 NO_REMOTE = "name one by --lock-remote, or a prepare app by --from; --lock auto does without"
 FRESH_SECONDS = 15.0  # what was read of the remote so long ago may have changed
-
-
-@dataclass
-class HeldLocks:
-    """The locks of all targets, while they are held; none where nothing is locked.
-
-    ``at_stake`` are the targets on which something was begun whose end is not known; ``inherited``
-    those on which a deploy before this one was cut short, and nothing was begun by us so far.
-    """
-
-    locks: list[HeldLock] = field(default_factory=list)
-    at_stake: set[str] = field(default_factory=set)
-    inherited: set[str] = field(default_factory=set)
-
-    def of(self, apps: Iterable[str] | None = None) -> list[HeldLock]:
-        """Return the locks of these targets; all where none is named."""
-        named = None if apps is None else set(apps)
-        return [lock for lock in self.locks if named is None or lock.note.app in named]
-
-    def see(self, refs: Mapping[str, str]) -> None:
-        """Learn what stands in the lock remote: a lock that is not there any more is lost."""
-        for lock in self.locks:
-            lock.see(refs.get(lock_ref(lock.note.app)))
-
-    def demand(self, apps: Iterable[str] | None = None) -> None:
-        """Raise `Refused` when a lock was lost: any of them, or one of these targets."""
-        for lock in self.of(apps):
-            lock.demand()
-
-    def begin(self, apps: Iterable[str]) -> None:
-        """Note that something is begun on these targets, whose end is not known from now on."""
-        self.at_stake |= set(apps)
-        self.inherited -= set(apps)
-
-    def ended(self, apps: Iterable[str]) -> None:
-        """Note that what was begun on these targets is known to have ended."""
-        self.at_stake -= set(apps)
-        self.inherited -= set(apps)
-
-    def turn_back(self, apps: Mapping[str, str | None]) -> None:
-        """Let the notes say that these targets go back, each to the commit it had before."""
-        for lock in self.locks:
-            if lock.note.app in apps:
-                lock.turn_back(apps[lock.note.app])
-
-    def restate(self, notes: Iterable[LockNote]) -> None:
-        """Have the notes say what is to be done, as looked at with the locks in hand."""
-        by_app = {note.app: note for note in notes}
-        for lock in self.locks:
-            lock.restate(by_app[lock.note.app])
-
-    def remember(self, apps: Iterable[str], promotion: str) -> None:
-        """Let the notes of the locks name a promotion: nothing else on Heroku leads to it."""
-        named = set(apps)
-        for lock in self.locks:
-            if lock.note.app in named:
-                lock.remember(promotion)
 
 
 @dataclass
@@ -201,6 +145,11 @@ class TargetLocks:
             raise
         finally:
             self._let_go_of_all()
+
+    def tell_soon(self) -> None:
+        """Have the notes written soon: what they have to say may be asked for by the next run."""
+        if self._keeper is not None:
+            self._keeper.renew_soon()
 
     def _take(self, note: LockNote) -> None:
         remote = self.watch.remote

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from accelerator.models import Commit
     from accelerator.steps.compare.facts import Facts
-    from accelerator.steps.guard.locks import HeldLocks
+    from accelerator.steps.guard.holding import HeldLocks
     from accelerator.steps.guard.notes import LockNote
     from accelerator.steps.run import Run
     from accelerator.waiting import Deadline

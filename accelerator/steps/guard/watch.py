@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from accelerator.waiting import Clock
 
 CLOSE_SECONDS = 5.0
+TRIES = 3  # looks, until one of them is quick enough
 _LONG_AGO = float("-inf")
 
 
@@ -153,14 +154,30 @@ class Watch:
             self._under_way.start()
 
     def look(self, seconds: float) -> View:
-        """Return what stands there, as of so many seconds ago at most."""
+        """Return what stands there, as of so many seconds ago at most.
+
+        A look that itself took longer tells of a past that is over: it is repeated, and when the
+        remote stays so slow nobody can tell.
+        """
         with self._guard:
             if self._under_way is not None:
                 self._under_way.join()
                 self._under_way = None
-            if self._host is not None and self._clock.now() - self._begun_at >= seconds:
+            if self._host is None:
+                return self._view
+            for _ in range(TRIES):
+                if self._is_of_late(seconds):
+                    return self._view
                 self._ask()
-            return self._view
+                if isinstance(self._view, CannotTell):
+                    return self._view
+            if self._is_of_late(seconds):
+                return self._view
+            slow = f"it takes longer than {seconds:.0f} s to tell what stands there"
+            return CannotTell(LockUnavailable(slow))
+
+    def _is_of_late(self, seconds: float) -> bool:
+        return self._clock.now() - self._begun_at < seconds
 
     def forget(self) -> None:
         """Have the next look ask again: what was seen is from before a change of ours."""
