@@ -191,13 +191,15 @@ class BuildInput:
     """What a build of a commit is made of: the tree of `folder`, the root's where it is empty.
 
     ``kept`` is the tree's id without what `.slugignore` surely removes before the build. Equal ids
-    are equal inputs. ``has_rules``: there is a `.slugignore`.
+    are equal inputs. ``has_rules``: there is a `.slugignore`. ``archives`` are the checksums that
+    an archive of it may have, where they were made: a build is of `folder` only with one of them.
     """
 
     folder: str
     tree: str
     kept: str
     has_rules: bool = False
+    archives: frozenset[str] = frozenset()
 
     def id_for(self, *, drops_ignored: bool) -> str:
         """Return the id of what is built, where `.slugignore` has a say and where it has none."""

@@ -14,7 +14,7 @@ from accelerator.steps.compare.fingerprints import Declared
 from accelerator.steps.compare.lookups import find_artifact
 from accelerator.steps.compare.outdated import find_outdated
 from accelerator.steps.compare.running_build import join_twin
-from accelerator.steps.compare.same_source import find_same, is_build_of
+from accelerator.steps.compare.same_source import find_same, is_build_of, with_archives
 from accelerator.steps.follow.builds_and_releases import find_release_of_build, follow_build
 from accelerator.steps.route.build import start_build
 from accelerator.steps.route.landing import NoFence
@@ -140,7 +140,8 @@ def _read_inputs(run: Run, order: PrepareOrder, pages: Pages) -> Inputs:
     if not order.same_tree:
         return None
     built = {build.commit for page in pages.values() for build in page}
-    return run.clone.read_inputs(frozenset({order.commit.sha, *filter(None, built)}))
+    inputs = run.clone.read_inputs(frozenset({order.commit.sha, *filter(None, built)}))
+    return with_archives(inputs, order.commit.sha, run.clone.checksums)
 
 
 def _find_usable(run: Run, order: PrepareOrder, pages: Pages, inputs: Inputs) -> Build | None:

@@ -61,6 +61,22 @@ def test_a_commit_to_another_folder_or_to_ignored_files_ships_what_there_is(
     assert len(pipeline.prepare.builds) == 2
 
 
+def test_what_was_built_of_another_folder_is_not_the_same_source(
+    pipeline: Pipeline, mono: Repository, run: Command
+) -> None:
+    mono.write({f"next/{name}": text for name, text in APPLICATION.items()})
+    mono.commit({"next/text": "the next one"})
+    run("prepare", "--app", pipeline.prepare.name, "--json").check(0)
+    commit = mono.commit({"accelerator.toml": RULES.replace("shop", "next")})
+
+    prepared = run("prepare", "--app", pipeline.prepare.name, "--json").check(0)
+    run("deploy", *pipeline.to_staging, "--smoke", KNOWN, "--json").check(0)
+
+    assert not prepared["reused"]
+    assert pipeline.staging.commit == commit
+    assert "the next one" in pipeline.staging.ask().text
+
+
 def test_what_was_removed_before_the_build_was_no_part_of_it(
     pipeline: Pipeline, mono: Repository, run: Command
 ) -> None:

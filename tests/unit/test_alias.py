@@ -226,7 +226,7 @@ def test_what_another_app_runs_is_not_taken_for_the_same_line_without_asking() -
 
 OWN = BuildInput("", "tree", "kept", has_rules=True)
 NOTES = BuildInput("", "another", "kept", has_rules=True)
-FOLDER = BuildInput("services/api", "tree", "kept")
+FOLDER = BuildInput("services/api", "tree", "kept", archives=frozenset({checksum_of("x")}))
 
 
 def built(stack: str | None = "heroku-24", checksum: str | None = None) -> Build:
@@ -251,6 +251,9 @@ IMAGE = replace(slug("twin"), kind="oci_image")
             FOLDER, FOLDER, built(checksum=checksum_of("x")), "tree of services/api", id="a folder"
         ),
         pytest.param(FOLDER, FOLDER, built(), None, id="of a push, which is of everything"),
+        pytest.param(
+            FOLDER, FOLDER, built(checksum=checksum_of("y")), None, id="of another folder, before"
+        ),
         pytest.param(FOLDER, FOLDER, None, None, id="of no build that is listed"),
         pytest.param(OWN, None, built(), None, id="what is not here"),
         pytest.param(None, OWN, built(), None, id="ours is not here"),

@@ -97,6 +97,7 @@ def inputs_of(folder: str) -> dict[str, BuildInput]:
             f"{has.code}, {has.notes}" if folder else f"{has.code}, {has.notes}, {has.other}",
             f"{has.code}" if folder else f"{has.code}, {has.other}",
             has_rules=True,
+            archives=frozenset({checksum_of("a source")}),
         )
         for sha, has in IN_COMMIT.items()
     }

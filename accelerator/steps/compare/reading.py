@@ -18,7 +18,7 @@ from accelerator.steps.compare.lookups import (
     find_optional,
     find_witness,
 )
-from accelerator.steps.compare.same_source import is_build_of
+from accelerator.steps.compare.same_source import is_build_of, with_archives
 from accelerator.steps.compare.states import SourceState, TargetState
 from accelerator.steps.compare.unread import (
     find_unconfirmed,
@@ -87,7 +87,8 @@ def read_inputs(run: Run, commit: Commit, facts: Facts) -> Mapping[str, BuildInp
     """Read what builds of the commit, and of all that is listed as built, are made of."""
     states: tuple[SourceState | TargetState, ...] = (*facts.sources, *facts.targets)
     built = {build.commit for state in states for build in state.builds}
-    return run.clone.read_inputs(frozenset({commit.sha, *filter(None, built)}))
+    inputs = run.clone.read_inputs(frozenset({commit.sha, *filter(None, built)}))
+    return with_archives(inputs, commit.sha, run.clone.checksums)
 
 
 def _refuse_other_names(facts: Facts) -> None:
@@ -121,7 +122,8 @@ def _make_archives(run: Run, wanted: Wanted, facts: Facts) -> Mapping[str, froze
         for build in state.builds
         if wanted.same_tree or build.artifact in held
     ]
-    inputs = run.clone.read_inputs(frozenset({sha, *(b.commit for b in builds if b.commit)}))
+    told = run.clone.read_inputs(frozenset({sha, *(b.commit for b in builds if b.commit)}))
+    inputs = with_archives(told, sha, run.clone.checksums)
     equal = {build.commit for build in builds if is_build_of(build, sha, inputs) and build.commit}
     return {each: run.clone.checksums(each) for each in {sha, *equal}}
 

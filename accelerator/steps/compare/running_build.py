@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from accelerator.errors import AcceleratorError, BuildFailed, OutcomeUnknown
 from accelerator.models import StepName
-from accelerator.steps.compare.same_source import is_build_of
+from accelerator.steps.compare.same_source import is_build_of, with_archives
 from accelerator.steps.follow.builds_and_releases import find_release_of_build, follow_build
 from accelerator.waiting import StillPending, wait_for
 
@@ -135,7 +135,8 @@ def wait_for_build(run: Run, wanted: Wanted) -> bool:
         reads = [lambda app=app: run.heroku.builds.fetch_newest(app) for app in apps]
         builds = [build for page in run.heroku.together(*reads) for build in page]
         shas = frozenset({commit.sha, *(build.commit for build in builds if build.commit)})
-        inputs = run.clone.read_inputs(shas) if wanted.same_tree else None
+        told = run.clone.read_inputs(shas) if wanted.same_tree else None
+        inputs = with_archives(told, commit.sha, run.clone.checksums) if told else None
         return any(is_build_of(build, commit.sha, inputs) for build in builds)
 
     with run.events.step(StepName.WAIT, f"Wait for a build of {commit.short} to appear") as step:

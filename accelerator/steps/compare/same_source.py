@@ -6,13 +6,15 @@ Whether it is was told by the clone. What the clone cannot tell is not equal.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from accelerator.errors import RepositoryProblem
 from accelerator.models import ArtifactKind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from accelerator.models import ArtifactRef, Build, BuildInput
 
@@ -38,20 +40,39 @@ def find_same(
 
     ``build`` is the one that left, or leaves, the artifact ``ref``, as far as they are known. For
     images all files count: `.slugignore` belongs to slugs. Where only a folder is built, the build
-    has to be of an upload, as ours are: one by git push is of the whole repository.
+    has to be of an archive of that folder: one by git push is of the whole repository, and one from
+    before --subdir was changed of another folder.
     """
     if inputs is None or built is None or built == wanted:
         return None
     own, other = inputs.get(wanted), inputs.get(built)
     if own is None or other is None:
         return None
-    if own.folder and (build is None or build.checksum is None):
+    if own.folder and (build is None or build.checksum not in other.archives):
         return None
     drops_ignored = _drops_ignored(build, ref)
     found = own.id_for(drops_ignored=drops_ignored)
     if found != other.id_for(drops_ignored=drops_ignored):
         return None
     return SameSource(built, own.describe(drops_ignored=drops_ignored), found)
+
+
+def with_archives(
+    inputs: Mapping[str, BuildInput], wanted: str, checksums: Callable[[str], frozenset[str]]
+) -> Mapping[str, BuildInput]:
+    """Add the checksums of archives where a folder is built, of what may be equal to `wanted`.
+
+    Which folder was built is said by nothing else. What cannot be archived is equal to nothing.
+    """
+    own = inputs.get(wanted)
+    if own is None or not own.folder:
+        return inputs
+    found = dict(inputs)
+    for sha, each in inputs.items():
+        if sha != wanted and own.kept == each.kept and not each.archives:
+            with suppress(RepositoryProblem):
+                found[sha] = replace(each, archives=checksums(sha))
+    return found
 
 
 def is_build_of(build: Build, wanted: str, inputs: Inputs) -> bool:
