@@ -265,3 +265,20 @@ def test_without_the_variable_the_release_is_enough(
     result = run("deploy", *pipeline.to_staging, "--json")
 
     assert result.check(0)["source"]["metadata"] == "absent"
+
+
+@pytest.mark.parametrize("smoke", [(), ("--smoke", "/health")], ids=["no check", "a check"])
+def test_code_that_lost_its_web_process_is_gone_back_from(
+    pipeline: Pipeline, repo: Repository, run: Command, smoke: tuple[str, ...]
+) -> None:
+    sound = prepare(pipeline, repo, run, "sound")
+    run("deploy", *pipeline.to_staging, "--json").check(0)
+    repo.commit({"Procfile": WEB.replace("web:", "wbe:")})
+    run("prepare", "--app", pipeline.prepare.name, "--json").check(0)
+
+    result = run("deploy", *pipeline.to_staging, *smoke, "--json")
+
+    assert "no process type web" in result.stdout
+    assert "ps:scale web=1" in result.stdout
+    assert result.check(7)["targets"][0]["verified"] == "failed"
+    assert pipeline.staging.commit == sound

@@ -28,17 +28,22 @@ _NUMBERED = re.compile(r"\.([0-9]{1,9})")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """How many dynos of each process type there have to be; None where it cannot be read."""
+    """How many dynos of each process type there have to be; None where it cannot be read.
+
+    ``lost_web``: the code that runs now has no process type `web` at all.
+    """
 
     quantities: Mapping[str, int] | None
+    lost_web: bool = False
 
     @classmethod
     def of(cls, formation: Iterable[Formation] | None) -> Wanted:
         """Return what a formation wants."""
         if formation is None:
             return cls(None)
-        rows = (row for row in formation if row.type != RELEASE_TYPE and row.quantity > 0)
-        return cls({row.type: row.quantity for row in rows})
+        rows = tuple(row for row in formation if row.type != RELEASE_TYPE)
+        lost_web = all(row.type != "web" for row in rows)
+        return cls({row.type: row.quantity for row in rows if row.quantity > 0}, lost_web)
 
     @property
     def has_web(self) -> bool:

@@ -43,6 +43,7 @@ class WayBack:
 
     ``built`` is the commit that the one before it is known to hold, and says of itself; ``checks``
     are how it is verified. For ``switch_seconds`` after a release old code may still answer there.
+    ``had_web``: web dynos served before the deploy; code without `web` takes their number away.
     """
 
     app: str
@@ -51,6 +52,7 @@ class WayBack:
     built: str | None = None
     checks: tuple[SmokeCheck, ...] = ()
     switch_seconds: float = 0.0
+    had_web: bool = False
 
 
 class Hindrance(StrEnum):
@@ -180,7 +182,8 @@ def _prove(run: Run, way: WayBack, previous: Release, made: Release) -> WentBack
     told = {"previous": previous.version, "version": made.version}
     try:
         built = Commit(way.built) if way.built else None
-        proof = verify(run, Claim(way.app, made.id, made.artifact, built, way.checks))
+        claim = Claim(way.app, made.id, made.artifact, built, way.checks, way.had_web)
+        proof = verify(run, claim)
         run.refuse_if_stopping()  # what was cut short proves nothing
     except (ReleaseFailed, WrongArtifact) as error:  # other code is live
         return NotWentBack.failed(error)

@@ -45,7 +45,7 @@ class Claim:
     """What is to be proved: this release of the app carries the artifact, and serves.
 
     ``commit`` is what the artifact was built from, where that is known; ``checks`` are the smoke
-    checks that must pass.
+    checks that must pass. ``had_web``: web dynos served visitors before it.
     """
 
     app: str
@@ -53,6 +53,7 @@ class Claim:
     artifact: ArtifactRef
     commit: Commit | None
     checks: tuple[SmokeCheck, ...] = ()
+    had_web: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,8 @@ def verify(run: Run, claim: Claim) -> Proof:
         step.detail = f"v{release.version}"
         _demand(release, claim.artifact)
         seen, last = wait_for_dynos(run, release, scene.look)
+        if seen.flaw is None and claim.had_web and not last.wanted.has_web:
+            seen = _describe_dark(last.wanted)
         if seen.flaw is None and last.wanted.has_none:
             run.events.note(f"{app} runs no dynos: nothing serves there", "warning")
         if seen.flaw is None and scene.app is not None:
@@ -89,6 +92,14 @@ def verify(run: Run, claim: Claim) -> Proof:
         else:
             step.outcome, step.detail = "failed", seen.flaw or ""
         return proof
+
+
+def _describe_dark(wanted: Wanted) -> Seen:
+    """Say that nobody is served any more; it is the code's doing where that has no `web`."""
+    if wanted.lost_web:
+        return Seen("it has no process type web, and web dynos ran before: nobody is served")
+    said = "web dynos ran before, and now there are to be none: `heroku ps:scale web=1` starts one"
+    return Seen(said, conclusive=False)
 
 
 def _proof_of(run: Run, scene: Scene, release: Release, seen: Seen) -> Proof:

@@ -150,7 +150,12 @@ class Verifier:
         # What was built from the same source says of itself the commit it was built from.
         own = landing.artifact.commit if isinstance(landing.artifact, Artifact) else None
         built = Commit(own or facts.commit_of(ref) or self.decision.commit.sha)
-        return Claim(landing.app, landing.release_id, ref, built, self._checks_of(landing.app))
+        app, checks = landing.app, self._checks_of(landing.app)
+        return Claim(app, landing.release_id, ref, built, checks, self._had_web(app))
+
+    def _had_web(self, app: str) -> bool:
+        formation = self.decision.facts.target(app).fit.formation or ()
+        return any(row.type == "web" and row.quantity > 0 for row in formation)
 
     def _proved(self, landing: Landing, proof: Proof) -> Settled:
         ref, is_live = landing.ref, landing.route is Route.LIVE
@@ -203,7 +208,8 @@ class Verifier:
         # What was shipped under an alias says of itself the commit it was built from.
         built = self.decision.facts.commit_of(before.artifact) if before else None
         seconds = settled.switch_seconds
-        return WayBack(settled.app, settled.release, before, built, checks, seconds)
+        had_web = self._had_web(settled.app)
+        return WayBack(settled.app, settled.release, before, built, checks, seconds, had_web)
 
     def _checks_of(self, app: str) -> tuple[SmokeCheck, ...]:
         return self.rules.checks_of(self.decision.facts.target(app).stage)
