@@ -5,12 +5,14 @@ Each of these once brought sound code down, or let broken code pass.
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.e2e.faults import count_releases, prepare
 from tests.e2e.sample import BROKEN, WEB, Repository
+from tests.e2e.servers import Heard, Listener, Reply
 from tests.e2e.world import eventually
 
 if TYPE_CHECKING:
@@ -181,3 +183,29 @@ def test_a_release_that_is_shown_as_pending_after_it_succeeded_is_followed(
 
     result.check(0)
     assert pipeline.staging.commit == commit
+
+
+def test_other_code_that_was_released_during_the_smoke_checks_is_noticed(
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    prepare(pipeline, repo, run, "sound")
+    run("deploy", *pipeline.to_staging, "--json").check(0)
+    old = {"slug": pipeline.staging.slug_id}
+    prepare(pipeline, repo, run, "next")
+
+    def answer(_: Heard) -> Reply:
+        heroku.api("POST", f"/apps/{pipeline.staging.name}/releases", old)
+        time.sleep(2.1)  # a check that takes its time
+        return Reply(200)
+
+    with Listener(answer) as site:
+        smoke = ("--smoke", f"{site.url}/")
+        result = run(
+            "deploy",
+            *pipeline.to_staging,
+            *smoke,
+            "--json",
+            env={"ACCELERATOR_DEADLINES_SMOKE_DEADLINE": "60s"},
+        )
+
+    assert result.check(7)["error"]["code"] == "wrong_artifact"
