@@ -175,6 +175,7 @@ def test_a_password_is_masked_before_a_long_check_is_cut() -> None:
         pytest.param("$./smoke.sh", "'$ ./smoke.sh'", id="no blank after the dollar"),
         pytest.param("/up {comit}", "{commit}", id="a slip in the placeholder"),
         pytest.param("/up 200 header X: {Commit}", "{commit}", id="and in a header"),
+        pytest.param("/up/{commit}", "/health {commit}", id="in the address"),
     ],
 )
 def test_what_is_neither_an_address_nor_a_command_is_refused_and_never_run(

@@ -84,6 +84,13 @@ def parse_check(text: str) -> SmokeCheck:
     url, _, expected = rest.partition(" ")
     if not url.startswith("/") and not _is_address(url):
         raise _not_understood(text, rest)
+    if "{commit}" in url:  # asked for as it stands, it brought sound code down
+        raise UsageProblem(
+            f"the smoke check {_shown(text)} has {{commit}} in its address, where it stands for "
+            "nothing",
+            "write it behind the address, as in '/health {commit}', or ask by a command, as in "
+            "'$ curl --fail ${APP_URL}health/$COMMIT'",
+        )
     _refuse_misspelt(text, expected)
     parts = re.fullmatch(r"(?:(\d{3})(?: |$))?(.*)", expected.strip())
     status, words = parts.groups() if parts else (None, expected)
