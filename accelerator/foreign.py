@@ -85,7 +85,7 @@ def parse_moment(text: object) -> datetime:
 
 def parse_count(text: object) -> int | None:
     """Read a count from a header; None for what is none, or longer than twelve digits."""
-    return int(text) if isinstance(text, str) and _COUNT.fullmatch(text.strip()) else None
+    return int(text.strip()) if isinstance(text, str) and _COUNT.fullmatch(text.strip()) else None
 
 
 def _refuse_constant(name: str) -> NoReturn:

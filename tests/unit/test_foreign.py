@@ -97,6 +97,7 @@ def test_a_count_of_digits_is_a_number_and_all_else_is_none(text: str) -> None:
 def test_a_count_too_long_to_be_meant_is_none() -> None:
     assert parse_count("9" * 5000) is None
     assert parse_count(" 4500 ") == 4500
+    assert parse_count("0\x1f") == 0
 
 
 @pytest.mark.parametrize(
