@@ -18,7 +18,7 @@ from accelerator.errors import (
 )
 from accelerator.models import LockKind, LockMode, OnFailure, Refusal, Route, Swap, Written
 from accelerator.steps.compare.wanted import SourceApp
-from accelerator.steps.guard.leases import LOOK_SECONDS, METERED_LEASE
+from accelerator.steps.guard.leases import LOOK_SECONDS, METERED_LEASE, RECENT_SECONDS
 from accelerator.steps.guard.notes import (
     Mark,
     freeze_ref,
@@ -62,7 +62,7 @@ def watched(
     made = scene(prepared, *targets)
     made.refs = Told(made.stage.heroku.calls)
     made.lock(mode)
-    made.stage.heroku.call_seconds = LOOK_SECONDS
+    made.stage.heroku.call_seconds = RECENT_SECONDS
     made.change(**changes)
     return made
 
@@ -208,7 +208,7 @@ def test_an_old_lock_is_renewed_before_the_look_and_not_between_look_and_write()
     def renew_slowly(ref: str, old: str | None, new: str | None) -> Swap:
         if old is not None and new is not None:
             made.refs.put(freeze, MARK)
-            made.stage.clock.pass_seconds(LOOK_SECONDS)
+            made.stage.clock.pass_seconds(RECENT_SECONDS)
         return swap(ref, old, new)
 
     def grow_old() -> None:
@@ -343,7 +343,7 @@ def test_a_lock_lost_in_the_first_wave_stops_the_second_and_the_first_is_told() 
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("seconds", [LOOK_SECONDS, 0.0], ids=["slow", "at once"])
+@pytest.mark.parametrize("seconds", [RECENT_SECONDS, 0.0], ids=["slow", "at once"])
 def test_a_run_that_lost_its_lock_sends_no_rollback_and_no_rejection(
     loss: str, seconds: float
 ) -> None:

@@ -188,7 +188,7 @@ def test_where_all_targets_have_a_release_the_limit_of_promotions_is_none_of_the
     short.heroku.call_seconds = 20.0
 
     with pytest.raises(OutcomeUnknown, match="is still pending at the deadline"):
-        promote(short.run, candidate, (SHOP,))
+        promote(short.run, candidate, (SHOP,), FakeFence())
 
     assert short.clock.now() < 1000.0 + 600.0
 

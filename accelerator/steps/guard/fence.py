@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from accelerator.errors import AcceleratorError
 from accelerator.steps.guard.findings import demand
-from accelerator.steps.guard.leases import LOOK_SECONDS
+from accelerator.steps.guard.leases import RECENT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,7 +61,7 @@ class Fence:
 
     def _demand_forward(self, apps: tuple[str, ...]) -> None:
         self.held.demand()  # renewed where it is old, before the look: that may take a while
-        standing = self.locks.read(LOOK_SECONDS)
+        standing = self.locks.read(RECENT_SECONDS)
         if standing is not None:
             self.held.see(standing.refs)
         self.held.demand()
@@ -77,9 +77,8 @@ class Fence:
         self.held.demand(apps)
         for lock in self.held.of(apps):
             lock.say_that_it_goes_back()
-        self.locks.watch.forget()
         try:
-            standing = self.locks.read(LOOK_SECONDS)
+            standing = self.locks.read(0.0)
         except AcceleratorError as trouble:
             self.locks.run.events.note(
                 f"the lock is held by its lease, as it cannot be looked at: {trouble.message}",

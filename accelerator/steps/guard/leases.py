@@ -14,6 +14,7 @@ SKEW_SECONDS = 5.0
 MARGIN_SECONDS = 20.0
 # How old a look at the lock may be, from its beginning, when the write is sent that rests on it.
 LOOK_SECONDS = 5.0
+RECENT_SECONDS = 2.0  # a look that began so long ago is not repeated
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from accelerator.errors import AcceleratorError, LockUnavailable, NoLockRefs
 from accelerator.foreign import hide_credentials, one_line
+from accelerator.steps.guard.leases import LOOK_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -165,19 +166,19 @@ class Watch:
                 self._under_way = None
             if self._host is None:
                 return self._view
-            for _ in range(TRIES):
-                if self._is_of_late(seconds):
-                    return self._view
-                self._ask()
-                if isinstance(self._view, CannotTell):
-                    return self._view
-            if self._is_of_late(seconds):
+            if self._age < seconds:
                 return self._view
-            slow = f"it takes longer than {seconds:.0f} s to tell what stands there"
+            slowest = max(seconds, LOOK_SECONDS)
+            for _ in range(TRIES):
+                self._ask()
+                if isinstance(self._view, CannotTell) or self._age < slowest:
+                    return self._view
+            slow = f"it takes longer than {slowest:.0f} s to tell what stands there"
             return CannotTell(LockUnavailable(slow))
 
-    def _is_of_late(self, seconds: float) -> bool:
-        return self._clock.now() - self._begun_at < seconds
+    @property
+    def _age(self) -> float:
+        return self._clock.now() - self._begun_at
 
     def forget(self) -> None:
         """Have the next look ask again: what was seen is from before a change of ours."""
