@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Barrier, Event, Thread
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +108,16 @@ def test_a_held_lock_is_refused_and_its_holder_named(desk: Desk) -> None:
     assert "gitlab job" in caught.value.message
     assert "https://ci.example/7" in caught.value.message
     assert "accelerator resume shop" in str(caught.value.hint)
+
+
+def test_a_lock_by_hand_is_refused_with_what_removes_it(desk: Desk) -> None:
+    desk.take("ann", commit="")
+
+    with pytest.raises(Refused) as caught:
+        desk.take("us")
+
+    assert "`accelerator unlock shop`" in str(caught.value.hint)
+    assert "resume" not in str(caught.value.hint)
 
 
 def test_a_lock_is_waited_for_and_its_holder_is_told_of_once(desk: Desk) -> None:
@@ -667,6 +678,20 @@ def test_a_lock_left_open_is_free_and_tells_the_next_one(desk: Desk) -> None:
         33,
     )
     assert left.last_seen_at == moment
+
+
+def test_a_note_that_is_handed_on_is_never_the_one_that_was_fetched(desk: Desk) -> None:
+    """A shallow commit is refused by servers: in the same second the same text is the same."""
+    desk.take("us").leave_open()
+    left = desk.stands()
+
+    desk.take("them").hand_on()
+
+    handed_on = desk.stands()
+    assert left is not None
+    assert handed_on is not None
+    assert handed_on == replace(left, nonce=handed_on.nonce)
+    assert handed_on.nonce != left.nonce
 
 
 @pytest.mark.parametrize("when", ["taking", "giving back"])

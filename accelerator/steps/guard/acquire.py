@@ -178,8 +178,8 @@ def _refusal(app: str, seen: object, now: datetime) -> Refused:
         return Refused(Refusal.LOCKED, said, f"try again; {remove}")
     if flaw := seen.find_flaw(now):
         return Refused(Refusal.LOCKED, f"{app} has {flaw}", remove)
-    return Refused(
-        Refusal.LOCKED,
-        f"{app} is locked by {seen.describe(now)}",
-        f"wait for it (--lock-wait 10m), or see `accelerator resume {app}`",
-    )
+    way = f"see `accelerator resume {app}`"
+    if seen.note is not None and not seen.note.commit:  # by hand: there is nothing to resume
+        way = f"remove it with `accelerator unlock {app}`"
+    said = f"{app} is locked by {seen.describe(now)}"
+    return Refused(Refusal.LOCKED, said, f"wait for it (--lock-wait 10m), or {way}")

@@ -174,7 +174,8 @@ class HeldLock:
         """Let go, and leave what stood there before: nothing was begun in its place."""
         self._end()
         if not self.is_lost and self.before is not None and self.before.note is not None:
-            note = self.before.note.handed_on(self.taken_at)
+            handed = self.before.note.handed_on(self.taken_at)
+            note = replace(handed, nonce=secrets.token_hex(8))
             self._swap(self._remote.write(render_note(note)))
 
     def give_back(self) -> None:
