@@ -272,6 +272,7 @@ def test_whatever_else_shows_the_time_of_its_traces_is_waited_out(
     wait_out(stage.run, note, stage.clock.moment())
 
     assert sum(stage.clock.naps) == pytest.approx(stage.run.waits.traces + LOOK_SECONDS)
+    assert stage.ear.finished()[-1].detail == "no more of it to be seen"
 
 
 def begun(stage: Stage, looks: int) -> LockNote:
@@ -291,7 +292,7 @@ def test_a_promotion_that_was_begun_is_waited_for_however_long_ago_that_was(
 
     assert pipeline.heroku.promotion_looks == []
     assert sum(pipeline.clock.naps) > pipeline.run.waits.traces
-    assert pipeline.ear.finished()[-1].detail == "succeeded"
+    assert pipeline.ear.finished()[0].detail == "succeeded"
 
 
 def test_a_promotion_that_stays_pending_leaves_the_outcome_unknown(pipeline: Stage) -> None:

@@ -66,10 +66,14 @@ def wait_out(run: Run, note: LockNote, taken_at: datetime) -> None:
 
 
 def _let_traces_show(run: Run, note: LockNote, limit: Deadline) -> None:
-    try:
-        wait_for(lambda: _has_shown(run, note), bool, limit, run.heroku.pace)
-    except StillPending:
-        run.deadline.clock.sleep(limit.remaining)
+    title = f"Let what was begun on {note.app} show itself"
+    with run.events.step(StepName.RECONCILE, title, note.app) as step:
+        try:
+            wait_for(lambda: _has_shown(run, note), bool, limit, run.heroku.pace)
+            step.detail = "a release of it is there"
+        except StillPending:
+            run.deadline.clock.sleep(limit.remaining)
+            step.detail = "no more of it to be seen"
 
 
 def _has_shown(run: Run, note: LockNote) -> bool:
