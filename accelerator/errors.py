@@ -155,7 +155,7 @@ class NoLockRefs(LockUnavailable):
     def __init__(self, why: str) -> None:
         super().__init__(
             f"it takes no refs for locks ({why})",
-            "--lock-remote names another repository; --lock auto goes on without a lock",
+            "--lock-remote names another repository; `deploy --lock auto` goes on without a lock",
         )
 
 

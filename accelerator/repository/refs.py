@@ -137,7 +137,7 @@ class RefStore:
                     text = text.replace(f"\t{here}", f"\t{there}")
                 return parse_list(text)
         if fetched.status == OUT_OF_TIME or replies.is_turned_away(fetched.error):
-            raise LockUnavailable(self._shown(fetched.complaint))
+            raise self._unavailable(fetched.complaint)
         return self._list_all()
 
     def _list_all(self, *options: str) -> dict[str, str]:
@@ -145,7 +145,7 @@ class RefStore:
         listed = ("-c", "protocol.version=0", "ls-remote", *options, "--quiet", "--")
         answer = self._ask_again(*listed, self._access.address)
         if answer.status != 0:
-            raise LockUnavailable(self._shown(answer.complaint))
+            raise self._unavailable(answer.complaint)
         return parse_list(answer.out.decode("utf-8", "replace"))
 
     def read(self, name: str) -> tuple[str, str] | None:
@@ -214,7 +214,7 @@ class RefStore:
         if replies.is_refused_by_rule(report, answer.error):
             raise NoLockRefs(why)
         if replies.is_certainly_unchanged(report, answer.error):
-            raise LockUnavailable(why)
+            raise self._unavailable(why)
         return Swap.UNKNOWN
 
     def swap_all(self, changes: Mapping[str, tuple[str, str]]) -> dict[str, Swap]:
@@ -276,6 +276,11 @@ class RefStore:
         if answer.status != 0:
             raise LockUnavailable(answer.complaint)
         return answer.text
+
+    def _unavailable(self, why: str) -> LockUnavailable:
+        return LockUnavailable(
+            self._shown(why), replies.find_remedy(why, is_metered=self.is_metered)
+        )
 
     def _shown(self, complaint: str) -> str:
         """Return what git or the server said, without secrets: both repeat addresses."""

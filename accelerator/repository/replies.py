@@ -22,6 +22,17 @@ _TURNED_AWAY = re.compile(r"RPC failed; (?:HTTP |result=\d+, HTTP code = )4\d\d\
 _NO_WAY_IN = ("Authentication failed", "not found", "unable to access", "could not read")
 _CHATTER = ("remote:", "To ", "error: failed to push")
 
+# What a person has to do about an answer that asking again would not change.
+_NO_LOGIN = re.compile(
+    r"returned error: 40[13]\b|authentication failed|could not read (?:username|password)"
+    r"|permission (?:to .* )?denied|not allowed to push",
+    re.IGNORECASE,
+)
+_NO_REPOSITORY = re.compile(
+    r"not found|does not appear to be a git repository|could not resolve host", re.IGNORECASE
+)
+_TOO_MANY = re.compile(r"\b429\b")
+
 # How servers say that such refs are not to be: a hook or a rule declines them, they are hidden, or
 # their names are not allowed.
 _BY_RULE = re.compile(
@@ -94,4 +105,19 @@ def find_reason(report: str, said: str) -> str:
     if refused:
         return refused["why"]
     lines = [line for line in said.splitlines() if line and not line.startswith(_CHATTER)]
-    return lines[-1] if lines else "no reason given"
+    return lines[-1].removeprefix("fatal: ") if lines else "no reason given"
+
+
+def find_remedy(why: str, *, is_metered: bool) -> str | None:
+    """Return what to do about a lock remote that cannot be used; None where time may help."""
+    if is_metered and _TOO_MANY.search(why):
+        return (
+            "Heroku's git takes 75 requests an hour from each account for each app: run it again "
+            "later, or have lock_remote name another repository"
+        )
+    if _NO_LOGIN.search(why):
+        who = "the API key's account" if is_metered else "the login that git finds for it"
+        return f"{who} has to be allowed to push there; --lock-remote names another repository"
+    if _NO_REPOSITORY.search(why):
+        return "check the address of lock_remote, and that the login that git finds may see it"
+    return None

@@ -725,3 +725,42 @@ def test_a_hooks_refusal_is_absence_only_where_it_is_about_the_ref(
 )
 def test_a_reply_that_was_cut_is_not_taken_for_a_refusal(said: str, is_unchanged: bool) -> None:
     assert replies.is_certainly_unchanged("", f"error: RPC failed; {said}") is is_unchanged
+
+
+@pytest.mark.parametrize(
+    ("why", "is_metered", "remedy"),
+    [
+        pytest.param("The requested URL returned error: 429", True, "75 requests", id="metered"),
+        pytest.param("The requested URL returned error: 403", False, "allowed to push", id="403"),
+        pytest.param("The requested URL returned error: 403", True, "API key's", id="the key"),
+        pytest.param("could not read Username for 'https://h'", False, "allowed", id="no login"),
+        pytest.param("repository 'https://h/x.git/' not found", False, "address", id="not there"),
+        pytest.param("'/x' does not appear to be a git repository", False, "address", id="no git"),
+        pytest.param("Could not resolve host: h", False, "address", id="no host"),
+    ],
+)
+def test_what_asking_again_would_not_change_is_told_with_its_remedy(
+    why: str, is_metered: bool, remedy: str
+) -> None:
+    assert remedy in str(replies.find_remedy(why, is_metered=is_metered))
+
+
+@pytest.mark.parametrize("why", ["The requested URL returned error: 503", "429", "timed out"])
+def test_what_may_pass_has_no_remedy_but_time(why: str) -> None:
+    assert replies.find_remedy(why, is_metered=False) is None
+
+
+def test_a_repository_that_is_not_there_is_told_with_what_to_check(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    with (
+        LockHost(str(tmp_path / "nothing.git"), None, environment).open() as store,
+        pytest.raises(LockUnavailable) as caught,
+    ):
+        store.find()
+
+    assert "check the address" in str(caught.value.hint)
+
+
+def test_the_prefix_of_git_is_no_reason() -> None:
+    assert replies.find_reason("", "fatal: unable to access 'x'") == "unable to access 'x'"
