@@ -56,7 +56,7 @@ def _place(run: Run, remote: SteadyRemote, rejection: Rejection) -> Written:
 def _describe(rejection: Rejection, written: Written) -> str:
     app, short = rejection.app, rejection.commit.short
     if written in {Written.MADE, Written.STOOD}:
-        return f"{short} is rejected for {app} until `accelerator accept {app}`"
+        return f"{short} is rejected for {app} until `accelerator accept {app} --commit {short}`"
     how = f"`accelerator reject {app} --commit {short} --reason …` makes it"
     if written is Written.LOST:
         return f"the rejection for {app} could not be kept, as other pushes undid it; {how}"
