@@ -55,10 +55,11 @@ def _parse_seconds(_context: click.Context, _option: click.Parameter, typed: str
     click.option(
         "--for",
         "seconds",
+        metavar="DUR",
         default="1h",
         show_default=True,
         callback=_parse_seconds,
-        help="How long (30m, 2h).",
+        help="How long (30s, 30m, 2h).",
     ),
     *WHERE_LOCKS_ARE,
     Talk,

@@ -46,7 +46,7 @@ class Difference:
             return f"cannot be looked at: {self.trouble}"
         said = [f"is of {self.head[:8]}"] if self.head else []
         said += [f"has changes in {_name(self.changed)}"] if self.changed else []
-        said += [f"has files that git does not keep: {_name(self.unknown)}"] if self.unknown else []
+        said += [f"has untracked files: {_name(self.unknown)}"] if self.unknown else []
         return ", and ".join(said)
 
 

@@ -96,7 +96,7 @@ def test_a_file_that_somebody_forgot_to_commit_is_not_what_is_tested(
         refused = run("ship", *what, "--json")
 
     error = refused.check(3)["error"]
-    assert "files that git does not keep: forgotten.py" in error["message"]
+    assert "untracked files: forgotten.py" in error["message"]
     assert "--allow-dirty" in error["hint"]
     assert not [call for call in journal() if call.is_write]
 

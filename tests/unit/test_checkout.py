@@ -107,8 +107,8 @@ def hide(work: Work) -> None:
     ("name", "said"),
     [
         ("web.py", "has changes in web.py"),
-        ("new.py", "has files that git does not keep: new.py"),
-        ("a\nb", r"has files that git does not keep: a b"),
+        ("new.py", "has untracked files: new.py"),
+        ("a\nb", r"has untracked files: a b"),
     ],
 )
 def test_what_is_changed_or_forgotten_is_named(work: Work, name: str, said: str) -> None:

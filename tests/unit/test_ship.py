@@ -274,7 +274,7 @@ def test_a_failed_build_without_tests_is_no_word_about_tests(scene: Scene) -> No
 @pytest.mark.parametrize(
     ("difference", "said", "way"),
     [
-        (Difference(unknown=("new.py",)), "git does not keep: new.py", "git stash -u"),
+        (Difference(unknown=("new.py",)), "untracked files: new.py", "git stash -u"),
         (Difference(head=OTHER.sha), f"is of {OTHER.short}", f"git checkout {COMMIT.sha}"),
         (Difference(trouble="it is bare"), "looked at: it is bare", f"git checkout {COMMIT.sha}"),
     ],

@@ -24,7 +24,7 @@ def demand_checkout(run: Run, commit: Commit, *, allow_dirty: bool) -> None:
     if allow_dirty:
         run.events.note(said, "warning")
         return
-    way = "commit it, ignore it or `git stash -u`"
+    way = "commit or ignore them, or `git stash -u`"
     if found.head or found.trouble:
         way = f"`git checkout {commit.sha}` in a clone"
     raise Refused(

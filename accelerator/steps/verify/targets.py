@@ -243,7 +243,8 @@ def _not_told(app: str, flaw: str | None) -> AcceleratorError:
     """Return the error of a verification that came to no verdict."""
     return Inconclusive(
         f"{app} could not be verified: {flaw}",
-        "nothing was rolled back; run the same command again: it verifies what is live",
+        "nothing was rolled back; mend that, then run the same command again: it verifies what is "
+        "live",
     )
 
 
