@@ -105,3 +105,68 @@ def test_an_attempt_that_lives_on_sends_nothing_more_and_says_so(
     assert "the lock of" in overtaken.document["error"]["message"]
     assert (pipeline.staging.commit, count_releases(pipeline.staging)) == (commit, before + 1)
     assert repo.git("ls-remote", locks) == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL], ids=["cancelled", "killed"])
+def test_a_promotion_under_way_is_asked_for_once_however_often_its_job_is_cut_short(
+    end: signal.Signals,
+    heroku: Platform,
+    pipeline: Pipeline,
+    repo: Repository,
+    run: Command,
+    locks: str,
+) -> None:
+    prepare(pipeline, repo, run)
+    heroku.set_durations(promotion_seconds=14)
+    with heroku.watching() as journal:
+        first = start(pipeline, run, locks, 1)
+        eventually(lambda: journal().count("GET", "/promotion-targets"))
+        first.send(signal.SIGTERM)
+        first.finish()
+        second = start(pipeline, run, locks, 2)
+        seen = journal().count("GET", "/promotion-targets")
+        eventually(lambda: journal().count("GET", "/promotion-targets") > seen)
+        second.send(end)
+        second.finish()
+        third = start(pipeline, run, locks, 3).finish()
+
+    third.check(0)
+    assert len(journal().writes) == 1
+
+
+def test_a_write_that_was_turned_away_is_not_sent_again_to_a_frozen_target(
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command, locks: str
+) -> None:
+    prepare(pipeline, repo, run)
+    before, app = count_releases(pipeline.staging), pipeline.staging.name
+    limit = {"kind": "status", "status": 429, "occurrences": [1, 2, 3]}
+    heroku.fault("POST", "^/pipeline-promotions$", **limit)
+    first = start(pipeline, run, locks, 1)
+    eventually(lambda: is_held_up(heroku))
+    assert run("freeze", app, "--reason", "stop", "--lock-remote", locks).exit_code == 0
+
+    refused = first.finish()
+
+    assert refused.check(3)["reason"] == "frozen"
+    assert count_releases(pipeline.staging) == before
+
+
+def test_a_later_wave_is_not_shipped_over_newer_code_that_came_meanwhile(
+    pipeline: Pipeline, repo: Repository, run: Command, tmp_path: Path
+) -> None:
+    older = prepare(pipeline, repo, run, "one")
+    begun = tmp_path / "begun"
+    waves = (*pipeline.to_staging, "--then", pipeline.production.name, "--lock", "off")
+    smoke = ("--smoke", f"$ touch {begun}; sleep 5")
+    patient = {"ACCELERATOR_DEADLINES_SMOKE_DEADLINE": "20s"}
+    first = run.start("deploy", *waves, *smoke, "--commit", older, "--json", env=patient)
+    eventually(begun.exists)
+    newer = prepare(pipeline, repo, run, "two")
+    straight = ("--from", pipeline.prepare.name, "--to", pipeline.production.name)
+    run("deploy", *straight, "--lock", "off", "--json").check(0)
+
+    overtaken = first.finish()
+
+    assert overtaken.check(8)["targets"][1]["status"] == "failed"
+    assert pipeline.production.commit == newer
