@@ -36,6 +36,12 @@ LEAST_CALLS_OF_A_BUILD = 15
 MOST_CALLS = 60
 
 
+@pytest.fixture(autouse=True)
+def _as_many_git_requests_as_it_takes(heroku: Platform) -> None:
+    """One stop at each call is more deploys than Heroku's git serves in an hour."""
+    heroku.control("PUT", "git-limit", {"per_hour": 100_000})
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "path", "when", "least"),
