@@ -690,7 +690,8 @@ def test_a_note_that_is_handed_on_is_never_the_one_that_was_fetched(desk: Desk) 
     handed_on = desk.stands()
     assert left is not None
     assert handed_on is not None
-    assert handed_on == replace(left, nonce=handed_on.nonce)
+    said = {"nonce": handed_on.nonce, "written_at": handed_on.written_at}
+    assert handed_on == replace(left, **said)
     assert handed_on.nonce != left.nonce
 
 
