@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from accelerator.errors import UsageProblem
 from accelerator.models import Commit
 from accelerator.settings.parsing import is_command
+from accelerator.steps.verify import smoke
 from accelerator.steps.verify.smoke import Site as Asked
 from accelerator.steps.verify.smoke import (
     SmokeCheck,
@@ -23,7 +24,7 @@ from accelerator.steps.verify.smoke import (
     parse_check,
     resolve,
 )
-from accelerator.steps.verify.visit import Expected, visit
+from accelerator.steps.verify.visit import Expected, Seen, visit
 from accelerator.waiting import Deadline
 from tests.unit.fakes import COMMIT, FakeClock, Stage, make_stage
 
@@ -586,6 +587,26 @@ def test_a_command_that_cannot_be_run_says_nothing_of_the_app(stage: Stage, comm
 
     assert "could not be run" in str(answer.flaw)
     assert not answer.conclusive
+
+
+def test_a_try_that_is_cut_off_at_the_deadline_tells_less_than_the_one_before(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = [Seen("could not be run (exit status 127)", conclusive=False)]
+
+    def run_once(_run: object, _command: str, _site: object, deadline: Deadline) -> Seen:
+        if seen:
+            return seen.pop()
+        stage.clock.pass_seconds(deadline.remaining)
+        return Seen("did not end in time")
+
+    monkeypatch.setattr(smoke, "run_command", run_once)
+    check, asked = in_shell("./nowhere.sh")
+
+    answer = check_smoke(stage.run, (check,), asked)
+
+    assert not answer.conclusive
+    assert "could not be run" in str(answer.flaw)
 
 
 def test_a_name_that_does_not_resolve_says_nothing_of_the_app(soon: Deadline) -> None:
