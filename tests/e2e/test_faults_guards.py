@@ -180,6 +180,7 @@ def test_a_rejected_commit_stays_away_until_it_is_accepted_and_others_pass(
     other.check(0)
 
 
+@pytest.mark.slow
 def test_an_automatic_rollback_rejects_the_commit_for_that_target(
     pipeline: Pipeline, repo: Repository, run: Command
 ) -> None:
@@ -287,6 +288,7 @@ def test_an_unfinished_deploy_is_resumed_by_the_name_of_its_target(
     assert nothing.exit_code == 12
 
 
+@pytest.mark.slow
 def test_a_resumed_deploy_that_came_too_late_goes_back_only_where_that_is_allowed(
     heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
 ) -> None:
@@ -309,6 +311,7 @@ def test_a_resumed_deploy_that_came_too_late_goes_back_only_where_that_is_allowe
     assert pipeline.staging.commit == late
 
 
+@pytest.mark.slow
 def test_a_plan_locks_what_the_deploy_locks_when_one_target_has_the_commit(
     heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
 ) -> None:

@@ -107,6 +107,7 @@ def test_a_rate_limit_past_the_deadline_ends_the_deploy_and_the_next_one_makes_i
     assert (pipeline.staging.commit, count_releases(pipeline.staging)) == (commit, before + 1)
 
 
+@pytest.mark.slow
 def test_what_locks_in_herokus_git_cost_of_its_75_requests_an_hour(
     heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
 ) -> None:

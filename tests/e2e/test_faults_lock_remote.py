@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.e2e.faults import prepare
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ def test_a_remote_that_this_clone_does_not_have_stops_what_would_be_locked(
     assert "has no remote of that name" in refused.check(2)["error"]["message"]
 
 
+@pytest.mark.slow
 def test_a_probe_says_what_locks_are_worth_and_leaves_nothing(
     pipeline: Pipeline, repo: Repository, run: Command, tmp_path: Path
 ) -> None:

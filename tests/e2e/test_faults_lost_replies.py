@@ -199,6 +199,7 @@ def test_a_source_whose_address_is_lost_is_asked_for_again(
     assert [build["source_blob"]["version"] for build in pipeline.staging.builds] == [commit]
 
 
+@pytest.mark.slow
 def test_a_rollback_whose_reply_is_lost_is_made_once(
     heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
 ) -> None:

@@ -92,6 +92,7 @@ WRITTEN = {
 }
 
 
+@pytest.mark.slow
 def test_what_a_stranger_wrote_as_a_lock_keeps_deploys_away_until_it_is_removed(
     pipeline: Pipeline, repo: Repository, run: Command, stranger: Stranger
 ) -> None:

@@ -87,6 +87,7 @@ def test_a_running_build_is_joined_and_not_made_again(
     assert pipeline.staging.commit == commit
 
 
+@pytest.mark.slow
 def test_a_build_that_is_stuck_is_left_at_the_deadline(
     heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
 ) -> None:
@@ -314,6 +315,7 @@ def test_a_full_disk_is_an_error_of_its_own_and_nothing_is_built(
     assert count_releases(pipeline.staging) == 2
 
 
+@pytest.mark.slow
 def test_stale_values_in_a_slug_are_not_shipped_whatever_is_set_today(
     pipeline: Pipeline, repo: Repository, run: Command
 ) -> None:

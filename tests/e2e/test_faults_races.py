@@ -180,6 +180,7 @@ def test_the_lock_of_a_dead_holder_ends_by_itself(
     assert "accelerator/lock" not in left
 
 
+@pytest.mark.slow
 def test_a_lock_that_cannot_be_read_stops_everybody_until_it_is_removed(
     heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
 ) -> None:

@@ -83,6 +83,7 @@ def test_a_job_run_again_takes_over_from_its_dead_attempt_at_once(
     assert (pipeline.staging.commit, count_releases(pipeline.staging)) == (commit, before + 1)
 
 
+@pytest.mark.slow
 def test_an_attempt_that_lives_on_sends_nothing_more_and_says_so(
     pipeline: Pipeline, repo: Repository, run: Command, locks: str, tmp_path: Path
 ) -> None:
@@ -135,6 +136,7 @@ def test_a_promotion_under_way_is_asked_for_once_however_often_its_job_is_cut_sh
     assert len(journal().writes) == 1
 
 
+@pytest.mark.slow
 def test_a_write_that_was_turned_away_is_not_sent_again_to_a_frozen_target(
     heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command, locks: str
 ) -> None:
@@ -152,6 +154,7 @@ def test_a_write_that_was_turned_away_is_not_sent_again_to_a_frozen_target(
     assert count_releases(pipeline.staging) == before
 
 
+@pytest.mark.slow
 def test_a_later_wave_is_not_shipped_over_newer_code_that_came_meanwhile(
     pipeline: Pipeline, repo: Repository, run: Command, tmp_path: Path
 ) -> None:

@@ -185,6 +185,7 @@ def test_a_release_that_is_shown_as_pending_after_it_succeeded_is_followed(
     assert pipeline.staging.commit == commit
 
 
+@pytest.mark.slow
 def test_other_code_that_was_released_during_the_smoke_checks_is_noticed(
     heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
 ) -> None:

@@ -267,6 +267,7 @@ def test_without_the_variable_the_release_is_enough(
     assert result.check(0)["source"]["metadata"] == "absent"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("smoke", [(), ("--smoke", "/health")], ids=["no check", "a check"])
 def test_code_that_lost_its_web_process_is_gone_back_from(
     pipeline: Pipeline, repo: Repository, run: Command, smoke: tuple[str, ...]

@@ -50,6 +50,7 @@ def test_the_demo_tells_the_whole_story_of_the_sample(told: Command) -> None:
     assert result.document["second"]["tests"] == "passed"
 
 
+@pytest.mark.slow
 def test_the_demo_ships_ones_own_repository_and_hands_nobody_the_callers_key(
     told: Command, repo: Repository, tmp_path: Path
 ) -> None:

@@ -46,6 +46,7 @@ main()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["deploy", "ship", "prepare", "resume"])
 def test_steps_call_nothing_of_what_is_above_them(
     command: str,

@@ -88,6 +88,7 @@ def test_what_was_removed_before_the_build_was_no_part_of_it(
     assert document["build"]["status"] == "succeeded"
 
 
+@pytest.mark.slow
 def test_the_alias_outlives_a_config_var_and_a_promotion_by_hand(
     heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
 ) -> None:
@@ -120,6 +121,7 @@ def test_the_alias_outlives_a_config_var_and_a_promotion_by_hand(
     assert pipeline.production.commit == following
 
 
+@pytest.mark.slow
 def test_the_way_back_to_what_another_commit_built_is_verified_and_keeps_its_name(
     pipeline: Pipeline, repo: Repository, run: Command
 ) -> None:
