@@ -118,6 +118,17 @@ def test_where_the_formation_is_not_known_every_dyno_but_one_offs_has_to_be_up()
     assert not unknown.has_none
 
 
+def test_no_dynos_at_all_pass_only_where_the_formation_is_known_to_want_none() -> None:
+    release, unknown = make_release("shop", 2, "good"), Wanted.of(None)
+    found = stand((), unknown, release)
+
+    assert stand((), Wanted.of(()), release).is_up
+    assert not found.is_up
+    flaw = found.flaw(release, unknown)
+    assert "none is listed, and the formation cannot be read" in str(flaw.flaw)
+    assert not flaw.conclusive
+
+
 def test_a_dyno_that_stays_crashed_is_lost_and_one_that_comes_back_is_not() -> None:
     loops = CrashLoops(NEW)
 

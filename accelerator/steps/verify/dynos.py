@@ -96,7 +96,8 @@ class Standing:
         names += [f"{n} of {quantities[kind]} {kind} not there" for kind, n in self.missing.items()]
         tried = (dyno for dyno in self.late if _is_tried(dyno, release))
         is_known = wanted.quantities is not None and any(tried)
-        return Seen(f"not every dyno is up on v{release.version}: {', '.join(names)}", is_known)
+        said = ", ".join(names) or "none is listed, and the formation cannot be read"
+        return Seen(f"not every dyno is up on v{release.version}: {said}", is_known)
 
 
 def stand(dynos: Iterable[Dyno], wanted: Wanted, release: Release) -> Standing:
@@ -104,7 +105,9 @@ def stand(dynos: Iterable[Dyno], wanted: Wanted, release: Release) -> Standing:
     taken = [dyno for dyno in dynos if wanted.takes(dyno)]
     late = tuple(dyno for dyno in taken if not is_serving(dyno, release))
     if wanted.quantities is None:
-        return Standing(late, {}, frozenset(dyno.type for dyno in late))
+        # None at all may be late, or be what is wanted: nobody can tell.
+        lacking = frozenset(dyno.type for dyno in late) if taken else frozenset({"web"})
+        return Standing(late, {}, lacking)
     listed, serving = dict[str, int](), dict[str, int]()
     for dyno in taken:
         listed[dyno.type] = listed.get(dyno.type, 0) + 1
