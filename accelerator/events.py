@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from accelerator.models import Reason, Route, StepName, TargetStatus, Verified
@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StepStarted:
-    """A step of the story began; `title` is for people. `app` is the one it is about, if one is."""
+    """A step of the story began; `title` is for people. `app` is the one it is about, if one is.
+
+    `limit` is the seconds after which the step gives up, where it has a deadline of its own.
+    """
 
     name: StepName
     title: str
     at: datetime
     app: str | None = None
+    limit: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,26 @@ class LogLine:
 
     source: str
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a step under way waits for now: ``dynos 1/2 up``. It replaces what was said before."""
+
+    name: StepName
+    text: str
+    app: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Why something failed, in its own words: the last lines of a dyno, the answer to a check.
+
+    It is shown however little is asked for: `title` says whose words these are.
+    """
+
+    title: str
+    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +131,18 @@ class TargetSettled:
     error: str | None
 
 
-Event = StepStarted | StepFinished | LogLine | Note | Requested | Retried | Decided | TargetSettled
+Event = (
+    StepStarted
+    | StepFinished
+    | Progress
+    | LogLine
+    | Evidence
+    | Note
+    | Requested
+    | Retried
+    | Decided
+    | TargetSettled
+)
 
 
 class Listener(Protocol):
@@ -121,6 +156,7 @@ class Listener(Protocol):
 class Step:
     """A step under way; set `detail` or `outcome` before it ends to have them reported."""
 
+    tell: Callable[[str], None]
     detail: str = ""
     outcome: str = "ok"
 
@@ -142,11 +178,16 @@ class Recorder:
         self.emit(Note(text, level))
 
     @contextmanager
-    def step(self, name: StepName, title: str, app: str | None = None) -> Iterator[Step]:
-        """Time a step; an exception marks it failed and goes on."""
+    def step(
+        self, name: StepName, title: str, app: str | None = None, limit: float | None = None
+    ) -> Iterator[Step]:
+        """Time a step; an exception marks it failed and goes on.
+
+        `limit` is the step's own deadline in seconds. `Step.tell` says what it waits for.
+        """
         started_at, begun = self.clock.moment(), self.clock.now()
-        self.emit(StepStarted(name, title, started_at, app))
-        step = Step()
+        self.emit(StepStarted(name, title, started_at, app, limit))
+        step = Step(lambda text: self.emit(Progress(name, text, app)))
         try:
             yield step
         except BaseException:

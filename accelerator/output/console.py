@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from accelerator.events import (
     Event,
+    Evidence,
     LogLine,
     Note,
     Requested,
@@ -46,6 +47,7 @@ class Console:
             StepStarted: self._started,
             StepFinished: self._finished,
             LogLine: self._log,
+            Evidence: self._evidence,
             Note: self._note,
             Requested: self._requested,
             Retried: self._retried,
@@ -121,6 +123,12 @@ class Console:
     def _log(self, event: LogLine) -> None:
         if self._verbosity >= 0:
             self._line(Painted(f"    {event.source} | ", dim=True), event.text)
+
+    def _evidence(self, event: Evidence) -> None:
+        with self._lock:
+            self._write(f"    {one_line(event.title)}:")
+            for line in event.lines:
+                self._write(Painted("    | ", dim=True), line)
 
     def _note(self, event: Note) -> None:
         wanted = {"detail": 1, "info": 0, "warning": -1}

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from accelerator.events import Event as Happening
-from accelerator.events import LogLine, Note, Requested, Retried, StepFinished, StepStarted
+from accelerator.events import (
+    Evidence,
+    LogLine,
+    Note,
+    Requested,
+    Retried,
+    StepFinished,
+    StepStarted,
+)
 from accelerator.heroku.answers import SIGNED
 from accelerator.output.console import Console, render_seconds, wants_color
 from tests.unit.fakes import BEGIN, FakeClock
@@ -22,6 +30,7 @@ FAILED = StepFinished("verify", "failed", BEGIN, 0.04, "answered 500")
 SKIPPED = StepFinished("tests", "skipped", BEGIN, 0.0)
 ODD = StepFinished("tests", "postponed", BEGIN, 0.0)
 LINE = LogLine("build shop", "-----> Python app detected")
+CRASHED = Evidence("the last lines of web.1", ("Traceback", "ImportError"))
 DETAIL, INFO, WARNING = Note("how", "detail"), Note("what"), Note("look out", "warning")
 REQUEST = Requested("GET", "/apps/shop", 200, 0.1, "req-1")
 UNANSWERED = Requested("GET", "/apps/shop", None, 5.0)
@@ -36,6 +45,7 @@ LINES: dict[Happening, str] = {
     SKIPPED: "    tests skipped · 0 ms\n",
     ODD: "    tests postponed · 0 ms\n",
     LINE: "    build shop | -----> Python app detected\n",
+    CRASHED: "    the last lines of web.1:\n    | Traceback\n    | ImportError\n",
     DETAIL: "    how\n",
     INFO: "    what\n",
     WARNING: "    warning: look out\n",
@@ -45,9 +55,9 @@ LINES: dict[Happening, str] = {
     LOG_RETRY: "    the log has not begun; trying again in 0.2 s\n",
 }
 LOUDNESS: dict[int, set[Happening]] = {
-    -1: {FAILED, SKIPPED, ODD, WARNING},
-    0: {STARTED, OK, BARE, FAILED, SKIPPED, ODD, LINE, INFO, WARNING, RETRY},
-    1: {STARTED, OK, BARE, FAILED, SKIPPED, ODD, LINE, DETAIL, INFO, WARNING, RETRY, LOG_RETRY},
+    -1: {FAILED, SKIPPED, ODD, CRASHED, WARNING},
+    0: {STARTED, OK, BARE, FAILED, SKIPPED, ODD, LINE, CRASHED, INFO, WARNING, RETRY},
+    1: set(LINES) - {REQUEST, UNANSWERED},
     2: set(LINES),
 }
 

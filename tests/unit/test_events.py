@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from accelerator.events import Event, LogLine, Note, Recorder, StepFinished, StepStarted
+from accelerator.events import Event, LogLine, Note, Progress, Recorder, StepFinished, StepStarted
 from tests.unit.fakes import BEGIN, Ear, FakeClock
 
 
@@ -102,3 +102,13 @@ def test_notes_are_for_information_unless_said(recorder: Recorder, ear: Ear) -> 
     recorder.note("look out", "warning")
 
     assert ear.events == [Note("by the way", "info"), Note("look out", "warning")]
+
+
+def test_a_step_tells_what_it_waits_for_and_how_long_it_may(recorder: Recorder, ear: Ear) -> None:
+    with recorder.step("verify", "Verify shop", "shop", 300.0) as step:
+        step.tell("dynos 1/2 up")
+
+    assert ear.events[:2] == [
+        StepStarted("verify", "Verify shop", BEGIN, "shop", 300.0),
+        Progress("verify", "dynos 1/2 up", "shop"),
+    ]
