@@ -160,16 +160,20 @@ class NoLockRefs(LockUnavailable):
 
 
 class BuildFailed(AcceleratorError):
-    """Heroku ran the build and the build did not succeed."""
+    """Heroku ran the build and the build did not succeed.
+
+    ``log_flaw`` says how its log could not be read, where it could not.
+    """
 
     exit_code = ExitCode.BUILD_FAILED
     code = "build_failed"
 
-    def __init__(self, app: str, build_id: str) -> None:
-        super().__init__(
-            f"build {build_id} on {app} failed",
-            f"the build log is above; nothing was released on {app}",
-        )
+    def __init__(self, app: str, build_id: str, log_flaw: str | None = None) -> None:
+        message, hint = f"build {build_id} on {app} failed", "the build log is above"
+        if log_flaw is not None:
+            message = f"{message}, and the build log {log_flaw}"
+            hint = f"Heroku's dashboard has the log, under Activity of {app}"
+        super().__init__(message, f"{hint}; nothing was released on {app}")
 
 
 class SourceDiffers(AcceleratorError):

@@ -5,12 +5,13 @@ Durations come from the clock's monotonic seconds, moments from its UTC wall tim
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from accelerator.models import Reason, Route, StepName, TargetStatus, Verified
@@ -64,11 +65,13 @@ class Progress:
 class Evidence:
     """Why something failed, in its own words: the last lines of a dyno, the answer to a check.
 
-    It is shown however little is asked for: `title` says whose words these are.
+    It is shown however little is asked for: `title` says whose words these are. With `is_repeat`
+    they went by as log lines before, and are shown only to those who did not see them.
     """
 
     title: str
     lines: tuple[str, ...]
+    is_repeat: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,13 @@ class TargetSettled:
     error: str | None
 
 
+Tell = Callable[[str], object]
+
+
+def say_nothing(_: str) -> None:
+    """Take what a step waits for where there is no step."""
+
+
 Event = (
     StepStarted
     | StepFinished
@@ -156,7 +166,7 @@ class Listener(Protocol):
 class Step:
     """A step under way; set `detail` or `outcome` before it ends to have them reported."""
 
-    tell: Callable[[str], None]
+    tell: Tell
     detail: str = ""
     outcome: str = "ok"
 

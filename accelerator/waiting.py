@@ -84,6 +84,12 @@ class Deadline:
         """Return the seconds left, never below zero."""
         return max(0.0, self.at - self.clock.now())
 
+    @property
+    def left(self) -> str:
+        """Return the time left for people: ``1:55``."""
+        minutes, seconds = divmod(round(self.remaining), 60)
+        return f"{minutes}:{seconds:02d}"
+
     def shorten(self, seconds: float) -> None:
         """End that many seconds from now at the latest: somebody told the run to stop."""
         self.at = min(self.at, self.clock.now() + seconds)
@@ -118,17 +124,30 @@ def reading(
     is_retryable: Callable[[BaseException], bool],
     pause_after: Callable[[BaseException], float],
     on_retry: Callable[[BaseException, float], None],
+    hurry: Event | None = None,
 ) -> Answer:
     """Call `look` until it answers; between failures wait randomly up to 0.25, 0.5, 1 … 5 s.
 
-    `pause_after` adds seconds for a failure that asks for more patience (a rate limit). The last
-    real error comes out when the deadline would pass during the next pause.
+    `pause_after` adds seconds for a failure that asks for more patience (a rate limit). Setting
+    `hurry` ends a pause, and the next ones are short. The last real error comes out when the
+    deadline would pass during the next pause.
     """
+
+    def pause(state: RetryCallState) -> float:
+        seconds = _random(state) + pause_after(_failure(state))
+        return min(seconds, FIRST_PAUSE) if hurry is not None and hurry.is_set() else seconds
+
+    def sleep(seconds: float) -> None:
+        if hurry is None or hurry.is_set():
+            deadline.clock.sleep(seconds)
+        else:
+            hurry.wait(seconds)
+
     retrying = Retrying(
         reraise=True,
-        sleep=deadline.clock.sleep,
+        sleep=sleep,
         retry=retry_if_exception(is_retryable),
-        wait=lambda state: _random(state) + pause_after(_failure(state)),
+        wait=pause,
         stop=lambda state: state.upcoming_sleep >= deadline.remaining,
         before_sleep=lambda state: on_retry(_failure(state), state.upcoming_sleep),
     )

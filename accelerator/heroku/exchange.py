@@ -28,6 +28,7 @@ from accelerator.web.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from threading import Event
 
     from accelerator.events import Listener
     from accelerator.waiting import Deadline
@@ -152,7 +153,8 @@ class Exchange:
             self.listener(Retried(str(call), why, pause))
 
         patience = patience or Patience(self.deadline, self.patience_seconds)
-        return reading(look, patience.deadline, patience.allows, patience.extra_pause, on_retry)
+        hurry, limit = patience.hurry, patience.deadline
+        return reading(look, limit, patience.allows, patience.extra_pause, on_retry, hurry)
 
     @contextmanager
     def _exchanged(self, call: Call, url: str) -> Iterator[list[requests.Response]]:
@@ -229,13 +231,17 @@ class Download:
 class Patience:
     """When to stop asking: silence has one limit, a rate limit a longer one, both the deadline.
 
-    While `is_excused` returns true, silence does not count.
+    While `is_excused` returns true, silence does not count. Setting `hurry` ends its pauses.
     """
 
     def __init__(
-        self, deadline: Deadline, seconds: float, is_excused: Callable[[], bool] = lambda: False
+        self,
+        deadline: Deadline,
+        seconds: float,
+        is_excused: Callable[[], bool] = lambda: False,
+        hurry: Event | None = None,
     ) -> None:
-        self.deadline = deadline
+        self.deadline, self.hurry = deadline, hurry
         self._clock = deadline.clock
         self._seconds = seconds
         self._is_excused = is_excused

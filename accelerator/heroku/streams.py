@@ -15,7 +15,8 @@ from accelerator.heroku.exchange import Patience
 from accelerator.lines import split_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from threading import Event
 
     from accelerator.heroku.exchange import Download, Exchange
     from accelerator.heroku.storage import Storage
@@ -34,13 +35,26 @@ class Streams:
     _exchange: Exchange
     _storage: Storage
 
-    def follow(self, url: str, *, deadline: Deadline) -> Iterator[str]:
+    def follow(
+        self,
+        url: str,
+        *,
+        deadline: Deadline,
+        hurry: Event | None = None,
+        on_trouble: Callable[[str], object] = lambda _: None,
+    ) -> Iterator[str]:
         """Yield the lines as they come, until the log ends or the deadline passes.
 
-        Logs are for eyes: what keeps one from being read ends the lines and raises nothing. What
-        became of a build or release is asked of the API.
+        Logs are for eyes: what keeps one from being read ends the lines and raises nothing; it is
+        told to `on_trouble`. That a log has not begun is no trouble. What became of a build or
+        release is asked of the API: once that is known, `hurry` is set, and a log that has not
+        begun is asked for again at once.
         """
-        yield from split_lines(_Log(self._exchange, self._storage, url, deadline).blocks())
+        log = _Log(self._exchange, self._storage, url, deadline)
+        log.hurry = hurry
+        yield from split_lines(log.blocks())
+        if log.trouble is not None:
+            on_trouble(log.trouble)
 
 
 class _Quiet(Exception):  # no failure: the log has had nothing to say for a while
@@ -60,21 +74,25 @@ class _Log:
         self._position = 0
         self._skip = 0
         self._answer: Download | None = None
+        self.hurry: Event | None = None
+        self.trouble: str | None = None
 
     def blocks(self) -> Iterator[bytes]:
         """Yield the bytes; a cut connection is replaced by one that starts where it ended."""
         try:
             while self._deadline.remaining > 0 and (data := self._next_block()):
                 yield data
-        except AcceleratorError:
-            return
+        except AcceleratorError as error:
+            if self._position or not self._is_unstarted:
+                self.trouble = error.message.removeprefix(f"{_CALL}: ")
         finally:
             self._drop()
 
     def _next_block(self) -> bytes:
         # Opening and the first read are one attempt: a connection without a byte is no progress.
         while True:
-            patience = Patience(self._deadline, self._exchange.patience_seconds, self._is_starting)
+            seconds = self._exchange.patience_seconds
+            patience = Patience(self._deadline, seconds, self._is_starting, self.hurry)
             try:
                 return self._exchange.repeat(_CALL, self._attempt, patience)
             except _Quiet:
@@ -123,6 +141,8 @@ class _Log:
         self._drop()
         if self._is_unstarted or answer.status_code >= 500:
             raise NoAnswer(f"answered {answer.status_code}", reached=True)
+        if answer.status_code != 416 or not self._position:  # else there is no more than was read
+            self.trouble = f"it is answered with {answer.status_code}"
         return None
 
     def _drop(self) -> None:

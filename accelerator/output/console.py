@@ -125,6 +125,8 @@ class Console:
             self._line(Painted(f"    {event.source} | ", dim=True), event.text)
 
     def _evidence(self, event: Evidence) -> None:
+        if event.is_repeat and self._verbosity >= 0:
+            return
         with self._lock:
             self._write(f"    {one_line(event.title)}:")
             for line in event.lines:

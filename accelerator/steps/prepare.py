@@ -93,7 +93,8 @@ def prepare(run: Run, order: PrepareOrder, report: PrepareReport) -> None:
         report.found(twin.app_name, twin)
         build = twin
     report.building(build)
-    build, release = _follow(run, order.commit, build, report)
+    is_shown = known is not None or order.strategy is Strategy.GIT  # a push showed its log
+    build, release = _follow(run, order.commit, build, report, is_shown=is_shown)
     report.released(release)
     _warn_of_failed_release(run, release)
     report.left(_find_artifact(run, build))
@@ -210,7 +211,9 @@ def _push(run: Run, app: str, commit: Commit) -> Build:
     of it counts.
     """
     run.refuse_if_stopping()
-    with run.events.step(StepName.PUSH, f"Push {commit.short} to {app}", app):
+    limit = run.waits.build
+    with run.events.step(StepName.PUSH, f"Push {commit.short} to {app}", app, limit) as step:
+        step.tell("build running inside the push")
         pushed = run.clone.repository().push(
             commit.sha,
             run.git.url_of(app),
@@ -231,16 +234,20 @@ def _push(run: Run, app: str, commit: Commit) -> Build:
 
 
 def _follow(
-    run: Run, commit: Commit, build: Build, report: PrepareReport
+    run: Run, commit: Commit, build: Build, report: PrepareReport, *, is_shown: bool
 ) -> tuple[Build, Release | None]:
-    """Follow a build and its release to the end; one that has ended is only read."""
-    app = build.app_name
-    if build.status != "pending" and build.release_id is not None:
+    """Follow a build and its release to the end; one that has ended is only read.
+
+    What went well and ``is_shown`` need not show its log again.
+    """
+    app, is_done = build.app_name, build.status == "succeeded" and is_shown
+    if is_done and build.release_id is not None:
         return build, run.heroku.releases.fetch(app, build.release_id)
-    with run.events.step(StepName.BUILD, f"Build {commit.short} on {app}", app) as step:
-        ended = follow_build(run, build)
+    title, limit = f"Build {commit.short} on {app}", run.waits.build
+    with run.events.step(StepName.BUILD, title, app, limit) as step:
+        ended = build if is_done else follow_build(run, build, step.tell)
         report.building(ended)
-        release = find_release_of_build(run, ended)
+        release = find_release_of_build(run, ended, step.tell)
         step.detail = f"v{release.version}" if release else "built, not released"
     return ended, release
 

@@ -491,7 +491,7 @@ class _Builds(_Noun):
 
 
 class _Streams(_Noun):
-    def follow(self, url: str, *, deadline: Deadline) -> Iterator[str]:
+    def follow(self, url: str, *, deadline: Deadline, **_: object) -> Iterator[str]:
         assert url
         assert deadline.clock is self.heroku.clock
         yield from self.heroku.log_lines

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from accelerator.errors import BuildFailed, Interrupted, OutcomeUnknown, ReleaseFailed
-from accelerator.steps.follow import builds_and_releases as follow
+from accelerator.steps.follow import logs
 from accelerator.steps.follow.builds_and_releases import (
     demand_success,
     find_release_of_build,
@@ -213,11 +213,11 @@ def test_a_build_whose_release_the_run_has_no_time_to_see_lost_no_race(stage: St
 def test_a_log_without_end_does_not_hold_up_a_build_that_has_ended(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "DRAIN_SECONDS", 0.01)
+    monkeypatch.setattr(logs, "DRAIN_SECONDS", 0.01)
     stage.app("shop").log_url = "https://logs.example/1"
     is_over, heard_the_end = Event(), Event()
 
-    def endless(url: str, *, deadline: Deadline) -> Iterator[str]:
+    def endless(url: str, *, deadline: Deadline, **_: object) -> Iterator[str]:
         yield f"{url} {deadline.remaining}"
         if is_over.wait(10):
             heard_the_end.set()
@@ -234,19 +234,20 @@ def test_a_log_without_end_does_not_hold_up_a_build_that_has_ended(
 def test_a_log_that_never_said_anything_does_not_hold_up_what_went_well(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follow, "DRAIN_SECONDS", 60.0)
-    monkeypatch.setattr(follow, "SILENT_SECONDS", 0.01)
+    monkeypatch.setattr(logs, "DRAIN_SECONDS", 60.0)
+    monkeypatch.setattr(logs, "SILENT_SECONDS", 0.01)
     stage.app("shop").log_url = "https://logs.example/1"
     is_over, heard_the_end = Event(), Event()
 
-    def silent(url: str, *, deadline: Deadline) -> Iterator[str]:
+    def silent(url: str, *, deadline: Deadline, **_: object) -> Iterator[str]:
         if is_over.wait(10):
             heard_the_end.set()
         yield from (url for _ in range(0 if deadline.remaining else 1))
 
     stage.heroku.streams.follow = silent  # type: ignore[method-assign]
 
-    done = follow_build(stage.run, started(stage))
+    pending = replace(stage.app("shop").land("good"), status="pending")
+    done = follow_release(stage.run, pending)
     is_over.set()
 
     assert done.status == "succeeded"

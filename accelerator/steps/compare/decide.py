@@ -21,6 +21,7 @@ from accelerator.steps.compare.reading import (
 from accelerator.steps.compare.running_build import join, wait_for_build
 from accelerator.steps.compare.unread import is_confirmed, rests_on_a_build
 from accelerator.steps.follow.builds_and_releases import follow_release
+from accelerator.steps.follow.logs import show_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +42,9 @@ def decide(run: Run, wanted: Wanted, on_decided: OnDecided) -> Decision:
     decision = _look(run, wanted, on_decided, may_trust_builds=not wanted.looks_only)
     if wanted.looks_only:
         return decision
-    return _join_builds(run, wanted, on_decided, decision)
+    decision = _join_builds(run, wanted, on_decided, decision)
+    _show_failed_build(run, decision)
+    return decision
 
 
 def decide_again(
@@ -100,6 +103,18 @@ def _look(
     if is_confirmed(decision):
         _tell(run, decision)
     return decision
+
+
+def _show_failed_build(run: Run, decision: Decision) -> None:
+    """Show why the newest build of the commit failed, where nobody has seen its log in this run."""
+    if decision.reason is not Reason.PREPARE_BUILD_FAILED:
+        return
+    facts, sha = decision.facts, decision.commit.sha
+    builds = (build for source in facts.sources for build in source.builds)
+    failed = [each for each in builds if each.status == "failed" and each.commit == sha]
+    newest = max(failed, key=lambda build: build.created_at, default=None)
+    if newest is not None and newest.id not in facts.followed:
+        show_end(run, newest)
 
 
 def _with_followed(facts: Facts, ended: Build) -> Facts:

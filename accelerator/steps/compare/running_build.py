@@ -42,9 +42,9 @@ def join(run: Run, building: Build, facts: Facts) -> Build:
     is_last = run.deadline.remaining <= limit  # there is no time for another way
     hurried = replace(run, deadline=run.deadline.within(limit))
     title = f"Join the build that runs on {building.app_name}"
-    with run.events.step(StepName.WAIT, title, building.app_name) as step:
+    with run.events.step(StepName.WAIT, title, building.app_name, limit) as step:
         try:
-            finished = follow_build(hurried, building)
+            finished = follow_build(hurried, building, step.tell)
         except BuildFailed:
             step.outcome, step.detail = "failed", "the build failed"
             return replace(building, status="failed")
@@ -54,7 +54,7 @@ def join(run: Run, building: Build, facts: Facts) -> Build:
             step.outcome, step.detail = "failed", f"not done after {limit:.0f} s"
             return replace(building, status="failed")
         with suppress(OutcomeUnknown):  # its release command hangs: the artifact is sound
-            find_release_of_build(hurried, finished)
+            find_release_of_build(hurried, finished, step.tell)
     return finished
 
 
@@ -131,7 +131,11 @@ def wait_for_build(run: Run, wanted: Wanted) -> bool:
     commit = wanted.commit
     apps = tuple(source.app for source in wanted.sources if source.is_prepare)
 
+    seconds = wanted.wait_seconds
+    limit = run.deadline.within(seconds)
+
     def look() -> bool:
+        step.tell(f"waiting for a build of {commit.short} to appear, {limit.left} left")
         reads = [lambda app=app: run.heroku.builds.fetch_newest(app) for app in apps]
         builds = [build for page in run.heroku.together(*reads) for build in page]
         shas = frozenset({commit.sha, *(build.commit for build in builds if build.commit)})
@@ -139,9 +143,10 @@ def wait_for_build(run: Run, wanted: Wanted) -> bool:
         inputs = with_archives(told, commit.sha, run.clone.checksums) if told else None
         return any(is_build_of(build, commit.sha, inputs) for build in builds)
 
-    with run.events.step(StepName.WAIT, f"Wait for a build of {commit.short} to appear") as step:
+    title = f"Wait for a build of {commit.short} to appear"
+    with run.events.step(StepName.WAIT, title, limit=seconds) as step:
         try:
-            return wait_for(look, bool, run.deadline.within(wanted.wait_seconds), run.heroku.pace)
+            return wait_for(look, bool, limit, run.heroku.pace)
         except StillPending:
             step.outcome, step.detail = "failed", "none appeared"
             return False

@@ -1,105 +1,69 @@
-"""Follow what the platform does to a terminal state: its log for eyes, its API for the truth.
-
-A log can be silent, cut or endless, so it is read in a thread beside the polling and proves
-nothing. Its end only wakes the polling up: what it was about is about to be decided.
-"""
+"""Follow what the platform does to a terminal state: its log for eyes, its API for the truth."""
 
 from __future__ import annotations
 
-from threading import Event, Thread, current_thread
 from typing import TYPE_CHECKING, TypeVar
 
 from accelerator.errors import BuildFailed, NotFound, OutcomeUnknown, ReleaseFailed
-from accelerator.events import LogLine
-from accelerator.waiting import Deadline, StillPending, wait_for
+from accelerator.events import say_nothing
+from accelerator.steps.follow.logs import Logs
+from accelerator.waiting import StillPending, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from accelerator.events import Tell
     from accelerator.models import Build, Release
     from accelerator.steps.run import Run
+    from accelerator.waiting import Deadline
 
 Pending = TypeVar("Pending", "Build", "Release")
 
-DRAIN_SECONDS = 2.0
-SILENT_SECONDS = 0.5  # for a log without a line so far, of what ended well: it is silent for good
+def wait_for_end(
+    run: Run,
+    logs: Logs,
+    deadline: Deadline,
+    fetch: Callable[[], Pending],
+    waits_on: Callable[[], bool] = lambda: False,
+) -> Pending | None:
+    """Ask until what the logs are about is over, and show them to their end.
 
-
-class Logs:
-    """Reads logs beside the polling, so that a silent, cut or endless one delays nothing.
-
-    A log that ends sets `wake`: what it was about is about to be decided.
+    None at the deadline, unless it `waits_on`, which puts the deadline off.
     """
-
-    def __init__(self, run: Run, deadline: Deadline) -> None:
-        self.wake = Event()
-        self._run, self._deadline = run, deadline
-        self._readers: list[Thread] = []
-        self._speaking: set[Thread] = set()
-
-    def follow(self, url: str | None, source: str) -> None:
-        """Hand a build's or release command's output to the listeners, in the background."""
-        if url is not None:
-            reader = Thread(target=self._read, args=(url, source), daemon=True)
-            self._readers.append(reader)
-            reader.start()
-
-    def wait_for_end(
-        self,
-        fetch: Callable[[], Pending],
-        still: OutcomeUnknown,
-        waits_on: Callable[[], bool] = lambda: False,
-    ) -> Pending:
-        """Ask until what the logs are about is over; raises `still` at the deadline.
-
-        Unless it `waits_on`, which puts the deadline off.
-        """
-        ended = None
-        while ended is None:
-            try:
-                ended = wait_for(
-                    fetch,
-                    lambda seen: seen.status != "pending",
-                    self._deadline,
-                    self._run.heroku.pace,
-                    self.wake,
-                )
-            except StillPending:
-                if not waits_on():
-                    raise still from None
-        self.drain(went_well=ended.status == "succeeded")
-        return ended
-
-    def drain(self, *, went_well: bool) -> None:
-        """Give the logs a moment to show their last lines, now that the end is known."""
-        limit = Deadline.after(self._deadline.clock, DRAIN_SECONDS)
-        for reader in self._readers:
-            is_silent = went_well and reader not in self._speaking
-            reader.join(min(SILENT_SECONDS, limit.remaining) if is_silent else limit.remaining)
-
-    def _read(self, url: str, source: str) -> None:
-        for line in self._run.heroku.streams.follow(url, deadline=self._deadline):
-            self._speaking.add(current_thread())
-            self._run.events.emit(LogLine(source, line))
-        self.wake.set()
-
-
-def follow_build(run: Run, build: Build, seconds: float | None = None) -> Build:
-    """Wait until a build succeeded; raises `BuildFailed`, or `OutcomeUnknown` at the deadline."""
-    deadline = run.deadline.within(seconds or run.waits.build)
-    app, logs = build.app_name, Logs(run, deadline)
-    logs.follow(build.output_stream_url, f"build {app}")
-    still = OutcomeUnknown(
-        f"build {build.id} on {app} still runs at the deadline",
-        "run the same command again to join what is built by then",
-    )
-    ended = logs.wait_for_end(lambda: run.heroku.builds.fetch(app, build.id), still)
-    if ended.status != "succeeded":
-        raise BuildFailed(app, ended.id)
+    ended = None
+    while ended is None:
+        try:
+            ended = wait_for(
+                fetch, lambda seen: seen.status != "pending", deadline, run.heroku.pace, logs.wake
+            )
+        except StillPending:
+            if not waits_on():
+                return None
+    logs.drain(went_well=ended.status == "succeeded")
     return ended
 
 
-def find_release_of_build(run: Run, build: Build) -> Release | None:
+def follow_build(run: Run, build: Build, tell: Tell = say_nothing) -> Build:
+    """Wait until a build succeeded; raises `BuildFailed`, or `OutcomeUnknown` at the deadline."""
+    deadline = run.deadline.within(run.waits.build)
+    app, source = build.app_name, f"build {build.app_name}"
+    with Logs(run, deadline) as logs:
+        logs.follow(build.output_stream_url, source, may_be_silent=False)
+        tell("build running")
+        ended = wait_for_end(run, logs, deadline, lambda: run.heroku.builds.fetch(app, build.id))
+        if ended is None:
+            raise OutcomeUnknown(
+                f"build {build.id} on {app} still runs at the deadline",
+                "run the same command again to join what is built by then",
+            )
+        if ended.status != "succeeded":
+            flaw = logs.explain(source, f"the last lines of build {ended.id} on {app}")
+            raise BuildFailed(app, ended.id, flaw)
+        logs.admit()
+    return ended
+
+
+def find_release_of_build(run: Run, build: Build, tell: Tell = say_nothing) -> Release | None:
     """Wait for the release a succeeded build leads to, and for its end.
 
     A build that lost a race (another push moved the ref) never gets one: None after a minute.
@@ -113,6 +77,7 @@ def find_release_of_build(run: Run, build: Build) -> Release | None:
     )
     try:
         if build.release_id is None:
+            tell("build succeeded, waiting for its release")
             build = wait_for(
                 lambda: run.heroku.builds.fetch(app, build.id),
                 lambda seen: seen.release_id is not None,
@@ -123,7 +88,7 @@ def find_release_of_build(run: Run, build: Build) -> Release | None:
         if deadline.cut_short:
             raise still from None
         return None
-    return follow_release(run, fetch_release(run, app, str(build.release_id)))
+    return follow_release(run, fetch_release(run, app, str(build.release_id)), tell)
 
 
 def fetch_release(run: Run, app: str, release_id: str) -> Release:
@@ -151,7 +116,7 @@ def fetch_release(run: Run, app: str, release_id: str) -> Release:
     return found
 
 
-def follow_release(run: Run, release: Release) -> Release:
+def follow_release(run: Run, release: Release, tell: Tell = say_nothing) -> Release:
     """Wait until a release is no longer pending, showing its release command's output.
 
     Also that of one that had failed before the first look: that is the output somebody needs.
@@ -159,19 +124,41 @@ def follow_release(run: Run, release: Release) -> Release:
     if release.status == "succeeded":
         return release
     deadline = run.deadline.within(run.waits.release_phase)
-    app, logs = release.app_name, Logs(run, deadline)
-    logs.follow(release.output_stream_url, f"release {app}")
-    if release.status != "pending":
-        logs.drain(went_well=False)
-        return release
-    still = OutcomeUnknown(
-        f"the release command of v{release.version} on {app} still runs at the deadline",
-        f"look with `heroku releases:info v{release.version} -a {app}`, then run this again",
+    app, source = release.app_name, f"release {release.app_name}"
+    with Logs(run, deadline) as logs:
+        logs.follow(release.output_stream_url, source)
+        if release.status != "pending":
+            logs.drain(went_well=False)
+        else:
+            tell("release command running")
+            turn = Turn(run, app, release.id, deadline, tell)
+            release = _wait_for_turn(run, logs, turn, release)
+        explain_release(logs, release)
+    return release
+
+
+def explain_release(logs: Logs, release: Release) -> None:
+    """Tell why a release failed, and what could not be read of its command's output."""
+    if release.status != "succeeded" and release.output_stream_url is not None:
+        name = f"v{release.version} on {release.app_name}"
+        logs.explain(
+            f"release {release.app_name}", f"the last lines of the release command of {name}"
+        )
+    logs.admit()
+
+
+def _wait_for_turn(run: Run, logs: Logs, turn: Turn, release: Release) -> Release:
+    app, id = release.app_name, release.id
+    ended = wait_for_end(
+        run, logs, turn.deadline, lambda: run.heroku.releases.fetch(app, id), turn.waits_on
     )
-    turn = Turn(run, app, release.id, deadline)
-    return logs.wait_for_end(
-        lambda: run.heroku.releases.fetch(app, release.id), still, turn.waits_on
-    )
+    if ended is None:
+        version = f"v{release.version}"
+        raise OutcomeUnknown(
+            f"the release command of {version} on {app} still runs at the deadline",
+            f"look with `heroku releases:info {version} -a {app}`, then run this again",
+        )
+    return ended
 
 
 class Turn:
@@ -181,14 +168,16 @@ class Turn:
     command for as long as the queue before it gets shorter.
     """
 
-    def __init__(self, run: Run, app: str, release_id: str, deadline: Deadline) -> None:
+    def __init__(
+        self, run: Run, app: str, release_id: str, deadline: Deadline, tell: Tell = say_nothing
+    ) -> None:
         self._run, self._app, self._release_id = run, app, release_id
-        self._deadline = deadline
+        self.deadline, self._tell = deadline, tell
         self._before: int | None = None
 
     def waits_on(self) -> bool:
         """Put the deadline off, if it waits for its turn or had to; return whether it does."""
-        if self._deadline.cut_short:
+        if self.deadline.cut_short:
             return False
         page = self._run.heroku.releases.fetch_newest(self._app, 20)
         own = next((each.version for each in page if each.id == self._release_id), 0)
@@ -196,7 +185,8 @@ class Turn:
         is_nearer = count > 0 if self._before is None else count < self._before
         self._before = count
         if is_nearer:
-            self._deadline.put_off(self._run.deadline.within(self._run.waits.release_phase))
+            self._tell(f"release command waits for {count} before it")
+            self.deadline.put_off(self._run.deadline.within(self._run.waits.release_phase))
         return is_nearer
 
 

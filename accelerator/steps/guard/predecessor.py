@@ -110,10 +110,10 @@ def let_builds_end(run: Run, app: str) -> None:
         if build.status != "pending":
             continue
         title = f"Let the build that runs on {app} end"
-        with run.events.step(StepName.RECONCILE, title, app) as step:
+        with run.events.step(StepName.RECONCILE, title, app, run.waits.build) as step:
             step.detail = (build.commit or "")[:8]
             with suppress(BuildFailed):
-                find_release_of_build(run, follow_build(run, build))
+                find_release_of_build(run, follow_build(run, build, step.tell), step.tell)
 
 
 def _follow_promotion(run: Run, note: LockNote) -> None:
@@ -121,12 +121,13 @@ def _follow_promotion(run: Run, note: LockNote) -> None:
     promotion = note.promotion
     if promotion is None:
         return
-    title = f"Let the promotion to {note.app} end"
+    title, limit = f"Let the promotion to {note.app} end", run.waits.promotion
     with (
         suppress(NotFound, RequestInvalid, KeyRefused),  # it is none of ours
-        run.events.step(StepName.RECONCILE, title, note.app) as step,
+        run.events.step(StepName.RECONCILE, title, note.app, limit) as step,
     ):
         try:
+            step.tell("promotion pending")
             ends = wait_for(
                 lambda: run.heroku.promotions.fetch_targets(promotion),
                 lambda seen: bool(seen) and all(end.status != "pending" for end in seen),

@@ -99,9 +99,10 @@ def build(
         started = start_build(run, app, commit, fence)
     else:
         fence.demand([app])  # it releases in our name
-    with run.events.step(StepName.BUILD, f"Build {commit.short} on {app}", app):
-        finished = follow_build(run, started)
-        released = find_release_of_build(run, finished)
+    title, limit = f"Build {commit.short} on {app}", run.waits.build
+    with run.events.step(StepName.BUILD, title, app, limit) as step:
+        finished = follow_build(run, started, step.tell)
+        released = find_release_of_build(run, finished, step.tell)
     if released is None:
         raise OutcomeUnknown(
             f"build {finished.id} on {app} succeeded but no release of it appeared",

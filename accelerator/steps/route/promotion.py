@@ -18,8 +18,10 @@ from accelerator.errors import (
     Unprocessable,
     WrongArtifact,
 )
+from accelerator.events import say_nothing
 from accelerator.models import PromotionTarget, Route, StepName
-from accelerator.steps.follow.builds_and_releases import Logs, Turn, follow_release
+from accelerator.steps.follow.builds_and_releases import Turn, follow_release
+from accelerator.steps.follow.logs import Logs
 from accelerator.steps.route import slug_release
 from accelerator.steps.route.landing import Landing, Write, pass_again
 from accelerator.steps.route.lost_replies import find_release, has_trace, trace_of
@@ -28,6 +30,7 @@ from accelerator.waiting import StillPending, wait_for
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from accelerator.events import Tell
     from accelerator.models import Promotion
     from accelerator.steps.compare.decision import Decision
     from accelerator.steps.compare.states import Candidate, TargetState
@@ -59,9 +62,9 @@ def take(
         raise ValueError("only a release can be promoted")
     title = f"Promote {candidate.name} to {', '.join(apps)}"
     only = apps[0] if len(apps) == 1 else None
-    with run.events.step(StepName.PROMOTE, title, only) as step:
+    with run.events.step(StepName.PROMOTE, title, only, run.waits.promotion) as step:
         try:
-            ends = promote(run, candidate, tuple(targets), fence)
+            ends = promote(run, candidate, tuple(targets), fence, step.tell)
         except NotPromoted as declined:
             step.outcome, step.detail = "failed", "declined"
             run.events.note(f"{declined}; the artifact is released by its id instead", "warning")
@@ -91,6 +94,7 @@ def promote(
     candidate: Candidate,
     targets: tuple[TargetState, ...],
     fence: Fence,
+    tell: Tell = say_nothing,
 ) -> dict[str, PromotionTarget]:
     """Promote the candidate's release to the targets; return the terminal state of each by app.
 
@@ -120,7 +124,7 @@ def promote(
             return _find_ends(run, candidate, targets, OutcomeUnknown(declined.message))
         raise NotPromoted(declined.message) from declined
     fence.remember(names.values(), promotion.id)
-    ends = {names[end.app_id]: end for end in _follow(run, promotion, names)}
+    ends = {names[end.app_id]: end for end in _follow(run, promotion, names, tell)}
     if promotion.source_release_id not in {None, release.id}:
         raise WrongArtifact(
             ", ".join(names.values()),
@@ -150,11 +154,23 @@ def _find_ends(
     return ends
 
 
-def _follow(run: Run, promotion: Promotion, names: dict[str, str]) -> tuple[PromotionTarget, ...]:
-    following = _Following(run, promotion, names)
-    ends = following.wait(promotion.status == "pending")
-    following.logs.drain(went_well=all(end.status == "succeeded" for end in ends))
+def _follow(
+    run: Run, promotion: Promotion, names: dict[str, str], tell: Tell
+) -> tuple[PromotionTarget, ...]:
+    with Logs(run, run.deadline.within(run.waits.promotion)) as logs:
+        following = _Following(run, promotion, names, logs, tell)
+        ends = following.wait(is_pending=promotion.status == "pending")
+        logs.drain(went_well=all(end.status == "succeeded" for end in ends))
+        for end in ends:
+            if end.status != "succeeded" and end.release_id in following.followed:
+                app = names[end.app_id]
+                logs.explain(f"release {app}", f"the last lines of the release command on {app}")
+        logs.admit()
     return ends
+
+
+def _runs_command(target: PromotionTarget) -> bool:
+    return target.status == "pending" and target.release_id is not None
 
 
 class _Following:
@@ -164,18 +180,20 @@ class _Following:
     release command, which has a limit of its own.
     """
 
-    def __init__(self, run: Run, promotion: Promotion, names: dict[str, str]) -> None:
+    def __init__(
+        self, run: Run, promotion: Promotion, names: dict[str, str], logs: Logs, tell: Tell
+    ) -> None:
         self._run, self._promotion, self._names = run, promotion, names
-        self._deadline = run.deadline.within(run.waits.promotion)
+        self._logs, self._deadline, self._tell = logs, logs.deadline, tell
         self._turns: dict[str, Turn] = {}
         self._pending: set[str] = set()
-        self._followed: set[str] = set()
         self._is_made = False
-        self.logs = Logs(run, self._deadline)
+        self.followed: set[str] = set()
 
-    def wait(self, is_pending: bool) -> tuple[PromotionTarget, ...]:
+    def wait(self, *, is_pending: bool) -> tuple[PromotionTarget, ...]:
         """Wait until every target has ended; raises `OutcomeUnknown` at the deadline."""
         nothing_yet: tuple[PromotionTarget, ...] | None = () if is_pending else None
+        self._tell("promotion pending")
         while True:
             try:
                 return wait_for(
@@ -183,7 +201,7 @@ class _Following:
                     self._is_over,
                     self._deadline,
                     self._run.heroku.pace,
-                    self.logs.wake,
+                    self._logs.wake,
                     nothing_yet,
                 )
             except StillPending:
@@ -202,6 +220,7 @@ class _Following:
         Also of one that had failed before the first look: that is the log somebody needs.
         """
         seen = self._run.heroku.promotions.fetch_targets(self._promotion.id)
+        self._tell(self._describe(seen))
         released = {target.app_id for target in seen if target.release_id is not None}
         self._is_made = released >= self._names.keys()
         self._pending.clear()
@@ -210,9 +229,17 @@ class _Following:
                 continue
             if target.status == "pending":
                 self._wait_for_release_of(target.release_id, self._names[target.app_id])
-            if target.release_id not in self._followed:
+            if target.release_id not in self.followed:
                 self._show_log(target.release_id, self._names[target.app_id])
         return seen
+
+    def _describe(self, seen: tuple[PromotionTarget, ...]) -> str:
+        """Return what is waited for; one of several targets is named."""
+        running = [self._names[each.app_id] for each in seen if _runs_command(each)]
+        if not running:
+            return "promotion pending"
+        on = f" on {', '.join(running)}" if len(self._names) > 1 else ""
+        return f"release command running{on}"
 
     def _wait_for_release_of(self, release_id: str, app: str) -> None:
         self._pending.add(release_id)
@@ -228,8 +255,8 @@ class _Following:
     def _show_log(self, release_id: str, app: str) -> None:
         with suppress(NotFound):  # a read may lag behind the write; the next look asks again
             release = self._run.heroku.releases.fetch(app, release_id)
-            self._followed.add(release_id)
-            self.logs.follow(release.output_stream_url, f"release {app}")
+            self.followed.add(release_id)
+            self._logs.follow(release.output_stream_url, f"release {app}")
 
     def _still(self) -> OutcomeUnknown:
         return OutcomeUnknown(

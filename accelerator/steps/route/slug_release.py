@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from accelerator.errors import AcceleratorError, OutcomeUnknown, WrongArtifact
+from accelerator.events import say_nothing
 from accelerator.models import ArtifactKind, Route, StepName
 from accelerator.steps.compare.descriptions import describe_release
 from accelerator.steps.follow.builds_and_releases import demand_success, follow_release
@@ -15,6 +16,7 @@ from accelerator.steps.route.lost_replies import find_release, trace_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from accelerator.events import Tell
     from accelerator.models import ArtifactRef, Release
     from accelerator.steps.compare.decision import Decision
     from accelerator.steps.compare.states import Candidate, TargetState
@@ -51,15 +53,21 @@ def _land(
     held = decision.facts.known(artifact)
     description = describe_release(decision.commit, decision.facts.commit_of(artifact))
     try:
-        with run.events.step(StepName.RELEASE, f"Release {artifact.id[:8]} on {app}", app):
-            made = release(run, target, artifact, description, fence)
+        title, limit = f"Release {artifact.id[:8]} on {app}", run.waits.release_phase
+        with run.events.step(StepName.RELEASE, title, app, limit) as step:
+            made = release(run, target, artifact, description, fence, step.tell)
     except AcceleratorError as error:
         return Landing(app, Route.RELEASE, target.current, error=error)
     return Landing(app, Route.RELEASE, target.current, held, made.id)
 
 
 def release(
-    run: Run, target: TargetState, artifact: ArtifactRef, description: str, fence: Fence
+    run: Run,
+    target: TargetState,
+    artifact: ArtifactRef,
+    description: str,
+    fence: Fence,
+    tell: Tell = say_nothing,
 ) -> Release:
     """Create a release of `artifact` on a target and follow its release command.
 
@@ -80,4 +88,4 @@ def release(
     if created.artifact != artifact:
         found = created.artifact.id if created.artifact else None
         raise WrongArtifact(app, f"artifact {artifact.id}", found)
-    return demand_success(follow_release(run, created))
+    return demand_success(follow_release(run, created, tell))

@@ -29,6 +29,7 @@ from accelerator.steps.verify.serving import Claim, verify
 from accelerator.steps.verify.visit import VISIT_SECONDS
 
 if TYPE_CHECKING:
+    from accelerator.events import Tell
     from accelerator.models import ArtifactRef, Release
     from accelerator.steps.route.landing import Fence
     from accelerator.steps.run import Run, Waits
@@ -124,8 +125,9 @@ def roll_back(run: Run, way: WayBack, fence: Fence) -> WentBack | NotWentBack:
         return NotWentBack.as_of(Hindrance.NO_CODE_BEFORE)
     if late := _find_lack_of_time(run, way):
         return late
-    with run.events.step(StepName.ROLLBACK, f"Roll {app} back to v{previous.version}", app) as step:
-        made = _release_again(run, way, previous, fence)
+    title, limit = f"Roll {app} back to v{previous.version}", run.waits.release_phase
+    with run.events.step(StepName.ROLLBACK, title, app, limit) as step:
+        made = _release_again(run, way, previous, fence, step.tell)
         if isinstance(made, NotWentBack):
             step.outcome = "failed"
             return made
@@ -133,7 +135,7 @@ def roll_back(run: Run, way: WayBack, fence: Fence) -> WentBack | NotWentBack:
 
 
 def _release_again(
-    run: Run, way: WayBack, previous: Release, fence: Fence
+    run: Run, way: WayBack, previous: Release, fence: Fence, tell: Tell
 ) -> Release | NotWentBack:
     """Release the code of `previous` once more, keeping what its release said of the commit."""
     if previous.artifact is None:
@@ -144,7 +146,7 @@ def _release_again(
     description = describe_rollback(previous, find_alias_of(previous, page), way.built)
     target = TargetState(way.app, "", page)
     try:
-        return release(run, target, previous.artifact, description, fence)
+        return release(run, target, previous.artifact, description, fence, tell)
     except (LockUnavailable, Refused) as lost:
         return NotWentBack.as_of(Hindrance.LOCK_LOST, said=lost.message)
     except AcceleratorError as error:
