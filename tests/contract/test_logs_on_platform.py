@@ -1,0 +1,167 @@
+"""The logs of builds and release commands, on a platform whose builds are over at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from accelerator.errors import BuildFailed
+from accelerator.events import Evidence, LogLine, Note, Recorder
+from accelerator.heroku import Heroku
+from accelerator.localheroku.server import LocalHeroku
+from accelerator.models import Endpoint, Secret
+from accelerator.steps.follow.builds_and_releases import find_release_of_build, follow_build
+from accelerator.steps.follow.logs import show_end
+from accelerator.steps.run import Run, Waits
+from accelerator.waiting import Deadline, SystemClock
+from tests.contract.test_heroku_on_platform import FILES, Scene
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from accelerator.events import Event
+
+FAILING = {**FILES, "bin/compile": "#!/bin/sh\necho '-----> Mixing'\necho no flour\nexit 1\n"}
+RELEASING = {**FILES, "Procfile": "release: echo migrated && echo twice"}
+REFUSING = {**FILES, "Procfile": "release: echo no such table && exit 1"}
+LOG = r"/-/builds/.*"
+
+
+@dataclass
+class Followed:
+    """A run before a platform, and what was told while it followed."""
+
+    scene: Scene
+    run: Run
+    told: list[Event] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        return [event.text.strip() for event in self.told if isinstance(event, LogLine)]
+
+    def evidence(self) -> list[Evidence]:
+        return [event for event in self.told if isinstance(event, Evidence)]
+
+    def notes(self) -> list[str]:
+        return [event.text for event in self.told if isinstance(event, Note)]
+
+    def fault(self, **fields: Any) -> None:
+        self.scene.control("POST", "faults", {"method": "GET", "path": LOG, **fields})
+
+
+@pytest.fixture
+def followed() -> Iterator[Followed]:
+    told: list[Event] = []
+    clock = SystemClock()
+    with LocalHeroku() as platform:
+        deadline = Deadline.after(clock, 120)
+        with Heroku(
+            Endpoint(platform.url, platform.url),
+            Secret(platform.api_key),
+            deadline=deadline,
+            listener=told.append,
+        ) as heroku:
+            recorder = Recorder(clock, [told.append])
+            run = Run(heroku, recorder, deadline, Waits(), cast("Any", None), cast("Any", None))
+            heroku.apps.create("shop")
+            yield Followed(Scene(platform, heroku, told), run, told)
+
+
+def test_the_log_of_every_short_build_is_shown(followed: Followed) -> None:
+    shown = 0
+    for _ in range(8):
+        followed.told.clear()
+
+        follow_build(followed.run, followed.scene.start_build("shop", FILES))
+        shown += "-----> Doing nothing" in followed.lines()
+
+    assert shown == 8
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param({"status": 404, "occurrences": [1, 2]}, id="there is none at first"),
+        pytest.param({"kind": "half_body", "occurrence": 1}, id="it is cut"),
+        pytest.param({"kind": "reset", "occurrence": 1}, id="its connection is reset"),
+        pytest.param({"status": 500, "occurrences": [1, 2]}, id="its server stumbles"),
+        pytest.param({"status": 403, "occurrence": 1}, id="it is refused at first"),
+    ],
+)
+def test_a_log_that_cannot_be_read_at_first_is_shown_whole_and_once(
+    followed: Followed, fault: dict[str, Any]
+) -> None:
+    followed.fault(**fault)
+
+    follow_build(followed.run, followed.scene.start_build("shop", FILES))
+
+    assert followed.lines().count("-----> Doing nothing") == 1
+    assert followed.notes() == []
+
+
+def test_a_failed_build_tells_its_last_lines_for_those_who_saw_none(followed: Followed) -> None:
+    followed.fault(status=404, occurrences=[1, 2])
+
+    with pytest.raises(BuildFailed) as caught:
+        follow_build(followed.run, followed.scene.start_build("shop", FAILING))
+
+    [evidence] = followed.evidence()
+    assert "no flour" in followed.lines()
+    assert any("no flour" in line for line in evidence.lines)
+    assert evidence.is_repeat
+    assert "above" in str(caught.value.hint)
+
+
+def test_a_failed_build_whose_log_cannot_be_read_says_so(followed: Followed) -> None:
+    followed.fault(status=403)
+
+    with pytest.raises(BuildFailed) as caught:
+        follow_build(followed.run, followed.scene.start_build("shop", FAILING))
+
+    assert "could not be read: it is answered with 403" in caught.value.message
+    assert "above" not in str(caught.value.hint)
+
+
+def test_a_log_that_never_comes_is_said_not_to_have_come(followed: Followed) -> None:
+    followed.fault(status=404)
+
+    follow_build(followed.run, followed.scene.start_build("shop", FILES))
+
+    [note] = followed.notes()
+    assert note == "the log of build shop could not be read: nothing of it came in time"
+
+
+def test_a_build_that_failed_long_ago_tells_its_last_lines(followed: Followed) -> None:
+    with pytest.raises(BuildFailed):
+        follow_build(followed.run, followed.scene.start_build("shop", FAILING))
+    [build] = followed.run.heroku.builds.fetch_newest("shop")
+    followed.told.clear()
+
+    show_end(followed.run, build)
+
+    [evidence] = followed.evidence()
+    assert evidence.title == f"the last lines of build {build.id} on shop"
+    assert not evidence.is_repeat
+    assert any("no flour" in line for line in evidence.lines)
+
+
+@pytest.mark.parametrize(
+    ("files", "status", "shown"),
+    [
+        pytest.param(RELEASING, "succeeded", ["migrated", "twice"], id="that goes well"),
+        pytest.param(REFUSING, "failed", ["no such table"], id="that fails"),
+    ],
+)
+def test_the_output_of_a_short_release_command_is_shown(
+    followed: Followed, files: dict[str, str], status: str, shown: list[str]
+) -> None:
+    followed.fault(path=r"/-/releases/.*", status=404, occurrence=1)
+    build = follow_build(followed.run, followed.scene.start_build("shop", files))
+
+    release = find_release_of_build(followed.run, build)
+
+    assert release is not None
+    assert release.status == status
+    assert [line for line in followed.lines() if line in shown] == shown
+    assert len(followed.evidence()) == (status == "failed")
