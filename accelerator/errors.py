@@ -162,14 +162,19 @@ class NoLockRefs(LockUnavailable):
 class BuildFailed(AcceleratorError):
     """Heroku ran the build and the build did not succeed.
 
-    ``log_flaw`` says how its log could not be read, where it could not.
+    ``log_flaw`` says how its log could not be read, where it could not; ``said`` are the last words
+    of a push that was declined.
     """
 
     exit_code = ExitCode.BUILD_FAILED
     code = "build_failed"
 
-    def __init__(self, app: str, build_id: str, log_flaw: str | None = None) -> None:
+    def __init__(
+        self, app: str, build_id: str, log_flaw: str | None = None, said: str | None = None
+    ) -> None:
         message, hint = f"build {build_id} on {app} failed", "the build log is above"
+        if said is not None:
+            message = f"{message}: {said}"
         if log_flaw is not None:
             message = f"{message}, and the build log {log_flaw}"
             hint = f"Heroku's dashboard has the log, under Activity of {app}"

@@ -11,7 +11,7 @@ from codecs import utf_8_decode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from accelerator.foreign import LINE_LETTERS
+from accelerator.foreign import LINE_LETTERS, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,11 +21,23 @@ if TYPE_CHECKING:
 LINE_BYTES = LINE_LETTERS - 160
 REWRITES = 10  # that are all given out; after them each time as many have come as had before
 BLOCK = 65536
+MOST_WORDS = 300  # letters of a log in a message
 
 
 def read_lines(stream: BufferedReader) -> Iterator[str]:
     """Yield the lines of a pipe as they come, until its end."""
     return split_lines(iter(lambda: stream.read1(BLOCK), b""))
+
+
+def last_words(lines: Iterable[str]) -> str | None:
+    """Return the end of a log in one line, for a message: what Heroku marks with ``!``, if any.
+
+    None where the log says nothing.
+    """
+    said = [line.strip() for line in lines if line.strip()]
+    marked = [line.lstrip("!").strip() for line in said if line.startswith("!")]
+    chosen = [line for line in marked if line] or said
+    return one_line("; ".join(dict.fromkeys(chosen[-3:])), MOST_WORDS) if chosen else None
 
 
 def split_lines(blocks: Iterable[bytes]) -> Iterator[str]:

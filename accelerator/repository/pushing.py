@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Event, Timer
 from typing import IO, TYPE_CHECKING, cast
 from urllib.parse import urlsplit
@@ -20,7 +20,7 @@ from accelerator.errors import (
     UsageProblem,
 )
 from accelerator.foreign import one_line
-from accelerator.lines import read_lines
+from accelerator.lines import last_words, read_lines
 from accelerator.models import PushOutcome
 from accelerator.repository.commands import end
 from accelerator.repository.surroundings import Redactor, make_access, read_remote
@@ -93,14 +93,14 @@ def run_push(
     with git.running(*arguments, environment=access.environment) as process:
         watch = _watch(process, push.timeout_seconds, late)
         try:
-            complaints = _follow(cast("BufferedReader", process.stderr), redact, on_line)
+            said = _follow(cast("BufferedReader", process.stderr), redact, on_line)
             report = redact(cast("IO[bytes]", process.stdout).read().decode("utf-8", "replace"))
             status = process.wait()
         finally:
             watch.cancel()
     if late.is_set():
         raise _unfinished(push, f"git did not end within {push.timeout_seconds:g} seconds")
-    return _judge(push, status, report, complaints)
+    return _judge(push, status, report, said)
 
 
 def _watch(process: subprocess.Popen[bytes], seconds: float | None, late: Event) -> Timer:
@@ -118,19 +118,35 @@ def _watch(process: subprocess.Popen[bytes], seconds: float | None, late: Event)
 _COMPLAINTS = 1000  # lines: the reason for a failure is in the last ones
 
 
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The last lines of a push: git's own, and those of the server."""
+
+    by_git: deque[str] = field(default_factory=lambda: deque(maxlen=_COMPLAINTS))
+    by_server: deque[str] = field(default_factory=lambda: deque(maxlen=20))
+
+    @property
+    def by_both(self) -> str:
+        """Return the end of both in one line, or nothing."""
+        ends = filter(None, (last_words(self.by_server), last_words(self.by_git)))
+        return "; ".join(ends)
+
+
 def _follow(
     stream: BufferedReader, redact: Callable[[str], str], on_line: Callable[[str], None]
-) -> list[str]:
+) -> _Said:
     """Hand on the ``remote:`` lines at once; collect git's own words."""
-    complaints: deque[str] = deque(maxlen=_COMPLAINTS)
+    said = _Said()
     for text in read_lines(stream):
         # Git pads these lines with blanks when nobody looks at a terminal.
         line = redact(text.rstrip())
         if line.startswith("remote:"):
-            on_line(line.removeprefix("remote:").removeprefix(" "))
+            told = line.removeprefix("remote:").removeprefix(" ")
+            said.by_server.append(told)
+            on_line(told)
         elif line:
-            complaints.append(line)
-    return list(complaints)
+            said.by_git.append(line)
+    return said
 
 
 _REFUSAL = re.compile(r"^!\t[^\t]*\t\[(?:remote )?rejected\] \((?P<reason>.*)\)$", re.MULTILINE)
@@ -138,15 +154,15 @@ _DONE = re.compile(r"^(?P<flag>[ +*=])\t", re.MULTILINE)
 _BEHIND = ("non-fast-forward", "fetch first", "stale info", "needs force")
 
 
-def _judge(push: Push, status: int, report: str, complaints: list[str]) -> PushOutcome:
+def _judge(push: Push, status: int, report: str, said: _Said) -> PushOutcome:
     if refusal := _REFUSAL.search(report):
-        return _judge_refusal(push, refusal["reason"])
+        return _judge_refusal(push, refusal["reason"], said)
     if status == 0 and (done := _DONE.search(report)):
         return PushOutcome.UP_TO_DATE if done["flag"] == "=" else PushOutcome.PUSHED
-    raise _failure(push, "\n".join(complaints))
+    raise _failure(push, said)
 
 
-def _judge_refusal(push: Push, reason: str) -> PushOutcome:
+def _judge_refusal(push: Push, reason: str, said: _Said) -> PushOutcome:
     if "hook declined" in reason:
         return PushOutcome.DECLINED
     if reason in _BEHIND:
@@ -154,7 +170,7 @@ def _judge_refusal(push: Push, reason: str) -> PushOutcome:
     if "shallow" in reason:
         raise ShallowClone
     raise RequestInvalid(
-        f"{push.url} refused {push.sha} on {push.branch}: {reason}",
+        f"{push.url} refused {push.sha} on {push.branch}: {reason}{_quoted(said)}",
         "another push was quicker, perhaps; the branch there is as that push left it",
     )
 
@@ -166,9 +182,14 @@ _TRY_SOURCE = (
 _NO_KEY = ("Authentication failed for", "could not read Username", "could not read Password")
 
 
-def _failure(push: Push, text: str) -> AcceleratorError:
+def _quoted(said: _Said) -> str:
+    server = last_words(said.by_server)
+    return f" ({server})" if server else ""
+
+
+def _failure(push: Push, said: _Said) -> AcceleratorError:
     """Return what a failed push means: it certainly did nothing, or it may still be going on."""
-    host = urlsplit(push.url).netloc
+    host, text = urlsplit(push.url).netloc, "\n".join(said.by_git)
     last = next((line for line in reversed(text.splitlines()) if ": " in line), "no reason given")
     if any(words in text for words in _NO_KEY):
         return KeyRefused(f"{host} refuses the API key for git", _TRY_SOURCE)
@@ -179,7 +200,7 @@ def _failure(push: Push, text: str) -> AcceleratorError:
         )
     if "unable to access" in text:
         return _by_status(host, _STATUS.search(text), last)
-    return _unfinished(push, last)
+    return _unfinished(push, said.by_both or last)
 
 
 def _by_status(host: str, found: re.Match[str] | None, last: str) -> AcceleratorError:

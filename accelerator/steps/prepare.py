@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from accelerator.errors import AcceleratorError, BuildFailed, OutcomeUnknown, UsageProblem
-from accelerator.events import LogLine
+from accelerator.lines import last_words
 from accelerator.models import PushOutcome, StepName, Strategy
 from accelerator.steps.compare.fingerprints import Declared
 from accelerator.steps.compare.lookups import find_artifact
@@ -16,6 +16,7 @@ from accelerator.steps.compare.outdated import find_outdated
 from accelerator.steps.compare.running_build import join_twin
 from accelerator.steps.compare.same_source import find_same, is_build_of, with_archives
 from accelerator.steps.follow.builds_and_releases import find_release_of_build, follow_build
+from accelerator.steps.follow.logs import showing_push
 from accelerator.steps.route.build import start_build
 from accelerator.steps.route.landing import NoFence
 
@@ -214,17 +215,19 @@ def _push(run: Run, app: str, commit: Commit) -> Build:
     limit = run.waits.build
     with run.events.step(StepName.PUSH, f"Push {commit.short} to {app}", app, limit) as step:
         step.tell("build running inside the push")
-        pushed = run.clone.repository().push(
-            commit.sha,
-            run.git.url_of(app),
-            key=run.git.key,
-            on_line=lambda line: run.events.emit(LogLine(f"build {app}", line)),
-            timeout_seconds=run.deadline.within(run.waits.build).remaining,
-        )
+        with showing_push(run, app) as shown:
+            pushed = run.clone.repository().push(
+                commit.sha,
+                run.git.url_of(app),
+                key=run.git.key,
+                on_line=shown.take,
+                timeout_seconds=run.deadline.within(run.waits.build).remaining,
+            )
     page = run.heroku.builds.fetch_newest(app)
     built = next(iter(find_known(commit, {app: page}, failed_too=True)), None)
     if pushed not in {PushOutcome.PUSHED, PushOutcome.UP_TO_DATE}:
-        raise BuildFailed(app, built.id if built else "of the push")
+        shown.explain()
+        raise BuildFailed(app, built.id if built else "of the push", said=last_words(shown.last))
     if built is None:
         raise OutcomeUnknown(
             f"{app} has {commit.short} in git but no build of it",

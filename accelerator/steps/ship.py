@@ -16,6 +16,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from accelerator.errors import AcceleratorError, TestsFailed
+from accelerator.events import Evidence
 from accelerator.foreign import hide_credentials
 from accelerator.models import StepName
 from accelerator.steps.compare.wanted import SourceApp
@@ -119,6 +120,9 @@ def _test(run: Run, tests: ChildCommand) -> None:
     with run.events.step(StepName.TEST, f"Test: {shown}"):
         status = tests.wait() or 0
         if status != 0:
+            if tests.last:
+                title = "the last lines of the tests"
+                run.events.emit(Evidence(title, tuple(tests.last), is_repeat=True))
             raise TestsFailed(shown, status)
 
 

@@ -14,7 +14,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from accelerator.errors import NotFound, OutcomeUnknown, RequestInvalid
-from accelerator.events import Event, LogLine, Note, Recorder, StepFinished
+from accelerator.events import Event, Evidence, LogLine, Note, Progress, Recorder, StepFinished
 from accelerator.models import (
     Ancestry,
     App,
@@ -737,6 +737,12 @@ class Ear:
 
     def lines(self) -> list[str]:
         return [f"{e.source}: {e.text}" for e in self.events if isinstance(e, LogLine)]
+
+    def evidence(self) -> list[Evidence]:
+        return [event for event in self.events if isinstance(event, Evidence)]
+
+    def progress(self) -> list[str]:
+        return [event.text for event in self.events if isinstance(event, Progress)]
 
     def finished(self) -> list[StepFinished]:
         return [event for event in self.events if isinstance(event, StepFinished)]

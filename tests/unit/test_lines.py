@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accelerator.lines import LINE_BYTES, read_lines, split_lines
+from accelerator.lines import LINE_BYTES, last_words, read_lines, split_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -151,3 +151,24 @@ def test_a_pipe_is_read_to_its_end() -> None:
     pipe = io.BufferedReader(io.BytesIO(b"a\nb\rc"))  # type: ignore[arg-type]  # raw enough
 
     assert list(read_lines(pipe)) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        pytest.param([], None, id="nothing"),
+        pytest.param(["", "  "], None, id="blanks"),
+        pytest.param(["one", "two", "", "three", "four"], "two; three; four", id="the last ones"),
+        pytest.param(
+            ["-----> Python", " !     No Procfile", " !", " !     Push rejected", "done"],
+            "No Procfile; Push rejected",
+            id="what is marked",
+        ),
+        pytest.param(["\x1b[31mred", "red"], "\\x1b[31mred; red", id="made visible"),
+        pytest.param(["x" * 999], "x" * 299 + "…", id="cut"),
+    ],
+)
+def test_the_last_words_of_a_log_are_what_is_marked_or_stands_at_its_end(
+    lines: list[str], said: str | None
+) -> None:
+    assert last_words(lines) == said

@@ -14,6 +14,7 @@ from accelerator.errors import (
     OutcomeUnknown,
     UsageProblem,
 )
+from accelerator.events import Evidence
 from accelerator.models import ArtifactKind, ArtifactRef, BuildInput, Commit, PushOutcome, Strategy
 from accelerator.steps.compare.running_build import find_twin
 from accelerator.steps.prepare import (
@@ -172,8 +173,15 @@ def test_a_push_of_what_is_there_already_counts_its_good_build(stage: Stage) -> 
 def test_a_push_that_heroku_declines_is_a_failed_build(
     stage: Stage, builds: tuple[Build, ...], named: str
 ) -> None:
-    with pytest.raises(BuildFailed, match=named):
+    with pytest.raises(BuildFailed, match=named) as caught:
         push(stage, PushOutcome.DECLINED, *builds)
+
+    assert caught.value.message.endswith("failed: remote: -----> Python")
+    assert stage.ear.evidence() == [
+        Evidence(
+            "the last lines of the push to shop-prepare", ("remote: -----> Python",), is_repeat=True
+        )
+    ]
 
 
 def test_a_push_without_a_build_is_unknown_and_names_the_way_out(stage: Stage) -> None:

@@ -148,6 +148,17 @@ def test_a_failed_build_is_declined_and_leaves_the_branch(host: GitHost, work: W
     assert run(["git", "branch", "--list"], bare, work.environment) == ""
 
 
+def test_what_the_server_said_of_a_push_it_refuses_is_in_the_error(
+    host: GitHost, work: Work
+) -> None:
+    bare = host.create("shop", "echo ' !     Your account is suspended.'")
+    sha = work.commit("one")
+    host.during_push = (bare / "refs" / "heads" / "main.lock").touch
+
+    with pytest.raises(AcceleratorError, match=r"\(Your account is suspended\.\)$"):
+        work.push(sha, f"{host.url}/shop.git")
+
+
 @pytest.mark.parametrize(
     ("force", "expected"),
     [

@@ -188,6 +188,15 @@ def test_failing_tests_cancel_the_build_and_release_nothing(scene: Scene) -> Non
     assert scene.stage.ear.warnings() == ["Cancelled build shop-prepare-build on shop-prepare"]
 
 
+def test_failing_tests_tell_their_last_lines_for_those_who_saw_none(scene: Scene) -> None:
+    with pytest.raises(TestsFailed):
+        scene.ship("for i in $(seq 99); do echo line $i; done; exit 1")
+
+    [evidence] = scene.stage.ear.evidence()
+    assert (evidence.title, evidence.is_repeat) == ("the last lines of the tests", True)
+    assert evidence.lines == tuple(f"line {number}" for number in range(60, 100))
+
+
 def test_failing_tests_keep_a_build_from_being_started(scene: Scene) -> None:
     stopping = scene.stage.run.stop
     scene.hold_up(lambda: stopping.wait(10))

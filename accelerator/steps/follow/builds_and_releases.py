@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Pending = TypeVar("Pending", "Build", "Release")
 
+
 def wait_for_end(
     run: Run,
     logs: Logs,

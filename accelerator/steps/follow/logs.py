@@ -8,16 +8,17 @@ known, what is still missing is read, within seconds: a short build is over befo
 from __future__ import annotations
 
 from collections import deque
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Self, cast
 
+from accelerator.errors import AcceleratorError
 from accelerator.events import Evidence, LogLine
 from accelerator.waiting import Deadline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterator
     from types import TracebackType
 
     from accelerator.models import Build
@@ -160,6 +161,37 @@ class Logs:
                     return
                 if log.take(index, line):
                     self._run.events.emit(LogLine(log.source, line))
+
+
+@dataclass
+class PushLog:
+    """What the server says during a push: shown as it comes, its last lines kept."""
+
+    run: Run
+    app: str
+    last: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
+
+    def take(self, line: str) -> None:
+        """Show a line, and keep it."""
+        self.last.append(line)
+        self.run.events.emit(LogLine(f"build {self.app}", line))
+
+    def explain(self) -> None:
+        """Tell the last lines as evidence."""
+        if self.last:
+            title = f"the last lines of the push to {self.app}"
+            self.run.events.emit(Evidence(title, tuple(self.last), is_repeat=True))
+
+
+@contextmanager
+def showing_push(run: Run, app: str) -> Iterator[PushLog]:
+    """Show what is said during a push; when that fails, its last lines are evidence."""
+    shown = PushLog(run, app)
+    try:
+        yield shown
+    except AcceleratorError:
+        shown.explain()
+        raise
 
 
 def read_lines(

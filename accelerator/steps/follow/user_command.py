@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+from collections import deque
 from threading import Thread
 from typing import TYPE_CHECKING, cast
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from accelerator.events import Recorder
 
 GRACE_SECONDS = 5.0
+TAIL_LINES = 40
 
 
 class ChildCommand:
@@ -27,7 +29,7 @@ class ChildCommand:
 
     The group is what is stopped: a test runner's own children must not stay behind. The caller
     leaves the API key out of ``environment``: such commands have no need of it. ``source`` names
-    the lines of its output in the log.
+    the lines of its output in the log; ``last`` are the last of them.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class ChildCommand:
         source: str = "tests",
     ) -> None:
         self.command = command
+        self.last = deque[str](maxlen=TAIL_LINES)
         self._process = subprocess.Popen(  # noqa: S602  # see shell=True
             command,
             shell=True,  # the user's own command line, as in a CI file
@@ -92,4 +95,5 @@ class ChildCommand:
         # stdout=PIPE above, and buffered by default
         with cast("BufferedReader", self._process.stdout) as output:
             for line in read_lines(output):
+                self.last.append(line)
                 events.emit(LogLine(source, line))
