@@ -87,8 +87,7 @@ class Deadline:
     @property
     def left(self) -> str:
         """Return the time left for people: ``1:55``."""
-        minutes, seconds = divmod(round(self.remaining), 60)
-        return f"{minutes}:{seconds:02d}"
+        return as_clock(self.remaining)
 
     def shorten(self, seconds: float) -> None:
         """End that many seconds from now at the latest: somebody told the run to stop."""
@@ -108,6 +107,12 @@ class Deadline:
         """End no sooner than `later`: what is waited for has got further, and that has a limit."""
         if later.at > self.at:
             self.become(later)
+
+
+def as_clock(seconds: float) -> str:
+    """Write a duration as minutes and seconds: ``1:55``."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"
 
 
 class StillPending(Exception):  # an outcome, not an error: the caller decides

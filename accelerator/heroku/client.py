@@ -17,6 +17,7 @@ from accelerator.heroku.apps import (
 from accelerator.heroku.builds import Builds, Sources
 from accelerator.heroku.connection import Connection
 from accelerator.heroku.exchange import Exchange
+from accelerator.heroku.log_sessions import LogSessions
 from accelerator.heroku.pipelines import Couplings, Pipelines, Promotions
 from accelerator.heroku.releases import OciImages, Releases, Slugs
 from accelerator.heroku.storage import Storage
@@ -79,6 +80,7 @@ class Heroku:
         self.slugs = Slugs(connection)
         self.sources = Sources(connection, self._storage)
         self.streams = Streams(self._exchange, self._storage)
+        self.log_sessions = LogSessions(connection, self._exchange, self._storage)
 
     @overload
     def together(self, first: Callable[[], A], /) -> tuple[A]: ...

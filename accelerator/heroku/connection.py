@@ -138,9 +138,12 @@ class Connection(heroku3.api.Heroku):  # type: ignore[misc]  # heroku3 has no ty
         data = None if body is None else json.dumps(body)
         return self._parsed(Ask(method, resource, accept, data=data, again=again), parse)
 
-    def write_harmlessly(self, resource: Resource, parse: Callable[[Any], Value]) -> Value:
+    def write_harmlessly(
+        self, resource: Resource, parse: Callable[[Any], Value], body: object = None
+    ) -> Value:
         """Create something nobody would miss or notice: repeated like a read."""
-        return self._parsed(Ask("POST", resource, repeatable=True), parse)
+        data = None if body is None else json.dumps(body)
+        return self._parsed(Ask("POST", resource, data=data, repeatable=True), parse)
 
     def understand(self, ask: Ask, make: Callable[[], Value]) -> Value:
         """Make a value of an answer; one of an unexpected shape counts as no answer."""

@@ -234,14 +234,12 @@ class Patience:
     While `is_excused` returns true, silence does not count. Setting `hurry` ends its pauses.
     """
 
+    hurry: Event | None = None
+
     def __init__(
-        self,
-        deadline: Deadline,
-        seconds: float,
-        is_excused: Callable[[], bool] = lambda: False,
-        hurry: Event | None = None,
+        self, deadline: Deadline, seconds: float, is_excused: Callable[[], bool] = lambda: False
     ) -> None:
-        self.deadline, self.hurry = deadline, hurry
+        self.deadline = deadline
         self._clock = deadline.clock
         self._seconds = seconds
         self._is_excused = is_excused

@@ -158,6 +158,11 @@ def parse_oci_image(items: Json) -> Artifact:
     )
 
 
+def parse_log_address(item: Json) -> str:
+    """Read where a log session is read: a signed address."""
+    return as_text(as_object(item).get("logplex_url"))
+
+
 def parse_source_blob(item: Json) -> SourceBlob:
     """Read the signed addresses of a source."""
     blob = as_object(as_object(item).get("source_blob"))

@@ -92,7 +92,8 @@ class _Log:
         # Opening and the first read are one attempt: a connection without a byte is no progress.
         while True:
             seconds = self._exchange.patience_seconds
-            patience = Patience(self._deadline, seconds, self._is_starting, self.hurry)
+            patience = Patience(self._deadline, seconds, self._is_starting)
+            patience.hurry = self.hurry
             try:
                 return self._exchange.repeat(_CALL, self._attempt, patience)
             except _Quiet:

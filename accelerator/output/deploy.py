@@ -21,6 +21,7 @@ from accelerator.steps.report import Report
 if TYPE_CHECKING:
     from accelerator.steps.plan import Plan
     from accelerator.steps.report import SourceReport, TargetReport
+    from accelerator.steps.verify.saw import Checked, Saw
 
 
 def deploy_document(report: Report, outcome: Outcome, command: str = "deploy") -> Document:
@@ -94,6 +95,33 @@ def _target(entry: TargetReport) -> Document:
         "rollback_release": entry.rollback_release,
         "rejection": entry.rejection,
         "error": entry.error,
+        "proof": _proof(entry.saw),
+    }
+
+
+def _proof(saw: Saw | None) -> Document | None:
+    """Return what verification saw; `checks` in the order in which they were asked."""
+    if saw is None:
+        return None
+    return {
+        "dynos": {
+            kind: {"up": count.up, "wanted": count.wanted, "crashed": count.crashed}
+            for kind, count in saw.dynos.items()
+        },
+        "checks": [_checked(each) for each in saw.checks],
+        "commit": saw.commit,
+    }
+
+
+def _checked(checked: Checked) -> Document:
+    return {
+        "check": checked.check,
+        "passed": checked.passed,
+        "status": checked.answer.status,
+        "exit_status": checked.answer.exit_status,
+        "tries": checked.tries,
+        "seconds": round(checked.seconds, 3),
+        "names_commit": checked.names_commit,
     }
 
 

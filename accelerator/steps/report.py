@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from accelerator.steps.guard.probe import Probed
     from accelerator.steps.plan import Plan
     from accelerator.steps.route.landing import Landing
+    from accelerator.steps.verify.saw import Saw
     from accelerator.steps.verify.settled import Results, Settled
 
 
@@ -72,6 +73,7 @@ class TargetReport:
     rollback_release: int | None = None
     rejection: Written | None = None
     error: str | None = None
+    saw: Saw | None = None
 
 
 @dataclass
@@ -136,6 +138,7 @@ class Report:
             entry.status, entry.verified = settled.status, settled.verified
             entry.release, entry.error = settled.release or entry.release, settled.complaint
             entry.artifact = settled.artifact or entry.artifact
+            entry.saw = settled.saw
             entry.rolled_back_to = settled.rolled_back_to
             went = settled.went_back
             entry.rollback_release = went.made.version if isinstance(went, WentBack) else None

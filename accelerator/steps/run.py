@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
-from threading import Event
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from accelerator.errors import Interrupted
 
@@ -20,6 +21,23 @@ if TYPE_CHECKING:
 STOP_SECONDS = 1.0  # an interrupted run has five seconds for everything
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+def beside(call: Callable[..., Result], *arguments: Any) -> Future[Result]:
+    """Call in a thread of its own; one that cannot be stopped does not hold up the process's end.
+
+    That is why it is no `ThreadPoolExecutor`: Python waits for the threads of those.
+    """
+    future: Future[Result] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(call(*arguments))
+        except BaseException as error:  # comes out of the future
+            future.set_exception(error)
+
+    Thread(target=work, name="beside", daemon=True).start()
+    return future
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,10 @@ does not hold up the end of the process.
 from __future__ import annotations
 
 import contextlib
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass, replace
 from functools import partial
-from threading import Thread
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from accelerator.errors import AcceleratorError, TestsFailed
 from accelerator.events import Evidence
@@ -25,17 +24,16 @@ from accelerator.steps.follow.user_command import GRACE_SECONDS, ChildCommand
 from accelerator.steps.guard.checkout import demand_checkout
 from accelerator.steps.order import DeployOrder
 from accelerator.steps.prepare import prepare, refuse_unusable
+from accelerator.steps.run import beside
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from concurrent.futures import Future
 
     from accelerator.models import Build
     from accelerator.steps.order import Rules
     from accelerator.steps.prepare import PrepareOrder
     from accelerator.steps.report import PrepareReport, ShipReport
     from accelerator.steps.run import Run
-
-Value = TypeVar("Value")
 
 STOP_SECONDS = 10.0
 HURRY_SECONDS = 3.5  # an interrupted run has five seconds for everything
@@ -85,8 +83,8 @@ def _test_and_prepare(run: Run, order: ShipOrder, report: ShipReport) -> None:
         if order.test is not None:
             directory, environment = run.clone.directory, run.environment
             tests = ChildCommand(order.test, directory, environment, run.events)
-            testing = _beside(_test, run, tests)
-        preparing = _beside(prepare, run, order.prepare, prepared)
+            testing = beside(_test, run, tests)
+        preparing = beside(prepare, run, order.prepare, prepared)
         report.tested("running" if tests else "not_run")
         _join(testing, preparing)
     except BaseException as end:
@@ -96,23 +94,6 @@ def _test_and_prepare(run: Run, order: ShipOrder, report: ShipReport) -> None:
         _stop(run, order.prepare, tests, preparing, prepared)
         raise
     report.tested(_describe(testing))
-
-
-def _beside(call: Callable[..., Value], *arguments: Any) -> Future[Value]:
-    """Call in a thread of its own; one that cannot be stopped does not hold up the process's end.
-
-    That is why it is no `ThreadPoolExecutor`: Python waits for the threads of those.
-    """
-    future: Future[Value] = Future()
-
-    def work() -> None:
-        try:
-            future.set_result(call(*arguments))
-        except BaseException as error:  # comes out of the future
-            future.set_exception(error)
-
-    Thread(target=work, name="ship", daemon=True).start()
-    return future
 
 
 def _test(run: Run, tests: ChildCommand) -> None:

@@ -11,12 +11,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from accelerator.events import say_nothing
+from accelerator.steps.verify.saw import Count, describe_dynos
 from accelerator.steps.verify.visit import Seen
 from accelerator.waiting import StillPending, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from accelerator.events import Tell
     from accelerator.models import Dyno, Formation, Release
     from accelerator.steps.run import Run
 
@@ -118,6 +121,30 @@ def stand(dynos: Iterable[Dyno], wanted: Wanted, release: Release) -> Standing:
     return Standing(tuple(dyno for dyno in late if dyno.type in lacking), missing, lacking)
 
 
+def count(look: Look, release: Release) -> dict[str, Count]:
+    """Count the dynos of each type that serve a release, of those that there have to be."""
+    taken = [dyno for dyno in look.dynos if look.wanted.takes(dyno)]
+    quantities = look.wanted.quantities
+    kinds = sorted({dyno.type for dyno in taken}) if quantities is None else sorted(quantities)
+    counts = {}
+    for kind in sorted(kinds, key=lambda kind: kind != "web"):  # what visitors need comes first
+        mine = [dyno for dyno in taken if dyno.type == kind]
+        wanted = len(mine) if quantities is None else quantities[kind]
+        up = min(wanted, sum(is_serving(dyno, release) for dyno in mine))
+        crashed = sum(dyno.state == "crashed" and _is_of(dyno, release) for dyno in mine)
+        counts[kind] = Count(up, wanted, crashed)
+    return counts
+
+
+def find_failing(look: Look, release: Release) -> tuple[Dyno, ...]:
+    """Find the dynos that a release was tried on and that did not come up: one of each type."""
+    late = stand(look.dynos, look.wanted, release).late
+    tried = sorted(
+        (dyno for dyno in late if _is_tried(dyno, release)), key=lambda dyno: dyno.state
+    )  # crashed before starting
+    return tuple({dyno.type: dyno for dyno in reversed(tried)}.values())
+
+
 def is_serving(dyno: Dyno, release: Release) -> bool:
     """Return whether a dyno is up on this release or, after a config change, a later one.
 
@@ -157,7 +184,9 @@ class Look:
     wanted: Wanted
 
 
-def wait_for_dynos(run: Run, release: Release, first: Look) -> tuple[Seen, Look]:
+def wait_for_dynos(
+    run: Run, release: Release, first: Look, tell: Tell = say_nothing
+) -> tuple[Seen, Look]:
     """Wait until every dyno that the formation wants is up on the release.
 
     The formation is read again where fewer are listed than it wants: somebody, or an autoscaler,
@@ -171,6 +200,7 @@ def wait_for_dynos(run: Run, release: Release, first: Look) -> tuple[Seen, Look]
         if len(looks) > 1 and stand(seen.dynos, seen.wanted, release).missing:
             seen = Look(seen.dynos, Wanted.of(run.heroku.formation.fetch(app)))
         looks.append(seen)
+        tell(describe_dynos(count(seen, release)))
         loops.see(filter(seen.wanted.takes, seen.dynos), now())
         return seen
 

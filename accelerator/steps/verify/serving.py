@@ -6,22 +6,26 @@ while dynos of the old release are up. Last of all the release must still be the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from accelerator.errors import KeyRefused, NotFound, ReleaseFailed, WrongArtifact
 from accelerator.models import StepName, Verified
 from accelerator.steps.follow.builds_and_releases import fetch_release, follow_release
-from accelerator.steps.verify.dynos import Look, Wanted, wait_for_dynos
+from accelerator.steps.verify.dyno_log import show_dyno_logs
+from accelerator.steps.verify.dynos import Look, Wanted, count, find_failing, wait_for_dynos
+from accelerator.steps.verify.saw import Saw
 from accelerator.steps.verify.smoke import Site, SmokeCheck, check_smoke, is_path
 from accelerator.steps.verify.switch import Switch, find_preboot, seconds_left, switch_of
 from accelerator.steps.verify.visit import Seen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from accelerator.events import Tell
     from accelerator.models import App, ArtifactRef, Commit, Dyno, Formation, Release
     from accelerator.steps.run import Run
+    from accelerator.steps.verify.saw import Count
 
 LOOK_SECONDS = 2.0  # a look at what is released that is older is taken again
 
@@ -32,7 +36,8 @@ class Proof:
 
     ``inconclusive`` when nothing was proved against the app: this machine could not ask, say. That
     is no reason to go back. ``cut_short`` where it was the run's own time that was over.
-    ``switch_seconds`` is how long old code may answer after each release of this app.
+    ``switch_seconds`` is how long old code may answer after each release of this app. ``saw`` is
+    all that was seen on the way, for reports.
     """
 
     outcome: Verified
@@ -40,6 +45,7 @@ class Proof:
     flaw: str | None = None
     cut_short: bool = False
     switch_seconds: float = 0.0
+    saw: Saw = field(default_factory=Saw)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,27 +81,38 @@ def verify(run: Run, claim: Claim) -> Proof:
     rolling back would not be an answer to that.
     """
     app = claim.app
-    with run.events.step(StepName.VERIFY, f"Verify {app}", app) as step:
+    limit = run.waits.dynos + (run.waits.smoke if claim.checks else 0.0)
+    with run.events.step(StepName.VERIFY, f"Verify {app}", app, limit) as step:
         begun = run.events.clock.now()
         scene = _look(run, claim)
         # A read may lag behind, and show a release as pending whose end was read before.
-        release = follow_release(run, scene.release)
+        release = follow_release(run, scene.release, step.tell)
         step.detail = f"v{release.version}"
         _demand(release, claim.artifact)
-        seen, last = wait_for_dynos(run, release, scene.look)
+        seen, last = _wait(run, release, scene.look, step.tell)
         if seen.flaw is None and claim.had_web and not last.wanted.has_web:
             seen = _describe_dark(last.wanted)
         if seen.flaw is None and last.wanted.has_none:
             run.events.note(f"{app} runs no dynos: nothing serves there", "warning")
         if seen.flaw is None and scene.app is not None:
-            seen = _ask(run, claim, replace(scene, release=release, look=last))
-        proof = _proof_of(run, scene, release, seen)
+            seen = _ask(run, claim, replace(scene, release=release, look=last), step.tell)
+        saw = _saw(claim, count(last, release), seen)
+        proof = replace(_proof_of(run, scene, release, seen), saw=saw)
         if proof.outcome is Verified.PASSED:
+            step.detail = ", ".join(filter(None, (step.detail, saw.describe())))
             is_old = run.events.clock.now() - begun > LOOK_SECONDS
             _demand_current(run, release, last.dynos, is_old=is_old)
         else:
             step.outcome, step.detail = "failed", seen.flaw or ""
         return proof
+
+
+def _wait(run: Run, release: Release, first: Look, tell: Tell) -> tuple[Seen, Look]:
+    """Wait for the dynos; show why those do not come up that the release was tried on."""
+    seen, last = wait_for_dynos(run, release, first, tell)
+    if seen.flaw is not None:
+        show_dyno_logs(run, release.app_name, find_failing(last, release))
+    return seen, last
 
 
 def _describe_dark(wanted: Wanted) -> Seen:
@@ -138,7 +155,13 @@ def _find_formation(run: Run, app: str) -> tuple[Formation, ...] | None:
         return None
 
 
-def _ask(run: Run, claim: Claim, scene: Scene) -> Seen:
+def _saw(claim: Claim, dynos: Mapping[str, Count], seen: Seen) -> Saw:
+    is_named = any(each.passed and each.names_commit for each in seen.checked)
+    named = claim.commit.sha if is_named and claim.commit is not None else None
+    return Saw(dynos, seen.checked, named)
+
+
+def _ask(run: Run, claim: Claim, scene: Scene, tell: Tell) -> Seen:
     """Make the smoke checks; in maintenance mode what fails says nothing of the app."""
     app, release, info = claim.app, scene.release, scene.app
     left = seconds_left(scene.switch, scene.look, run.heroku.moment(), run.waits.switch)
@@ -146,11 +169,11 @@ def _ask(run: Run, claim: Claim, scene: Scene) -> Seen:
     site = Site(
         app, web_url, claim.commit, release.version, run.environment, scene.switch, left, is_away
     )
-    seen = check_smoke(run, claim.checks, site)
+    seen = check_smoke(run, claim.checks, site, tell)
     if seen.flaw is None or not seen.conclusive:
         return seen
     why = "is in maintenance mode" if is_away else _find_no_answer(run, claim)
-    return Seen(f"{seen.flaw}, and {app} {why}", conclusive=False) if why else seen
+    return replace(seen, flaw=f"{seen.flaw}, and {app} {why}", conclusive=False) if why else seen
 
 
 def _find_no_answer(run: Run, claim: Claim) -> str | None:

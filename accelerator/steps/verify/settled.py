@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from accelerator.errors import AcceleratorError
     from accelerator.models import Artifact, ArtifactRef, Release
     from accelerator.steps.route.landing import Landing
+    from accelerator.steps.verify.saw import Saw
     from accelerator.steps.verify.smoke import SmokeCheck
 
 DONE = frozenset({TargetStatus.SUCCEEDED, TargetStatus.UNCHANGED})
@@ -49,7 +50,8 @@ class Settled:
     """The end of one target: what was verified, and whether it went back.
 
     ``artifact`` is what its release carries. ``went_back`` is set where going back was wanted. For
-    ``switch_seconds`` after a release old code may still answer there.
+    ``switch_seconds`` after a release old code may still answer there. ``saw`` is what was seen of
+    it, None where nobody looked.
     """
 
     landing: Landing
@@ -61,6 +63,7 @@ class Settled:
     went_back: WentBack | NotWentBack | None = None
     switch_seconds: float = 0.0
     error: AcceleratorError | None = None
+    saw: Saw | None = None
 
     @property
     def app(self) -> str:

@@ -9,21 +9,24 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from accelerator.errors import UsageProblem
+from accelerator.events import say_nothing
 from accelerator.foreign import hide_credentials, one_line
-from accelerator.steps.follow.user_command import ChildCommand
+from accelerator.steps.verify.smoke_command import run_command
 from accelerator.steps.verify.switch import Switch
+from accelerator.steps.verify.tries import Tries
 from accelerator.steps.verify.visit import Expected, Seen, visit
-from accelerator.waiting import StillPending, wait_for
+from accelerator.waiting import StillPending, as_clock, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from accelerator.events import Tell
     from accelerator.models import Commit
     from accelerator.steps.run import Run
+    from accelerator.steps.verify.saw import Checked
     from accelerator.waiting import Deadline
 
 _HEADER = re.compile(r"header ([!#$%&'*+.^_`|~\w-]+): *(\S.*)")  # a token, as RFC 9110 names it
-NOT_RUN = frozenset({126, 127})  # the shell: not executable, not found
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,9 @@ def _shown(text: str) -> str:
     return repr(one_line(re.sub(r"\?\S+", "?***", hide_credentials(text)), 200))
 
 
-def check_smoke(run: Run, checks: tuple[SmokeCheck, ...], site: Site) -> Seen:
+def check_smoke(
+    run: Run, checks: tuple[SmokeCheck, ...], site: Site, tell: Tell = say_nothing
+) -> Seen:
     """Try each check until it is as expected; return the first flaw left at the deadline.
 
     A text with ``{commit}`` is not asked for when the commit is not known (after a rollback, say).
@@ -152,23 +157,26 @@ def check_smoke(run: Run, checks: tuple[SmokeCheck, ...], site: Site) -> Seen:
     telling = [check for check in checks if names_commit(check, site.commit)]
     others = [check for check in checks if check not in telling]
     deadline = run.deadline.within(site.switch_seconds + run.waits.smoke)
+    checked: list[Checked] = []
     for check in telling:
-        seen = _try(run, check, site, deadline)
+        seen = _try(run, check, site, deadline, tell)
+        checked += seen.checked
         if seen.flaw is not None:
-            return seen
+            return replace(seen, checked=tuple(checked))
     if others and site.switch_seconds > 0:
-        seen = _wait_for_switch(run, site)
+        seen = _wait_for_switch(run, site, tell)
         if seen.flaw is not None:
-            return seen
+            return replace(seen, checked=tuple(checked))
         deadline = run.deadline.within(run.waits.smoke)
     for check in others:
-        seen = _try(run, check, site, deadline)
+        seen = _try(run, check, site, deadline, tell)
+        checked += seen.checked
         if seen.flaw is not None:
-            return seen
-    return Seen(None)
+            return replace(seen, checked=tuple(checked))
+    return Seen(None, checked=tuple(checked))
 
 
-def _wait_for_switch(run: Run, site: Site) -> Seen:
+def _wait_for_switch(run: Run, site: Site, tell: Tell) -> Seen:
     """Wait until old code does not answer any more, and say what cannot be known."""
     clock, begun = run.deadline.clock, run.deadline.clock.now()
     why = site.switch.format(app=site.app)
@@ -180,7 +188,9 @@ def _wait_for_switch(run: Run, site: Site) -> Seen:
 
     def is_over() -> bool:
         run.refuse_if_stopping()
-        return clock.now() - begun >= site.switch_seconds
+        waited = clock.now() - begun
+        tell(f"old code may answer, {as_clock(max(0.0, site.switch_seconds - waited))} left")
+        return waited >= site.switch_seconds
 
     try:
         wait_for(is_over, bool, run.deadline)
@@ -189,28 +199,23 @@ def _wait_for_switch(run: Run, site: Site) -> Seen:
     return Seen(None)
 
 
-def _try(run: Run, check: SmokeCheck, site: Site, deadline: Deadline) -> Seen:
-    url = "" if check.command else resolve(check, site.web_url, site.app)
-    what = check.command or url
-    row = [0]  # successes in a row
-    whole: list[Seen] = []  # what tries saw that were given their time
+def _try(run: Run, check: SmokeCheck, site: Site, deadline: Deadline, tell: Tell) -> Seen:
+    what = check.command or resolve(check, site.web_url, site.app)
+    tries = Tries(run, check, site, deadline, tell, what)
 
     def look() -> Seen:
         run.refuse_if_stopping()
+        tries.begin()
         if check.command:
             seen = run_command(run, check.command, site, deadline)
         else:
             wanted = Expected(check.status, expected_text(check, site.commit), check.header)
-            seen = visit(url, wanted, deadline)
-        row[0] = 0 if seen.flaw else row[0] + 1
-        if seen.flaw is not None and whole and deadline.remaining <= 0:
-            return whole[-1]  # cut off after a moment, it tells less than the try before it
-        whole.append(seen)
-        return seen
+            seen = visit(tries.what, wanted, deadline)
+        return tries.take(seen)
 
     def is_over(seen: Seen) -> bool:
         # Maintenance is not over soon, and what fails in it says nothing of the app.
-        return row[0] >= check.times or (seen.flaw is not None and site.maintenance)
+        return tries.in_a_row >= check.times or (seen.flaw is not None and site.maintenance)
 
     try:
         seen, is_cut = wait_for(look, is_over, deadline), False
@@ -218,38 +223,8 @@ def _try(run: Run, check: SmokeCheck, site: Site, deadline: Deadline) -> Seen:
         seen = pending.seen if isinstance(pending.seen, Seen) else Seen("no answer")
         flaw = seen.flaw or f"did not succeed {check.times} times in a row"
         seen, is_cut = replace(seen, flaw=flaw), deadline.cut_short
-    if seen.flaw is None:
-        return seen
-    told = replace(seen, flaw=hide_credentials(f"{what} {seen.flaw}", hide_query=True))
+    told = tries.conclude(seen)
     return told.cut() if is_cut else told
-
-
-def run_command(run: Run, command: str, site: Site, deadline: Deadline) -> Seen:
-    """Run a smoke command once; its output is a log like any other."""
-    known = {
-        "APP_URL": site.web_url or "",
-        "COMMIT": site.commit.sha if site.commit else "",
-        "RELEASE": f"v{site.release}",
-    }
-    child = ChildCommand(
-        command, None, {**site.environment, **known}, run.events, f"smoke {site.app}"
-    )
-    run.children.add(child)
-    try:
-        run.refuse_if_stopping()  # asked to stop since the look began: nobody else ends this one
-        status = child.wait(deadline.remaining)
-        run.refuse_if_stopping()  # then it was ended by us, and its status is no verdict
-    except BaseException:
-        child.stop()
-        raise
-    finally:
-        run.children.discard(child)
-    if status is None:
-        child.stop()
-        return Seen("did not end in time")
-    if status in NOT_RUN:
-        return Seen(f"could not be run (exit status {status})", conclusive=False)
-    return Seen(f"exited {status}" if status else None)
 
 
 def is_path(check: SmokeCheck) -> bool:

@@ -168,6 +168,7 @@ class Verifier:
             proof.outcome,
             proof.flaw,
             switch_seconds=proof.switch_seconds,
+            saw=proof.saw,
         )
 
     def _go_back(self, settled: Settled) -> Settled:

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import re
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from html import unescape
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import requests
 from urllib3.exceptions import HTTPError, NameResolutionError
 
+from accelerator.foreign import one_line
+from accelerator.steps.verify.saw import Answer
 from accelerator.web.bodies import blocks_of
 from accelerator.web.redirects import follow
 from accelerator.web.sessions import Session
 
 if TYPE_CHECKING:
+    from accelerator.steps.verify.saw import Checked
     from accelerator.waiting import Deadline
 
 CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 10.0  # for a sign of life
 VISIT_SECONDS = 30.0  # for all of it: redirects, headers, body
 BODY_BYTES = 1 << 20
+WORD_BYTES = 1 << 14  # of a body that is shown to people
+LINES, LETTERS = 8, 200
+
+_PAGE = re.compile(r"\s*<")
+_TITLE = re.compile(r"<title[^<>]{0,99}>([^<]{1,999})</title", re.IGNORECASE)
+_UNSAID = re.compile(r"<(style|script)\b.*?(</\1|\Z)", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(r"<[^<>]*>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +52,15 @@ class Seen:
     """What one try saw; ``flaw`` is None when it was as expected.
 
     It is not ``conclusive`` when this machine could not ask at all: that says nothing of the app.
-    Nor is it when the run's own time was over too soon (``cut_short``).
+    Nor is it when the run's own time was over too soon (``cut_short``). ``answer`` is what came,
+    ``checked`` how the checks ended that were tried; both are for people.
     """
 
     flaw: str | None
     conclusive: bool = True
     cut_short: bool = False
+    answer: Answer = field(default=Answer(), compare=False)
+    checked: tuple[Checked, ...] = field(default=(), compare=False)
 
     def cut(self) -> Seen:
         """Return the same as the last that was seen before the run's own time was over."""
@@ -66,14 +83,19 @@ def visit(url: str, expected: Expected, deadline: Deadline) -> Seen:
     try:
         # Of the environment nothing is taken: a netrc entry must not travel to the app.
         with Session({}) as session, session.within(patience), follow(url, ask) as answer:
-            return Seen(_find_flaw(answer, expected, deadline))
+            body = bytearray()
+            flaw = _find_flaw(answer, expected, deadline, body)
+            return Seen(flaw, answer=_describe(answer, body, is_wanted=flaw is not None))
     except requests.Timeout:
         return Seen("did not answer in time")
     except (requests.RequestException, HTTPError, OSError) as error:
         return Seen(f"did not answer ({type(error).__name__})", not _is_our_trouble(error))
 
 
-def _find_flaw(answer: requests.Response, expected: Expected, deadline: Deadline) -> str | None:
+def _find_flaw(
+    answer: requests.Response, expected: Expected, deadline: Deadline, body: bytearray
+) -> str | None:
+    """Return what is not as expected; what was read of the body is added to `body`."""
     status, text = answer.status_code, expected.text
     if status not in ({expected.status} if expected.status is not None else range(200, 400)):
         return f"answered {status}"
@@ -82,14 +104,37 @@ def _find_flaw(answer: requests.Response, expected: Expected, deadline: Deadline
     if expected.header is not None:
         is_there = text in answer.headers.get(expected.header, "")
         return None if is_there else f"answered {status} without {text!r} in {expected.header}"
-    if not _has_text(answer, text.encode(), deadline):
+    if not _has_text(answer, text.encode(), deadline, body):
         return f"answered {status} without the text {text!r}"
     return None
 
 
-def _has_text(answer: requests.Response, text: bytes, deadline: Deadline) -> bool:
+def _describe(answer: requests.Response, body: bytearray, *, is_wanted: bool) -> Answer:
+    """Return an answer for people; of one that is not as expected the beginning of the body too."""
+    status = answer.status_code
+    if not is_wanted:
+        return Answer(status)
+    if not body:
+        # Whatever is wrong with the body, the flaw is known.
+        with suppress(requests.RequestException, HTTPError, OSError):
+            body += next((block for block in blocks_of(answer) if block), b"")
+    kind = answer.headers.get("Content-Type", "")
+    said = list_words(bytes(body[:WORD_BYTES]).decode("utf-8", "replace"))
+    first = one_line(f"HTTP {status} {answer.reason or ''} {kind}", LETTERS)
+    return Answer(status, lines=(first, *said), gist=said[0] if said else None)
+
+
+def list_words(body: str) -> tuple[str, ...]:
+    """Return the first lines of a body that say something; of a page its title."""
+    if found := _TITLE.search(body):
+        return (one_line(unescape(found[1]), LETTERS),)
+    text = _TAG.sub(" ", _UNSAID.sub(" ", body)) if _PAGE.match(body) else body
+    said = (one_line(line, LETTERS) for line in text.splitlines())
+    return tuple(islice(filter(None, said), LINES))
+
+
+def _has_text(answer: requests.Response, text: bytes, deadline: Deadline, body: bytearray) -> bool:
     """Read the body, decoded, as far as it takes to find the text."""
-    body = bytearray()
     for block in blocks_of(answer):
         searched = max(0, len(body) - len(text))
         body += block
