@@ -95,7 +95,7 @@ class LazyGroup(click.Group):
 
 @click.group(
     cls=LazyGroup,
-    context_settings={**HELP_FLAGS, "max_content_width": 100},
+    context_settings={"help_option_names": [*HELP_FLAGS], "max_content_width": 100},
     epilog="`accelerator help COMMAND` shows a command's options, its examples and its exit codes. "
     "0 means done, 2 that the command line or the configuration is wrong.",
 )

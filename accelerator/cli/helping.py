@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from accelerator.cli.endings import ENDINGS, epilog
-from accelerator.cli.inforce import is_wrong
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 Function = Callable[..., Any]
 
 HEADINGS = "__headings__"  # of a function: the heading of each of its options, by the option's name
-HELP_FLAGS = {"help_option_names": ["-h", "--help"]}
+HELP_FLAGS = ("-h", "--help")
 _JOINED = "\N{NON-BREAKING HYPHEN}"
 OTHERS = "Options"
 ARGUMENTS = "Arguments"
@@ -75,6 +74,10 @@ class TaughtCommand(click.Command):
 
     context_class = TaughtContext
 
+    def get_help_option_names(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's
+        """Return the same wherever it stands: click asks the first context only, and keeps that."""
+        return list(HELP_FLAGS)
+
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's
         """Write the text, and the examples in a section of their own."""
         text, examples = _split_examples(cleandoc(self.help or ""))
@@ -97,6 +100,8 @@ class TaughtCommand(click.Command):
         for heading, rows in sections.items():
             with formatter.section(heading):
                 formatter.write_dl([(name.ljust(width), text) for name, text in rows])
+        from accelerator.cli.inforce import is_wrong
+
         if is_wrong(ctx):
             formatter.write_paragraph()
             formatter.write_text(WRONG)
@@ -118,7 +123,7 @@ class TaughtCommand(click.Command):
 def command(name: str) -> Callable[[Function], click.Command]:
     """Make a command of a function, with everything its help teaches."""
     codes = epilog(name) if name in ENDINGS else None
-    return click.command(name, cls=TaughtCommand, epilog=codes, context_settings=HELP_FLAGS)
+    return click.command(name, cls=TaughtCommand, epilog=codes)
 
 
 def find_sections(

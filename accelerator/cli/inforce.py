@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     import click
 
     from accelerator.cli.invocation import Invocation
-    from accelerator.settings import Settings
+    from accelerator.settings import Row, Settings
 
 VALUE_LETTERS = 40
 COMMIT_LETTERS = 12
+_ROWS = "accelerator.rows"
 _FOUND = "accelerator.settings"  # in click's context: whether they were looked for, and what was
 
 
@@ -41,8 +42,10 @@ def is_wrong(context: click.Context) -> bool:
 
 def find_value(context: click.Context, name: str) -> str:
     """Return the value of a setting and where it was set; empty where the default holds."""
-    settings = find_settings(context)
-    row = next((row for row in settings.rows() if row.name == name), None) if settings else None
+    if _ROWS not in context.meta:
+        settings = find_settings(context)
+        context.meta[_ROWS] = {row.name: row for row in settings.rows()} if settings else {}
+    row: Row | None = context.meta[_ROWS].get(name)
     if row is None or row.source == "default":
         return ""
     source, _, _ = row.source.partition(": ")
