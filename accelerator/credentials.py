@@ -44,12 +44,17 @@ _NO_QUESTIONS = {
 
 
 def find_key(
-    key_env: str, environment: Mapping[str, str], endpoint: Endpoint, home: Path
+    key_env: str,
+    environment: Mapping[str, str],
+    endpoint: Endpoint,
+    home: Path,
+    helper_seconds: float | None = None,
 ) -> tuple[Secret, str]:
     """Return the key and where it was found; raises `KeyMissing` when it is nowhere.
 
     The helper that git asks last is where `heroku login` keeps the key today
-    (``credential.https://git.heroku.com.helper``); it runs for ten seconds at most.
+    (``credential.https://git.heroku.com.helper``); it runs for ten seconds at most, or for
+    as long as `helper_seconds` says.
     """
     api_host, git_host = urlsplit(endpoint.api_url).netloc, urlsplit(endpoint.git_url).netloc
     places: tuple[tuple[str, Callable[[], str | None]], ...] = (
@@ -57,7 +62,9 @@ def find_key(
         (f"~/.netrc (machine {api_host})", lambda: _from_netrc(home, api_host)),
         (
             f"git's credential helper for {git_host}",
-            lambda: _from_git(_without_names(environment, key_env), endpoint.git_url),
+            lambda: _from_git(
+                _without_names(environment, key_env), endpoint.git_url, helper_seconds
+            ),
         ),
     )
     for source, look in places:
@@ -129,7 +136,7 @@ def _from_netrc(home: Path, machine: str) -> str | None:
     return (entry[2] or "").strip() if entry else None
 
 
-def _from_git(environment: Mapping[str, str], git_url: str) -> str | None:
+def _from_git(environment: Mapping[str, str], git_url: str, seconds: float | None) -> str | None:
     parts = urlsplit(git_url)
     question = f"protocol={parts.scheme}\nhost={parts.netloc}\n\n"
     try:
@@ -145,7 +152,9 @@ def _from_git(environment: Mapping[str, str], git_url: str) -> str | None:
         return None
     with process:
         try:
-            answer, _ = process.communicate(question.encode(), timeout=HELPER_SECONDS)
+            answer, _ = process.communicate(
+                question.encode(), timeout=HELPER_SECONDS if seconds is None else seconds
+            )
         except subprocess.TimeoutExpired:
             _kill(process)
             return None

@@ -27,7 +27,7 @@ class ExitCode(IntEnum):
     USAGE = 2, "usage"
     REFUSED = 3, "refused"
     BUILD_FAILED = 4, "build failed"
-    RELEASE_FAILED = 5, "release failed or refused (the old one serves)"
+    RELEASE_FAILED = 5, "not released (the old one serves)"
     ROLLED_BACK = 6, "rolled back"
     NOT_ROLLED_BACK = 7, "not rolled back"
     PARTLY_DONE = 8, "some targets done"

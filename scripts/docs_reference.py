@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from accelerator.cli import COMMANDS
+from accelerator.cli import COMMANDS, GROUPS
 from accelerator.cli import main as root_command
-from accelerator.cli.options import SettingOption
+from accelerator.cli.helping import Positional, find_sections
+from accelerator.cli.parts import SettingOption, ToldOption
 from accelerator.localheroku.controls.routes import CONTROLS
 from accelerator.localheroku.web.routes import ROUTES
 from accelerator.settings import SETTINGS
@@ -153,9 +154,15 @@ def render_commands() -> str:
     """Render commands.md from click."""
     context = click.Context(root_command, info_name="accelerator")
     sections = [_command(name, context) for name in COMMANDS]
-    index = "\n".join(f"- [`{name}`](#{name}): {line}" for name, (_, line) in COMMANDS.items())
+    index = "\n\n".join(_group(purpose, names) for purpose, names in GROUPS.items())
     root = "`accelerator --version` shows the version; every command has `--help` (or `-h`).\n"
     return "\n".join([COMMANDS_HEAD, index, "", root, *sections])
+
+
+def _group(purpose: str, names: Iterable[str]) -> str:
+    return "\n".join(
+        [f"{purpose}:\n", *(f"- [`{name}`](#{name}): {COMMANDS[name][1]}" for name in names)]
+    )
 
 
 def _command(name: str, parent: click.Context) -> str:
@@ -164,11 +171,14 @@ def _command(name: str, parent: click.Context) -> str:
     context = click.Context(command, info_name=name, parent=parent)
     usage = " ".join(["accelerator", name, *command.collect_usage_pieces(context)])
     parts = [f"## `{name}`", f"    {usage}", *_paragraphs(command.help or "")]
-    options = [option for option in command.params if isinstance(option, click.Option)]
-    if options:
-        rows = [_option(option) for option in options]
-        head = ["| option | meaning | default | setting |", "| --- | --- | --- | --- |"]
-        parts.append("\n".join([*head, *rows]))
+    arguments = [one for one in command.params if isinstance(one, Positional)]
+    parts += [f"`{one.human_readable_name.strip('[]')}`: {one.meaning}" for one in arguments]
+    for heading, members in find_sections(command).items():
+        options = [one for one in members if isinstance(one, click.Option)]
+        if options:
+            rows = [_option(option) for option in options]
+            head = [f"| {heading} | meaning | default | setting |", "| --- | --- | --- | --- |"]
+            parts.append("\n".join([*head, *rows]))
     if command.epilog:
         parts.append(fill(" ".join(command.epilog.split()), 100))
     return "\n\n".join(parts) + "\n"
@@ -193,7 +203,7 @@ def _option(option: click.Option) -> str:
     value = "" if option.is_flag or option.count else f" `{_metavar(option)}`"
     text, default = _split_default(option.help or "")
     setting = option.setting if isinstance(option, SettingOption) else None
-    default = default or _default_of(option, setting)
+    default = default or _default_of(option)
     named = f"[`{setting.name}`](settings.md)" if setting else ""
     return f"| {names}{_cell(value)} | {_cell(text)} | {_cell(default)} | {named} |"
 
@@ -209,10 +219,12 @@ def _split_default(text: str) -> tuple[str, str]:
     return (found[1], found[2]) if found else (text, "")
 
 
-def _default_of(option: click.Option, setting: Setting | None) -> str:
+def _default_of(option: click.Option) -> str:
     if option.show_default:
         return str(option.default)
-    return setting.unless_set if setting else ""
+    if option.required:
+        return "required"
+    return option.told.removeprefix("default: ") if isinstance(option, ToldOption) else ""
 
 
 def render_settings() -> str:

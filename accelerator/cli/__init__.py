@@ -11,27 +11,49 @@ from importlib import import_module
 import click
 
 from accelerator import __version__
+from accelerator.cli.helping import HELP_FLAGS, TaughtContext
 
 COMMANDS = {
-    "prepare": ("accelerator.cli.prepare:prepare", "Build a commit ahead, beside the tests."),
-    "deploy": ("accelerator.cli.deploy:deploy", "Ship a commit the fastest honest way."),
-    "ship": ("accelerator.cli.ship:ship", "Test and prepare at once, then go stage by stage."),
-    "resume": ("accelerator.cli.resume:resume", "Finish or report a deploy that was cut short."),
-    "lock": ("accelerator.cli.marks:lock", "Keep deploys away from a target for a while."),
+    "prepare": ("accelerator.cli.prepare:prepare", "Build a commit ahead, while its tests run."),
+    "deploy": ("accelerator.cli.deploy:deploy", "Ship a commit the fastest safe way."),
+    "ship": ("accelerator.cli.ship:ship", "Test and prepare together, then deploy each stage."),
+    "resume": ("accelerator.cli.resume:resume", "Finish a deploy that was cut short."),
+    "lock": ("accelerator.cli.marks:lock", "Make deploys to a target wait."),
     "unlock": ("accelerator.cli.marks:unlock", "Remove a target's lock."),
-    "freeze": ("accelerator.cli.marks:freeze", "Let no deploy through to a target."),
-    "unfreeze": ("accelerator.cli.marks:unfreeze", "Let deploys through again."),
-    "reject": ("accelerator.cli.marks:reject", "Keep a commit from a target."),
-    "accept": ("accelerator.cli.marks:accept", "Let a rejected commit through again."),
-    "config": ("accelerator.cli.config:config", "Show every setting and where it came from."),
+    "freeze": ("accelerator.cli.marks:freeze", "Block all deploys to a target."),
+    "unfreeze": ("accelerator.cli.marks:unfreeze", "Allow deploys to a target again."),
+    "reject": ("accelerator.cli.marks:reject", "Block one commit from a target."),
+    "accept": ("accelerator.cli.marks:accept", "Allow a rejected commit again."),
+    "config": ("accelerator.cli.config:config", "Show every setting and where it comes from."),
+    "completion": ("accelerator.cli.completion:completion", "Print a completion script."),
+    "help": ("accelerator.cli.help:help_", "Show the help of a command."),
     "local": ("accelerator.cli.local:local", "Run a Heroku-compatible platform on this machine."),
-    "demo": ("accelerator.cli.demo:demo", "See the whole story on the local platform."),
-    "completion": ("accelerator.cli.completion:completion", "Print shell completion to source."),
+    "demo": ("accelerator.cli.demo:demo", "Watch the whole story on the local platform."),
 }
+
+GROUPS = {
+    "Ship": ("prepare", "deploy", "ship", "resume"),
+    "Guard": ("lock", "unlock", "freeze", "unfreeze", "reject", "accept"),
+    "Inspect": ("config",),
+    "Set up": ("completion", "help"),
+    "Try": ("local", "demo"),
+}
+
+START = (
+    ("accelerator prepare --app foo-prepare", "beside the tests"),
+    ("accelerator deploy --from foo-prepare --to foo-production", "after the tests"),
+)
+SURROUNDINGS = (
+    ("HEROKU_API_KEY", "The API key. Without it, the login of the Heroku CLI is used."),
+    ("HEROKU_HOST", "Another platform, such as the one of `accelerator local`."),
+    ("ACCELERATOR_…", "Any setting. `accelerator config` lists them."),
+)
 
 
 class LazyGroup(click.Group):
     """A group that knows its commands by name and one line of help, and imports them late."""
+
+    context_class = TaughtContext
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         """Return the commands in the order of the story."""
@@ -49,7 +71,7 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command, and name the nearest one when there is none."""
-        from difflib import get_close_matches  # noqa: PLC0415  # only for the error
+        from difflib import get_close_matches  # only for the error
 
         try:
             return super().resolve_command(ctx, args)
@@ -58,17 +80,24 @@ class LazyGroup(click.Group):
             hint = f" Did you mean `{near[0]}`?" if near else ""
             raise click.UsageError(error.message.rstrip(".") + "." + hint, ctx) from None
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """List the commands without importing any of them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, help_line) for name, (_, help_line) in COMMANDS.items()])
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write how to start, the commands by purpose without importing any, and the options."""
+        with formatter.section("Start"):
+            formatter.write_dl(START, col_max=60)
+        width = max(map(len, COMMANDS))
+        for purpose, names in GROUPS.items():
+            with formatter.section(purpose):
+                formatter.write_dl([(name.ljust(width), COMMANDS[name][1]) for name in names])
+        with formatter.section("Environment"):
+            formatter.write_dl(SURROUNDINGS)
+        click.Command.format_options(self, ctx, formatter)
 
 
 @click.group(
     cls=LazyGroup,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Environment: HEROKU_API_KEY holds the API key, HEROKU_HOST points at another platform. "
-    "`accelerator COMMAND --help` tells about a command.",
+    context_settings={"help_option_names": [*HELP_FLAGS], "max_content_width": 100},
+    epilog="`accelerator help COMMAND` shows a command's options, its examples and its exit codes. "
+    "0 means done, 2 that the command line or the configuration is wrong.",
 )
 @click.version_option(__version__, prog_name="accelerator")
 def main() -> None:

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import sys
-import tempfile
-from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from accelerator.cli.options import Talk, option, takes
-from accelerator.cli.session import Session
-from accelerator.connect import Connection
-from accelerator.demo import platform, story
-from accelerator.demo.report import DemoReport, demo_document, render_demo
-from accelerator.demo.repository import DemoRepository, change_sample, clone, make_sample
-from accelerator.demo.surroundings import make_surroundings
+from accelerator.cli.completing import complete_folders
+from accelerator.cli.extras import demand_platform
+from accelerator.cli.helping import command
+from accelerator.cli.options import OUTPUT
+from accelerator.cli.parts import option, takes
 from accelerator.errors import UsageProblem
 from accelerator.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from accelerator.cli.invocation import Invocation
+    from accelerator.cli.options import Talk
+    from accelerator.cli.session import Session
+    from accelerator.connect import Connection
     from accelerator.demo.platform import LocalPlatform
+    from accelerator.demo.report import DemoReport
+    from accelerator.demo.repository import DemoRepository
+    from accelerator.demo.story import Scene
     from accelerator.errors import ExitCode
 
 LIMIT = "15m"
@@ -38,48 +40,72 @@ class Own:
     """What is shipped in place of the sample: a repository, with what it takes to run."""
 
     repo: str | None = option(
-        "--repo", metavar="DIR", help="Ship your own repository; it needs a Procfile."
+        "--repo",
+        metavar="DIR",
+        help="Ship your own repository. It needs a Procfile.  [default: the sample site]",
+        shell_complete=complete_folders,
     )
     test: str | None = option(
-        "--test", metavar="CMD", help="The tests of your repository; they get no key."
+        "--test", metavar="CMD", help="The test command of your repository. It gets no key."
     )
     smoke: tuple[str, ...] = option(
-        "--smoke", metavar="CHECK", multiple=True, default=(), help="Smoke checks.  [default: /]"
+        "--smoke",
+        metavar="CHECK",
+        multiple=True,
+        default=(),
+        help="A smoke check. May be repeated.  [default: /]",
     )
     env: tuple[str, ...] = option(
         "--env",
         metavar="NAME=VALUE",
         multiple=True,
         default=(),
-        help="A config var for the apps; {app} stands for the app's name. May be repeated.",
+        help="A config var for the apps. {app} stands for the app's name. May be repeated.",
     )
 
 
-@click.command()
+@command("demo")
 @takes(
+    "What to ship",
     Own,
+    "The story",
     click.option(
         "--build-seconds",
         type=click.FloatRange(0, 600),
         default=3.0,
         show_default=True,
         metavar="SECONDS",
-        help="Make every build take longer, as builds with dependencies do; 0 for none of it.",
+        help="Make every build take that much longer, as builds with dependencies do.",
     ),
     click.option("--keep", is_flag=True, help="Leave the sites up until Ctrl-C."),
-    Talk,
+    *OUTPUT,
 )
 @click.pass_obj
 def demo(
     invocation: Invocation, /, talk: Talk, own: Own, build_seconds: float, keep: bool
 ) -> ExitCode:
-    """See the whole story on the local platform: no account, no network.
+    """Watch the whole story on the local platform, without an account or a network.
 
-    Starts a Heroku-compatible platform on this machine, makes a prepare app, staging and
-    production in one pipeline, and ships two commits of a real application: the first is a miss
-    and gets built, the second is prepared beside its tests and promoted. Then the same commit
-    goes out the usual way, built at every stage, for comparison.
-    """
+    Starts a Heroku-compatible platform on this machine. It makes a prepare app, staging and
+    production in one pipeline, and ships two commits of a real application. The first is not
+    prepared, so it is built. The second is prepared beside its tests, so it is promoted. Then the
+    same commit goes out the usual way, built at every stage, for comparison.
+
+    \b
+      accelerator demo
+      accelerator demo --repo . --test 'pytest -q' --smoke /health --keep
+    """  # noqa: D301  # click takes the backspace itself as "do not wrap"
+    import tempfile
+    from contextlib import ExitStack, closing
+    from pathlib import Path
+
+    from accelerator.cli.session import Session
+    from accelerator.demo import platform, story
+    from accelerator.demo.report import DemoReport, demo_document, render_demo
+    from accelerator.demo.repository import change_sample
+    from accelerator.demo.surroundings import make_surroundings
+
+    demand_platform()
     session = Session("demo", invocation, talk)
     report = DemoReport()
     surroundings = make_surroundings(invocation.environment)
@@ -110,6 +136,8 @@ def demo(
 
 def _connect(session: Session, repository: DemoRepository, local: LocalPlatform) -> Connection:
     """Connect to the demo's own platform and to nothing else, whatever is configured here."""
+    from accelerator.connect import Connection
+
     environment = local.environment(repository.environment)
     settings = load_settings({"timeout": LIMIT}, environment, None)
     return Connection(settings, environment, repository.directory, session.events)
@@ -121,10 +149,12 @@ def _scene(
     repository: DemoRepository,
     connection: Connection,
     local: LocalPlatform,
-) -> story.Scene:
+) -> Scene:
+    from accelerator.demo.story import Scene
+
     is_sample = own.repo is None
     config_vars = dict(_split(pair) for pair in own.env)
-    return story.Scene(
+    return Scene(
         run=connection.run,
         platform=local,
         repository=repository,
@@ -141,6 +171,8 @@ def _scene(
 def _repository(
     directory: Path, own: Own, folder: Path, environment: Mapping[str, str]
 ) -> DemoRepository:
+    from accelerator.demo.repository import clone, make_sample
+
     to = folder / "repository"
     if own.repo is None:
         return make_sample(to, environment)

@@ -6,46 +6,47 @@ from typing import TYPE_CHECKING
 
 import click
 
-from accelerator.cli.endings import epilog
+from accelerator.cli.helping import command
 from accelerator.cli.options import (
     COMMIT,
     FROM,
-    MISS_AND_VERIFICATION,
-    ORDER_AND_LOCKS,
+    GUARDS,
+    LOCKS,
+    ON_A_MISS,
+    OUTPUT,
     SUBDIR,
     TIMEOUT,
     TO,
-    Allowed,
-    Talk,
+    VERIFICATION,
     Waves,
     demand_targets,
-    takes,
 )
-from accelerator.cli.session import Session
-from accelerator.output.deploy import deploy_document, render_deploy
-from accelerator.steps import deploy as step
-from accelerator.steps.order import DeployOrder
-from accelerator.steps.report import Report
+from accelerator.cli.parts import takes
 
 if TYPE_CHECKING:
     from accelerator.cli.invocation import Invocation
+    from accelerator.cli.options import Allowed, Talk
     from accelerator.errors import ExitCode
     from accelerator.settings import Given
 
 
-@click.command(epilog=epilog("deploy"))
+@command("deploy")
 @takes(
+    "What to ship",
     FROM,
-    TO,
     COMMIT,
-    *MISS_AND_VERIFICATION,
     SUBDIR,
+    "Where to",
+    TO,
     Waves,
-    Allowed,
-    *ORDER_AND_LOCKS,
-    click.option("--plan", is_flag=True, help="Only say what would be done; nothing is written."),
+    *ON_A_MISS,
+    *VERIFICATION,
+    *GUARDS,
+    *LOCKS,
+    "The run",
+    click.option("--plan", is_flag=True, help="Show what would be done, and write nothing."),
     TIMEOUT,
-    Talk,
+    *OUTPUT,
 )
 @click.pass_obj
 def deploy(
@@ -60,18 +61,24 @@ def deploy(
     allowed: Allowed,
     plan: bool,
 ) -> ExitCode:
-    """Ship a commit the fastest honest way, and prove that it serves.
+    """Ship a commit the fastest safe way, and verify that it serves.
 
-    Compares the commit with what the prepare app (--from) holds. On a match exactly that release
-    is promoted to each target (--to); otherwise the commit is built once and released. Each
-    target is verified, and goes back to the release before when it does not pass.
+    Compares the commit with what the prepare app (--from) holds. If it is prepared, exactly that
+    release is promoted to each target (--to). If not, the commit is built once and released. Each
+    target is verified, and returns to its previous release when it does not pass.
 
-    Running it again is safe: a target that runs the commit already is left alone.
+    You can run it again safely: a target that already runs the commit is left alone.
 
     \b
-      accelerator deploy --from foo-prepare --to foo-staging --smoke '/health {commit}'
+      accelerator deploy --from foo-prepare --to foo-production --smoke /health
       accelerator deploy --from foo-prepare --to staging --then production --json
     """  # noqa: D301  # click takes the backspace itself as "do not wrap"
+    from accelerator.cli.session import Session
+    from accelerator.output.deploy import deploy_document, render_deploy
+    from accelerator.steps import deploy as step
+    from accelerator.steps.order import DeployOrder
+    from accelerator.steps.report import Report
+
     session = Session("deploy", invocation, talk, given)
     report = Report()
 

@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from accelerator.cli.completing import complete_folders
+from accelerator.cli.extras import demand_platform, name_missing
+from accelerator.cli.helping import command
+from accelerator.cli.parts import takes
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from accelerator.cli.invocation import Invocation
     from accelerator.localheroku.server import LocalHeroku
-
-from accelerator.localheroku.persistence.problems import DataUnusable
-from accelerator.localheroku.privacy import keep_private
-from accelerator.output.door import Door
-from accelerator.output.local import local_document
+    from accelerator.output.door import Door
 
 DEFAULT_PORT = 5080
 VARIABLE = "ACCELERATOR_LOCAL_TOKEN"
@@ -46,44 +47,50 @@ class Order:
     names: tuple[str, ...]
 
 
-@click.command()
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=DEFAULT_PORT,
-    show_default=True,
-    metavar="N",
-    help="Port of the API and of git on 127.0.0.1; 0 takes a free one.",
+@command("local")
+@takes(
+    "Where it answers",
+    click.option(
+        "--port",
+        type=click.IntRange(0, 65535),
+        default=DEFAULT_PORT,
+        show_default=True,
+        metavar="N",
+        help="The port of the API and of git on 127.0.0.1. 0 uses a free one.",
+    ),
+    click.option("--tls", "with_tls", is_flag=True, help="Answer TLS too, on a port of its own."),
+    click.option(
+        "--tls-port",
+        type=click.IntRange(0, 65535),
+        default=None,
+        metavar="N",
+        help="The port for --tls.  [default: a free one]",
+    ),
+    click.option(
+        "--host",
+        "hosts",
+        multiple=True,
+        metavar="NAME",
+        help="Answer to this host name too. The certificate of --tls names it. May be repeated.",
+    ),
+    "What it holds",
+    click.option(
+        "--api-key",
+        envvar="ACCELERATOR_LOCAL_API_KEY",
+        metavar="KEY",
+        help="The key to accept. Other users of this machine can read a command line, so set "
+        "ACCELERATOR_LOCAL_API_KEY instead.  [default: a new one]",
+    ),
+    click.option(
+        "--data",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Keep everything in this folder, across restarts.  [default: nothing is kept]",
+        shell_complete=complete_folders,
+    ),
+    "Output",
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON line instead of exports."),
 )
-@click.option(
-    "--api-key",
-    envvar="ACCELERATOR_LOCAL_API_KEY",
-    metavar="KEY",
-    help="Key to accept; by default a new one is made. Better given by the environment.",
-)
-@click.option("--tls", "with_tls", is_flag=True, help="Answer with TLS too, on a port of its own.")
-@click.option(
-    "--tls-port",
-    type=click.IntRange(0, 65535),
-    default=None,
-    metavar="N",
-    help="Port for --tls; a free one by default.",
-)
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Keep everything in this directory, across restarts; by default nothing is kept.",
-)
-@click.option(
-    "--host",
-    "hosts",
-    multiple=True,
-    metavar="NAME",
-    help="Answer to this host too, not to those of loopback only; the certificate of --tls names "
-    "it. May be repeated.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON line instead of exports.")
 @click.pass_obj
 def local(
     invocation: Invocation,
@@ -99,10 +106,19 @@ def local(
 ) -> None:
     """Run a Heroku-compatible platform on this machine.
 
-    Prints the `export` lines that point any Heroku client at it once it is ready, and runs until
-    Ctrl-C. Everything it made is gone afterwards, unless --data says where to keep it: another
-    platform on that directory goes on where the last one ended, even if that one was killed.
-    """
+    Once it is ready it prints the `export` lines that point any Heroku client at it, and runs
+    until Ctrl-C. Then everything it made is gone, unless --data says where to keep it. A platform
+    that is started on that folder again continues where the last one ended, even if that one was
+    killed.
+
+    \b
+      accelerator local
+      accelerator local --port 0 --data ./platform --tls
+    """  # noqa: D301  # click takes the backspace itself as "do not wrap"
+    from accelerator.localheroku.privacy import keep_private
+    from accelerator.output.door import Door
+
+    demand_platform()
     gc.set_threshold(*GARBAGE)
     keep_private()
     if os.geteuid() == 0:
@@ -145,13 +161,13 @@ def _stop_signals() -> Iterator[socket.socket]:
 
 
 def _start(order: Order) -> LocalHeroku:
+    from accelerator.localheroku.persistence.problems import DataUnusable
+
     try:
         platform = _make(order)
         return platform.start()
     except ModuleNotFoundError as problem:
-        extra = "local" if problem.name in {"starlette", "uvicorn", "httptools"} else "tls"
-        message = f"{problem.name} is missing: install 'slug-accelerator[{extra}]'"
-        raise click.ClickException(message) from None
+        raise name_missing(problem.name or "a package", "tls") from None
     except DataUnusable as problem:
         raise click.ClickException(str(problem)) from None
     except OSError as problem:
@@ -162,7 +178,7 @@ def _start(order: Order) -> LocalHeroku:
 
 
 def _make(order: Order) -> LocalHeroku:
-    from accelerator.localheroku.server import LocalHeroku  # noqa: PLC0415 - heavy, and an extra
+    from accelerator.localheroku.server import LocalHeroku
 
     try:
         return LocalHeroku(**asdict(order))
@@ -171,6 +187,8 @@ def _make(order: Order) -> LocalHeroku:
 
 
 def _tell(door: Door, platform: LocalHeroku, data: Path | None, *, as_json: bool) -> None:
+    from accelerator.output.local import local_document
+
     if not as_json:
         door.lines(_exports(platform, data))
         return

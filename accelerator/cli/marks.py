@@ -7,28 +7,23 @@ from typing import TYPE_CHECKING
 
 import click
 
-from accelerator.cli.endings import epilog
-from accelerator.cli.options import COMMIT, WHERE_LOCKS_ARE, Talk, takes
-from accelerator.cli.session import Session
+from accelerator.cli.helping import command
+from accelerator.cli.options import OUTPUT, WHERE_LOCKS_ARE, Target, commit
+from accelerator.cli.parts import Option, takes
 from accelerator.errors import UsageProblem
-from accelerator.output.marks import mark_document, render_mark
+from accelerator.foreign import one_line
 from accelerator.settings.parsing import parse_duration
-from accelerator.steps.guard import marks as step
-from accelerator.steps.guard.marks import Desk, MarkOrder
-from accelerator.steps.guard.notes import BY_HAND_SECONDS
-from accelerator.steps.guard.probe import Probed
-from accelerator.steps.guard.probe import probe as race
-from accelerator.steps.guard.watch import open_remote
-from accelerator.steps.report import MarkReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from accelerator.cli.invocation import Invocation
+    from accelerator.cli.options import Talk
+    from accelerator.cli.session import Session
     from accelerator.errors import ExitCode
     from accelerator.models import Commit
     from accelerator.settings import Given
-    from accelerator.steps.guard.marks import Marked
+    from accelerator.steps.guard.marks import Desk, Marked, MarkOrder
 
     Change = Callable[[Desk, MarkOrder], Marked]
 
@@ -38,20 +33,21 @@ def _parse_seconds(_context: click.Context, _option: click.Parameter, typed: str
         seconds = parse_duration(typed)
     except ValueError as problem:
         raise click.BadParameter(str(problem)) from None
+    from accelerator.steps.guard.notes import BY_HAND_SECONDS
+
     if seconds > BY_HAND_SECONDS:
         raise click.BadParameter("a year is the longest; a freeze has no end")
     return seconds
 
 
-@click.command(epilog=epilog("lock"))
-@click.argument("target", required=False)
+def _reason(help: str, *, required: bool = True) -> Option:
+    return click.option("--reason", metavar="TEXT", required=required, help=help)
+
+
+@command("lock")
 @takes(
-    click.option(
-        "--probe",
-        is_flag=True,
-        help="Lock nothing: race for notes that nobody needs, and say what locks are worth there.",
-    ),
-    click.option("--reason", metavar="TEXT", help="Why, for those who have to wait."),
+    "What to lock",
+    Target,
     click.option(
         "--for",
         "seconds",
@@ -59,10 +55,16 @@ def _parse_seconds(_context: click.Context, _option: click.Parameter, typed: str
         default="1h",
         show_default=True,
         callback=_parse_seconds,
-        help="How long (30s, 30m, 2h).",
+        help="How long the lock lasts, such as 30s, 30m or 2h.",
+    ),
+    _reason("Why. Deploys that wait show it.", required=False),
+    click.option(
+        "--probe",
+        is_flag=True,
+        help="Lock nothing. Test whether locks hold in the lock remote, and show the result.",
     ),
     *WHERE_LOCKS_ARE,
-    Talk,
+    *OUTPUT,
 )
 @click.pass_obj
 def lock(
@@ -70,85 +72,98 @@ def lock(
     /,
     talk: Talk,
     given: Given,
-    target: str | None,
+    target: Target,
     reason: str | None,
     *,
     seconds: float,
     probe: bool,
 ) -> ExitCode:
-    """Keep deploys away from TARGET for a while; they wait for the lock.
+    """Make deploys to TARGET wait for a while.
 
-    With --probe no TARGET is named: it tries out whether locks hold where they would be.
-    """
-    session = Session("lock", invocation, talk, given)
-    if probe is not (target is None):
+    With --probe no TARGET is named: it tests whether locks hold where they would be kept.
+
+    \b
+      accelerator lock foo-production --from foo-prepare --for 30m --reason tidying
+      accelerator lock --probe --lock-remote origin
+    """  # noqa: D301  # click takes the backspace itself as "do not wrap"
+    named = target.find() if probe else target.demand("lock")
+    if probe and named is not None:
         raise UsageProblem(
-            "lock takes a target, or --probe without one",
-            "name the app or the stage to lock: accelerator lock foo-staging",
+            f"--probe locks nothing, and {one_line(named)} is named", "leave out one of them"
         )
-    if target is None:
+    from accelerator.cli.session import Session
+    from accelerator.steps.guard import marks as step
+
+    session = Session("lock", invocation, talk, given)
+    if named is None:
         return _probe(session)
-    return _perform(
-        session,
-        target,
-        lambda desk, order: step.lock(desk, order, seconds),
-        reason,
-    )
+    return _perform(session, named, lambda desk, order: step.lock(desk, order, seconds), reason)
 
 
-@click.command(epilog=epilog("unlock"))
-@click.argument("target")
-@takes(*WHERE_LOCKS_ARE, Talk)
+@command("unlock")
+@takes("What to unlock", Target, *WHERE_LOCKS_ARE, *OUTPUT)
 @click.pass_obj
-def unlock(invocation: Invocation, /, talk: Talk, given: Given, target: str) -> ExitCode:
-    """Remove TARGET's lock, whoever holds it. Make sure first that no deploy is running."""
-    return _perform(
-        Session("unlock", invocation, talk, given),
-        target,
-        step.unlock,
-    )
+def unlock(invocation: Invocation, /, talk: Talk, given: Given, target: Target) -> ExitCode:
+    """Remove TARGET's lock, whoever holds it. Make sure first that no deploy is running.
+
+    \b
+      accelerator unlock foo-production --from foo-prepare
+    """  # noqa: D301  # click takes the backspace itself as "do not wrap"
+    named = target.demand("unlock")
+    from accelerator.cli.session import Session
+    from accelerator.steps.guard import marks as step
+
+    return _perform(Session("unlock", invocation, talk, given), named, step.unlock)
 
 
-@click.command(epilog=epilog("freeze"))
-@click.argument("target")
+@command("freeze")
 @takes(
-    click.option("--reason", metavar="TEXT", required=True, help="Why nothing may be deployed."),
+    "What to freeze",
+    Target,
+    _reason("Why nothing may be deployed. Refused deploys show it."),
     *WHERE_LOCKS_ARE,
-    Talk,
+    *OUTPUT,
 )
 @click.pass_obj
 def freeze(
-    invocation: Invocation, /, talk: Talk, given: Given, target: str, reason: str
+    invocation: Invocation, /, talk: Talk, given: Given, target: Target, reason: str
 ) -> ExitCode:
-    """Let no deploy through to TARGET until it is unfrozen; they fail at once, with the reason."""
-    return _perform(
-        Session("freeze", invocation, talk, given),
-        target,
-        step.freeze,
-        reason,
-    )
+    """Block all deploys to TARGET until it is unfrozen. They fail at once, with the reason.
+
+    \b
+      accelerator freeze foo-production --from foo-prepare --reason incident
+    """  # noqa: D301  # click takes the backspace itself as "do not wrap"
+    named = target.demand("freeze")
+    from accelerator.cli.session import Session
+    from accelerator.steps.guard import marks as step
+
+    return _perform(Session("freeze", invocation, talk, given), named, step.freeze, reason)
 
 
-@click.command(epilog=epilog("unfreeze"))
-@click.argument("target")
-@takes(*WHERE_LOCKS_ARE, Talk)
+@command("unfreeze")
+@takes("What to unfreeze", Target, *WHERE_LOCKS_ARE, *OUTPUT)
 @click.pass_obj
-def unfreeze(invocation: Invocation, /, talk: Talk, given: Given, target: str) -> ExitCode:
-    """Let deploys through to TARGET again."""
-    return _perform(
-        Session("unfreeze", invocation, talk, given),
-        target,
-        step.unfreeze,
-    )
+def unfreeze(invocation: Invocation, /, talk: Talk, given: Given, target: Target) -> ExitCode:
+    """Allow deploys to TARGET again.
+
+    \b
+      accelerator unfreeze foo-production --from foo-prepare
+    """  # noqa: D301  # click takes the backspace itself as "do not wrap"
+    named = target.demand("unfreeze")
+    from accelerator.cli.session import Session
+    from accelerator.steps.guard import marks as step
+
+    return _perform(Session("unfreeze", invocation, talk, given), named, step.unfreeze)
 
 
-@click.command(epilog=epilog("reject"))
-@click.argument("target")
+@command("reject")
 @takes(
-    click.option("--reason", metavar="TEXT", required=True, help="What is wrong with the commit."),
-    COMMIT,
+    "What to reject",
+    Target,
+    commit("The commit to reject: a sha, branch or tag."),
+    _reason("What is wrong with the commit. Refused deploys show it."),
     *WHERE_LOCKS_ARE,
-    Talk,
+    *OUTPUT,
 )
 @click.pass_obj
 def reject(
@@ -156,38 +171,60 @@ def reject(
     /,
     talk: Talk,
     given: Given,
-    target: str,
+    target: Target,
     reason: str,
     commit: str | None,
 ) -> ExitCode:
-    """Keep a commit from TARGET until it is accepted; other commits pass.
+    """Block one commit from TARGET until it is accepted. Other commits are not affected.
 
-    After an automatic rollback this is done by itself.
-    """
+    An automatic rollback rejects its commit by itself.
+
+    \b
+      accelerator reject foo --from foo-prepare --commit 1a2b3c4 --reason slow
+    """  # noqa: D301  # click takes the backspace itself as "do not wrap"
+    named = target.demand("reject")
+    from accelerator.cli.session import Session
+    from accelerator.steps.guard import marks as step
+
     session = Session("reject", invocation, talk, given)
     return _perform(
-        session, target, step.reject, reason, lambda: session.connection.find_commit(commit)
+        session, named, step.reject, reason, lambda: session.connection.find_commit(commit)
     )
 
 
-@click.command(epilog=epilog("accept"))
-@click.argument("target")
-@takes(COMMIT, *WHERE_LOCKS_ARE, Talk)
+@command("accept")
+@takes(
+    "What to accept",
+    Target,
+    commit("The commit to accept: a sha, branch or tag."),
+    *WHERE_LOCKS_ARE,
+    *OUTPUT,
+)
 @click.pass_obj
 def accept(
-    invocation: Invocation, /, talk: Talk, given: Given, target: str, commit: str | None
+    invocation: Invocation, /, talk: Talk, given: Given, target: Target, commit: str | None
 ) -> ExitCode:
-    """Let a rejected commit through to TARGET again."""
+    """Allow a rejected commit on TARGET again.
+
+    \b
+      accelerator accept foo-production --from foo-prepare --commit 1a2b3c4
+    """  # noqa: D301  # click takes the backspace itself as "do not wrap"
+    named = target.demand("accept")
+    from accelerator.cli.session import Session
+    from accelerator.steps.guard import marks as step
+
     session = Session("accept", invocation, talk, given)
     return _perform(
-        session,
-        target,
-        step.accept,
-        find_commit=lambda: session.connection.find_commit(commit),
+        session, named, step.accept, find_commit=lambda: session.connection.find_commit(commit)
     )
 
 
 def _probe(session: Session) -> ExitCode:
+    from accelerator.output.marks import mark_document, render_mark
+    from accelerator.steps.guard.probe import Probed
+    from accelerator.steps.guard.probe import probe as race
+    from accelerator.steps.report import MarkReport
+
     report = MarkReport("", session.name)
 
     def work() -> None:
@@ -211,6 +248,11 @@ def _perform(
     reason: str | None = None,
     find_commit: Callable[[], Commit] | None = None,
 ) -> ExitCode:
+    from accelerator.output.marks import mark_document, render_mark
+    from accelerator.steps.guard.marks import Desk, MarkOrder
+    from accelerator.steps.guard.watch import open_remote
+    from accelerator.steps.report import MarkReport
+
     report = MarkReport(target, session.name, reason=reason)
 
     def work() -> None:

@@ -1,139 +1,31 @@
-"""The options of the commands: groups that arrive as one typed value, and flags of settings.
-
-A command names its parts, in the order of its help::
-
-    @click.command()
-    @takes(TO, setting("--on-miss"), setting("--wait"), Waves, Talk)
-    @click.pass_obj
-    def deploy(invocation, to, given, waves, talk): ...
-
-A *group* is a frozen dataclass whose fields declare their options. It arrives as one value, under
-the name of its class in lower case. The *flags of settings* arrive together as ``given``, just as
-they were typed: `load_settings` makes settings of them. Any option of click's is a part, too.
-"""
+"""The options of the commands, each with its heading: what several commands take."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields
-from functools import wraps
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
 
 import click
 
+from accelerator.cli.completing import (
+    complete_apps,
+    complete_commits,
+    complete_files,
+    complete_targets,
+)
+from accelerator.cli.helping import LAST
+from accelerator.cli.parts import (
+    CommitOption,
+    Option,
+    Part,
+    ToldOption,
+    argument,
+    option,
+    setting,
+    word,
+)
 from accelerator.errors import UsageProblem
+from accelerator.foreign import one_line
 from accelerator.models import OnFailure
-from accelerator.settings import SETTINGS, duration, parameter
-
-if TYPE_CHECKING:
-    from enum import StrEnum
-
-    from accelerator.settings import Setting
-
-Command = Callable[..., Any]
-Option = Callable[[Command], Command]
-
-
-class SettingOption(click.Option):
-    """An option that stands for a setting, and knows for which."""
-
-    def __init__(self, *arguments: Any, setting: Setting, **attributes: Any) -> None:
-        super().__init__(*arguments, **attributes)
-        self.setting = setting
-
-
-@dataclass(frozen=True, slots=True)
-class SettingFlag:
-    """A flag of a setting as a part of a command; `name` is its key in ``given``."""
-
-    name: str
-    option: Option
-
-
-def setting(flag: str, *short: str, help: str = "") -> SettingFlag:
-    """Derive the option of a flag from the setting that declares it.
-
-    `help` replaces its text where the flag means something special to a command.
-    """
-    (declared,) = (one for one in SETTINGS if flag in one.flags)
-    text, default = help or declared.option_help, _default_of(declared)
-    attributes: dict[str, Any] = {
-        "help": f"{text}  [default: {default}]" if default else text,
-        "metavar": declared.metavar,
-        "multiple": declared.is_list,
-    }
-    if declared.is_switch:
-        attributes |= {"default": None}  # neither spelling was given: the next source decides
-    if declared.words:
-        attributes |= {"type": click.Choice(declared.words)}
-    spelling = "/".join(declared.flags) if declared.is_switch else flag
-    name = parameter(flag)
-    return SettingFlag(
-        name,
-        click.option(*short, spelling, name, cls=SettingOption, setting=declared, **attributes),
-    )
-
-
-def _default_of(declared: Setting) -> str:
-    if isinstance(declared.default, bool):
-        return parameter(declared.flags[0]) if declared.default else ""
-    if isinstance(declared.default, float):
-        return duration(declared.default)
-    return str(declared.default or "")
-
-
-def option(*spellings: str, default: Any = None, **attributes: Any) -> Any:
-    """Declare a field of a group with its option; both have the same default."""
-    attributes |= {"default": default}
-    return field(default=default, metadata={"spellings": spellings, "attributes": attributes})
-
-
-def word(*spellings: str, default: StrEnum, help: str) -> Any:
-    """Declare a field of a group that is one word of an enum."""
-    words = type(default)
-    made = {
-        "type": click.Choice([one.value for one in words]),
-        "callback": lambda _context, _option, chosen: words(chosen),
-        "default": default.value,
-        "show_default": True,
-        "help": help,
-    }
-    return field(default=default, metadata={"spellings": spellings, "attributes": made})
-
-
-def takes(*parts: type[Any] | SettingFlag | Option) -> Option:
-    """Add the options of these parts to a command, in this order, and hand it their values."""
-    groups = [part for part in parts if isinstance(part, type)]
-    flags = [part for part in parts if isinstance(part, SettingFlag)]
-
-    def decorate(command: Command) -> Command:
-        @wraps(command)
-        def with_values(*arguments: Any, **values: Any) -> Any:
-            for group in groups:
-                own = {each.name: values.pop(each.name) for each in fields(group)}
-                values[group.__name__.lower()] = group(**own)
-            if flags:
-                values["given"] = {flag.name: values.pop(flag.name) for flag in flags}
-            return command(*arguments, **values)
-
-        made: Command = with_values
-        for add in reversed([each for part in parts for each in _options_of(part)]):
-            made = add(made)
-        return made
-
-    return decorate
-
-
-def _options_of(part: type[Any] | SettingFlag | Option) -> Iterator[Option]:
-    if isinstance(part, SettingFlag):
-        yield part.option
-    elif isinstance(part, type):
-        for each in fields(part):
-            yield click.option(
-                *each.metadata["spellings"], each.name, **each.metadata["attributes"]
-            )
-    else:
-        yield part
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +36,19 @@ class Talk:
         "--json", is_flag=True, default=False, help="Print one JSON document on stdout."
     )
     config: str | None = option(
-        "--config", metavar="FILE", help="Configuration file.  [default: accelerator.toml]"
+        "--config",
+        cls=ToldOption,
+        metavar="FILE",
+        is_eager=True,  # the help shows what this file says
+        help="The configuration file.",
+        told="default: accelerator.toml, here or in a folder above",
+        shell_complete=complete_files,
     )
     verbose: int = option(
-        "-v", "--verbose", count=True, default=0, help="Say more; twice: every request."
+        "-v", "--verbose", count=True, default=0, help="Say more. Twice: say every request."
     )
     quiet: bool = option(
-        "-q", "--quiet", is_flag=True, default=False, help="Only warnings and the result."
+        "-q", "--quiet", is_flag=True, default=False, help="Show only warnings and the result."
     )
     debug: bool = option(
         "--debug",
@@ -173,13 +71,13 @@ class Allowed:
         "--allow-older",
         is_flag=True,
         default=False,
-        help="Ship a commit the target has left behind already.",
+        help="Ship a commit that is older than what the target runs.",
     )
     diverged: bool = option(
         "--allow-diverged",
         is_flag=True,
         default=False,
-        help="Ship a commit on another line of history.",
+        help="Ship a commit that is on another line of history.",
     )
 
 
@@ -190,14 +88,16 @@ class Confirmation:
     commit: str | None = option(
         "--commit",
         metavar="REV",
-        help="Go on only with this commit: a sha, branch or tag. Another one in the note is "
+        help="Continue only with this commit: a sha, branch or tag. Another commit in the note is "
         "refused.",
+        shell_complete=complete_commits,
     )
     app: str | None = option(
         "-c",
         "--confirm",
         metavar="APP",
-        help="Go on with the commit of the note, whichever it is: the app's name, once more.",
+        help="Continue with whichever commit the note names. Confirm with the app's name.",
+        shell_complete=complete_apps,
     )
 
 
@@ -210,39 +110,94 @@ class Waves:
         metavar="TARGET",
         multiple=True,
         default=(),
-        help="A further wave: only when all before it are verified. May be repeated.",
+        help="Deploy here too, once all targets before it are verified. May be repeated.",
+        shell_complete=complete_targets,
     )
     on_failure: OnFailure = word(  # noqa: RUF009  # it makes a field, as `option` does
         "--on-failure",
         default=OnFailure.STOP,
-        help="When a target fails: start no further wave, go on, or return the finished "
-        "targets to the release each had.",
+        help="When a target fails: stop before the next wave, continue, or return the finished "
+        "targets to their previous releases (compensate).",
     )
 
 
-COMMIT = click.option(
-    "--commit",
-    metavar="REV",
-    help="What to ship: a sha, branch or tag.  [default: the CI's commit, else HEAD]",
-)
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The one target of a command: as its argument, or as the Heroku CLI has it, by ``--app``."""
+
+    named: str | None = argument(
+        "TARGET",
+        meaning="An app, or a stage of the pipeline (staging, production).",
+        shell_complete=complete_targets,
+    )
+    by_app: str | None = option(
+        "-a",
+        "--app",
+        metavar="APP",
+        help="The target, as the Heroku CLI spells it.",
+        shell_complete=complete_apps,
+    )
+
+    def find(self) -> str | None:
+        """Return the target, if there is one; raises `UsageProblem` when it is named twice."""
+        if self.named is not None and self.by_app is not None:
+            raise UsageProblem(
+                f"{one_line(self.named)} and --app {one_line(self.by_app)} both name the target",
+                "name it once",
+            )
+        return self.by_app if self.named is None else self.named
+
+    def demand(self, command: str) -> str:
+        """Return the target; raises `UsageProblem` when none is named."""
+        found = self.find()
+        if found is None:
+            raise UsageProblem(
+                "no target is named", f"name an app or a stage: `accelerator {command} staging`"
+            )
+        return found
+
+
+def commit(help: str, told: str = "default: the CI's commit, else HEAD") -> Option:
+    """Make the option that names the commit, in the words of a command."""
+    return click.option(
+        "--commit",
+        cls=CommitOption,
+        metavar="REV",
+        help=help,
+        told=told,
+        shell_complete=complete_commits,
+    )
+
+
+COMMIT = commit("The commit to ship: a sha, branch or tag.")
 TO = click.option(
     "-t",
     "--to",
+    cls=ToldOption,
     metavar="TARGET",
     multiple=True,
     help="An app, or a stage of the pipeline (staging, production). May be repeated.",
+    told="required",
+    shell_complete=complete_targets,
 )
-FROM, SUBDIR, TIMEOUT = setting("--from"), setting("--subdir"), setting("--timeout")
-MISS_AND_VERIFICATION = tuple(
-    map(setting, ("--on-miss", "--wait", "--same-tree", "--verify-source", "--smoke", "--rollback"))
+PREPARE_APP_NEEDED = "required, or prepare.apps in accelerator.toml"
+FROM = setting("--from", told=PREPARE_APP_NEEDED)
+SUBDIR, TIMEOUT = setting("--subdir"), setting("--timeout")
+
+# Options that belong together, under their heading.
+ON_A_MISS: tuple[Part, ...] = (
+    "When the commit is not prepared",
+    *map(setting, ("--on-miss", "--wait", "--same-tree", "--verify-source")),
 )
-ORDER_AND_LOCKS = tuple(
-    map(setting, ("--on-superseded", "--strict", "--lock", "--lock-wait", "--lock-remote"))
-)
-WHERE_LOCKS_ARE = (
+VERIFICATION: tuple[Part, ...] = ("Verification", *map(setting, ("--smoke", "--rollback")))
+GUARDS: tuple[Part, ...] = ("Guards", Allowed, *map(setting, ("--on-superseded", "--strict")))
+LOCKS: tuple[Part, ...] = ("Locks", *map(setting, ("--lock", "--lock-wait", "--lock-remote")))
+WHERE_LOCKS_ARE: tuple[Part, ...] = (
+    "Where locks are kept",
     setting("--from", help="The prepare app, whose git repository holds the locks."),
     setting("--lock-remote", help="Another git repository that holds the locks."),
 )
+OUTPUT: tuple[Part, ...] = (LAST, Talk)
 
 
 def demand_targets(targets: tuple[str, ...]) -> tuple[str, ...]:

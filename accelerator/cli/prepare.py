@@ -6,39 +6,43 @@ from typing import TYPE_CHECKING
 
 import click
 
-from accelerator.cli.endings import epilog
-from accelerator.cli.options import COMMIT, SUBDIR, TIMEOUT, Talk, setting, takes
-from accelerator.cli.session import Session
-from accelerator.output.prepare import prepare_document, render_prepare
-from accelerator.steps import prepare as step
-from accelerator.steps.prepare import PrepareOrder
-from accelerator.steps.report import PrepareReport
+from accelerator.cli.helping import command
+from accelerator.cli.options import OUTPUT, PREPARE_APP_NEEDED, SUBDIR, TIMEOUT
+from accelerator.cli.options import commit as named_commit
+from accelerator.cli.parts import setting, takes
 
 if TYPE_CHECKING:
     from accelerator.cli.invocation import Invocation
+    from accelerator.cli.options import Talk
     from accelerator.errors import ExitCode
     from accelerator.settings import Given
 
 
-@click.command(epilog=epilog("prepare"))
+COMMIT = named_commit("The commit to build: a sha, branch or tag.")
+
+
+@command("prepare")
 @takes(
-    setting("--app", "-a"),
+    "What to build",
+    setting("--app", "-a", told=PREPARE_APP_NEEDED),
     COMMIT,
-    setting("--strategy", help="Upload an archive of the commit, or push it with git."),
+    SUBDIR,
+    "How",
+    setting("--strategy"),
     click.option(
         "--cancel-superseded",
         is_flag=True,
-        help="Stop running builds of commits this one contains.",
-    ),
-    setting(
-        "--verify-source",
-        help="Take only a build of the commit's own archive for built already, and pack that "
-        "archive so that every machine makes the same bytes of it.",
+        help="Stop running builds of commits that this one contains.",
     ),
     setting("--same-tree"),
-    SUBDIR,
+    setting(
+        "--verify-source",
+        help="Accept as built only a build of the commit's own archive. Pack that archive so that "
+        "every machine makes the same bytes of it.",
+    ),
+    "The run",
     TIMEOUT,
-    Talk,
+    *OUTPUT,
 )
 @click.pass_obj
 def prepare(
@@ -49,18 +53,24 @@ def prepare(
     commit: str | None,
     cancel_superseded: bool,
 ) -> ExitCode:
-    """Build a commit on the prepare app, while the tests run elsewhere.
+    """Build a commit on the prepare app, while its tests run elsewhere.
 
-    The source strategy uploads an archive of exactly the commit's tree and works from a shallow
+    The source strategy uploads an archive of exactly the commit's tree, and works from a shallow
     clone. The git strategy pushes the commit, as `git push heroku` does.
 
-    Nothing is built twice: an artifact of the commit that exists is found, a build of it that runs
-    is joined. Of several apps (a pool) the one with the fewest running builds is taken.
+    Nothing is built twice: an existing build of the commit is found, and a running one is joined.
+    Of several apps (a pool), the one with the fewest running builds is used.
 
     \b
       accelerator prepare --app foo-prepare
       accelerator prepare --app foo-prepare --commit v1.4.0 --strategy git
     """  # noqa: D301  # click takes the backspace itself as "do not wrap"
+    from accelerator.cli.session import Session
+    from accelerator.output.prepare import prepare_document, render_prepare
+    from accelerator.steps import prepare as step
+    from accelerator.steps.prepare import PrepareOrder
+    from accelerator.steps.report import PrepareReport
+
     session = Session("prepare", invocation, talk, given)
     report = PrepareReport(app="")
 

@@ -7,44 +7,45 @@ from typing import TYPE_CHECKING
 
 import click
 
-from accelerator.cli.endings import epilog
+from accelerator.cli.helping import command
 from accelerator.cli.options import (
-    MISS_AND_VERIFICATION,
+    ON_A_MISS,
+    OUTPUT,
     SUBDIR,
     TIMEOUT,
+    VERIFICATION,
     WHERE_LOCKS_ARE,
     Allowed,
     Confirmation,
-    Talk,
-    setting,
-    takes,
+    Target,
 )
-from accelerator.cli.session import Session
+from accelerator.cli.parts import setting, takes
 from accelerator.environment import detect_ci
 from accelerator.errors import UsageProblem
-from accelerator.output.deploy import deploy_document, render_deploy
 from accelerator.remotes import is_remote_name, parse_remote
-from accelerator.steps import resume as step
-from accelerator.steps.report import Report
-from accelerator.steps.resume import ResumeOrder
 
 if TYPE_CHECKING:
     from accelerator.cli.invocation import Invocation
+    from accelerator.cli.options import Talk
     from accelerator.errors import ExitCode
     from accelerator.settings import Given
 
 
-@click.command(epilog=epilog("resume"))
-@click.argument("target")
+@command("resume")
 @takes(
+    "What to resume",
+    Target,
     Confirmation,
-    *WHERE_LOCKS_ARE,
-    *MISS_AND_VERIFICATION,
     SUBDIR,
+    *WHERE_LOCKS_ARE,
+    *ON_A_MISS,
+    *VERIFICATION,
+    "Guards",
     Allowed,
     setting("--strict"),
+    "The run",
     TIMEOUT,
-    Talk,
+    *OUTPUT,
 )
 @click.pass_obj
 def resume(
@@ -52,37 +53,49 @@ def resume(
     /,
     talk: Talk,
     given: Given,
-    target: str,
+    target: Target,
     confirmation: Confirmation,
     allowed: Allowed,
 ) -> ExitCode:
-    """Finish the deploy to TARGET that was interrupted, killed or ended with an unknown outcome.
+    """Finish a deploy to TARGET that was interrupted, was killed or ended as unknown.
 
-    Reads the note the deploy left in the lock remote, looks at what the platform did, and goes on
-    from there: what happened already is not done again.
+    Reads the note that the deploy left in the lock remote, looks at what the platform did, and
+    continues from there. Nothing is done twice.
 
-    The note is a claim: whoever may write to the lock remote can have made it up. Its commit is
-    shown, and deployed when --commit names it, when it is the commit of this CI job, or when a
-    person confirms it: in a terminal by typing the app's name, in scripts by --confirm.
-    """
+    Anyone who may write to the lock remote can have written that note. So its commit is shown,
+    and deployed only if --commit names it, if it is the commit of this CI job, or if a person
+    confirms it: by typing the app's name in a terminal, or with --confirm in a script.
+
+    \b
+      accelerator resume foo-production --from foo-prepare
+      accelerator resume foo-production --from foo-prepare --commit 1a2b3c4
+      accelerator resume -a foo --from foo-prepare --confirm foo
+    """  # noqa: D301  # click takes the backspace itself as "do not wrap"
+    named = target.demand("resume")
+    from accelerator.cli.session import Session
+    from accelerator.output.deploy import deploy_document, render_deploy
+    from accelerator.steps import resume as step
+    from accelerator.steps.report import Report
+    from accelerator.steps.resume import ResumeOrder
+
     session = Session("resume", invocation, talk, given)
     report = Report()
 
     def work() -> None:
         connection = session.connection
         rules = connection.make_rules(allow_older=allowed.older, allow_diverged=allowed.diverged)
-        app = connection.find_app(target)
+        app = connection.find_app(named)
         if confirmation.app not in {None, app}:
             raise UsageProblem(
                 f"--confirm names {confirmation.app}, and what is deployed to is {app}",
                 f"--confirm {app}, if that is what you mean",
             )
-        named = confirmation.commit
+        wanted = confirmation.commit
         order = ResumeOrder(
             app,
             rules,
-            spell(target, given, allowed),
-            connection.find_commit(named).sha if named is not None else None,
+            spell(named, given, allowed),
+            connection.find_commit(wanted).sha if wanted is not None else None,
             connection.find_own_commit(),
             is_confirmed=confirmation.app is not None,
         )

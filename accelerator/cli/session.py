@@ -69,7 +69,7 @@ class Session:
     def connection(self) -> Connection:
         """Return what the steps start from; imported late, so that `config` stays light."""
         if self._connection is None:
-            from accelerator.connect import Connection  # noqa: PLC0415
+            from accelerator.connect import Connection
 
             edge, settings = self.invocation, self.settings
             self._connection = Connection(settings, edge.environment, edge.directory, self.events)

@@ -6,54 +6,54 @@ from typing import TYPE_CHECKING
 
 import click
 
-from accelerator.cli.endings import epilog
+from accelerator.cli.helping import command
 from accelerator.cli.options import (
     COMMIT,
     FROM,
-    MISS_AND_VERIFICATION,
-    ORDER_AND_LOCKS,
+    GUARDS,
+    LOCKS,
+    ON_A_MISS,
+    OUTPUT,
     SUBDIR,
     TIMEOUT,
     TO,
-    Allowed,
-    Talk,
+    VERIFICATION,
     demand_targets,
-    setting,
-    takes,
 )
-from accelerator.cli.session import Session
-from accelerator.output.ship import render_ship, ship_document
-from accelerator.steps import ship as step
-from accelerator.steps.prepare import PrepareOrder
-from accelerator.steps.report import ShipReport
-from accelerator.steps.ship import ShipOrder
+from accelerator.cli.parts import setting, takes
 
 if TYPE_CHECKING:
     from accelerator.cli.invocation import Invocation
+    from accelerator.cli.options import Allowed, Talk
     from accelerator.errors import ExitCode
     from accelerator.settings import Given
 
 
-@click.command(epilog=epilog("ship"))
+@command("ship")
 @takes(
+    "Tests",
     click.option(
-        "--test", metavar="CMD", help="The test command, run by the shell beside the build."
+        "--test", metavar="CMD", help="The test command. The shell runs it beside the build."
     ),
     click.option(
         "--allow-dirty",
         is_flag=True,
-        help="Test and ship although the files checked out are not those of the commit.",
+        help="Test and ship although the checked-out files differ from the commit.",
     ),
+    "What to ship",
     FROM,
-    TO,
     COMMIT,
     setting("--strategy"),
     SUBDIR,
-    *MISS_AND_VERIFICATION,
-    Allowed,
-    *ORDER_AND_LOCKS,
+    "Where to",
+    TO,
+    *ON_A_MISS,
+    *VERIFICATION,
+    *GUARDS,
+    *LOCKS,
+    "The run",
     TIMEOUT,
-    Talk,
+    *OUTPUT,
 )
 @click.pass_obj
 def ship(
@@ -70,13 +70,20 @@ def ship(
 ) -> ExitCode:
     """Test and prepare at once, then deploy to each stage, verifying one before the next.
 
-    Failing tests stop the build that runs beside them, and nothing is released. The API key is
-    not in the environment of the tests. They run on the files that are checked out: where those
-    are not the commit's, nothing is done, unless --allow-dirty is given.
+    Failing tests stop the build that runs beside them, and nothing is released. The tests run on
+    the checked-out files, without the API key in their environment. If those files differ from
+    the commit, nothing is done, unless --allow-dirty is given.
 
     \b
-      accelerator ship --test 'pytest -q' --from foo-prepare --to staging --to production
+      accelerator ship --test 'pytest -q' --from foo-prepare --to staging
     """  # noqa: D301  # click takes the backspace itself as "do not wrap"
+    from accelerator.cli.session import Session
+    from accelerator.output.ship import render_ship, ship_document
+    from accelerator.steps import ship as step
+    from accelerator.steps.prepare import PrepareOrder
+    from accelerator.steps.report import ShipReport
+    from accelerator.steps.ship import ShipOrder
+
     session = Session("ship", invocation, talk, given)
     report = ShipReport()
 

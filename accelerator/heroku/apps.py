@@ -14,6 +14,7 @@ from accelerator.heroku.parsing import (
     parse_email,
     parse_feature,
     parse_formation,
+    parse_names,
 )
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ class Apps:
     def fetch(self, app: str) -> App:
         """Read an app by name or id."""
         return self._connection.fetch(("apps", app), parse_app)
+
+    def list_names(self) -> tuple[str, ...]:
+        """Read the names of the apps this key sees: of a long list the first page."""
+        return self._connection.fetch(("apps",), parse_names)
 
     def create(self, name: str) -> App:
         """Create an app of that name."""

@@ -246,6 +246,11 @@ def parse_config_vars(item: Json) -> dict[str, str]:
     return as_texts(item, as_text)
 
 
+def parse_names(items: Json) -> tuple[str, ...]:
+    """Read the names in a list of apps."""
+    return parse_list(items, lambda item: as_word(as_object(item).get("name")))
+
+
 def parse_email(item: Json) -> str:
     """Read the address of an account."""
     return as_text(as_object(item).get("email"))

@@ -100,7 +100,7 @@ _GLOBAL = (
         parsing.parse_strings,
         (),
         ("--from", "--app"),
-        option_help="The prepare app.  [default: prepare.apps of the configuration]",
+        option_help="The prepare app, where the commit is built ahead. Several are a pool.",
         metavar="APP",
     ),
     Setting(
@@ -109,7 +109,7 @@ _GLOBAL = (
         parsing.OneOf(Strategy),
         Strategy.SOURCE,
         ("--strategy",),
-        option_help="How the prepare app gets the commit.",
+        option_help="Upload an archive of the commit (source), or push the commit (git).",
     ),
     Setting(
         "prepare.subdir",
@@ -133,8 +133,7 @@ _GLOBAL = (
         parsing.OneOf(OnMiss),
         OnMiss.BUILD,
         ("--on-miss",),
-        option_help="When the commit is not prepared: build it here, wait for its build to appear "
-        "(--wait), or fail.",
+        option_help="Build the commit here, wait for its build to appear, or fail.",
     ),
     Setting(
         "wait",
@@ -142,7 +141,7 @@ _GLOBAL = (
         parsing.parse_duration,
         600.0,
         ("--wait",),
-        option_help="How long --on-miss wait waits.",
+        option_help="How long `--on-miss wait` waits for the build.",
         metavar="DUR",
     ),
     Setting(
@@ -152,18 +151,19 @@ _GLOBAL = (
         (),
         ("--smoke",),
         parse_items=parsing.parse_checks,
-        option_help="Must answer after the release: '/health', '/up 204', '/health {commit}' "
-        "(path or URL, status, text in the body; 'header NAME: TEXT' looks there), or a "
-        "command after a dollar sign: '$ ./smoke.sh'. May be repeated.",
+        option_help="A check that must pass after the release. It is a path or URL, then maybe a "
+        "status, then maybe a text in the body: '/health', '/up 204', '/health {commit}'. "
+        "'header NAME: TEXT' looks in a header. A command follows a dollar sign: "
+        "'$ ./smoke.sh'. May be repeated.",
         metavar="CHECK",
     ),
     Setting(
         "rollback",
-        "go back to the release before when verification fails",
+        "return to the previous release when verification fails",
         parsing.parse_boolean,
         default=True,
         flags=("--rollback", "--no-rollback"),
-        option_help="Go back to the release before when verification fails.",
+        option_help="Return to the previous release when verification fails.",
     ),
     Setting(
         "lock",
@@ -171,7 +171,8 @@ _GLOBAL = (
         parsing.OneOf(LockMode),
         LockMode.AUTO,
         ("--lock",),
-        option_help="One deploy per target at a time: auto goes on where the remote takes no lock.",
+        option_help="Run one deploy per target at a time. Where the remote takes no locks, auto "
+        "deploys without one and required refuses.",
     ),
     Setting(
         "lock_wait",
@@ -179,7 +180,7 @@ _GLOBAL = (
         parsing.parse_duration,
         600.0,
         ("--lock-wait",),
-        option_help="How long to wait for another deploy to end.",
+        option_help="How long to wait for another deploy to the same target.",
         metavar="DUR",
     ),
     Setting(
@@ -188,50 +189,51 @@ _GLOBAL = (
         parsing.parse_lock_remote,
         flags=("--lock-remote",),
         unless_set="the prepare app's own",
-        option_help="The git repository that holds the locks.  [default: the prepare app's]",
+        option_help="The git repository that holds the locks: a remote's name, a URL, or heroku.",
         metavar="NAME|URL",
     ),
     Setting(
         "same_tree",
-        "take what was built from another commit with the same source",
+        "accept a build of another commit with the same source",
         parsing.parse_boolean,
         default=False,
         flags=("--same-tree", "--no-same-tree"),
-        option_help="Also take what was built from another commit with the same source: its tree, "
-        "or the folder of --subdir, less what .slugignore removes, is equal.",
+        option_help="Accept a build of another commit with the same source. The source is the "
+        "tree, or the folder of --subdir, without what .slugignore removes.",
     ),
     Setting(
         "verify_source",
-        "take only what was provably built from the commit's own archive",
+        "accept only a build whose source is provably the commit's own archive",
         parsing.parse_boolean,
         default=False,
         flags=("--verify-source", "--no-verify-source"),
-        option_help="Take only what was provably built from the commit: the source of its build "
-        "must have the checksum of the commit's archive, made anew here.",
+        option_help="Accept only a build whose source has the checksum of the commit's archive, "
+        "which is made again here.",
     ),
     Setting(
         "on_superseded",
-        "what a job is whose commit the target has left behind already: failed, or fine",
+        "how a job ends whose commit is older than what the target runs: failed, or fine",
         parsing.OneOf(OnSuperseded),
         OnSuperseded.FAIL,
         ("--on-superseded",),
-        option_help="When the target runs a newer commit already: fail, or do nothing and succeed.",
+        option_help="When the target already runs a newer commit: fail, or do nothing and succeed "
+        "(ok).",
     ),
     Setting(
         "strict",
-        "refuse where the clone is too shallow to tell which commit is newer",
+        "refuse when the clone is too shallow to tell which commit is newer",
         parsing.parse_boolean,
         default=False,
         flags=("--strict", "--no-strict"),
-        option_help="Refuse where this clone cannot tell which commit is newer.",
+        option_help="Refuse when this clone is too shallow to tell which commit is newer.",
     ),
     Setting(
         "timeout",
         "the longest the whole run may take",
         parsing.parse_deadline,
         flags=("--timeout",),
-        unless_set="no limit of its own",
-        option_help="Limit for the whole run (30s, 10m, 1h30m).",
+        unless_set="no limit",
+        option_help="The limit for the whole run, such as 30s, 10m or 1h30m.",
         metavar="DUR",
     ),
     *(

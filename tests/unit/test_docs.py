@@ -17,8 +17,9 @@ from accelerator import errors
 from accelerator.cli import COMMANDS
 from accelerator.cli import main as root_command
 from accelerator.cli.endings import ENDINGS
-from accelerator.cli.options import SettingOption
+from accelerator.cli.parts import SettingOption
 from accelerator.demo.report import Lap
+from accelerator.demo.story import DemoFailed
 from accelerator.errors import AcceleratorError, ExitCode
 from accelerator.models import Reason, Refusal, Route, StepName
 from accelerator.settings import SETTINGS, load_settings
@@ -176,7 +177,7 @@ def test_every_error_word_says_what_to_do() -> None:
     words = {kind.code for kind in error_classes() if kind.__module__ == errors.__name__}
     told = advice(read("exit-codes.md"))
 
-    missing = [w for w in {*words, "bug", "demo_failed"} if not all(told.get(f"`{w}`", [""]))]
+    missing = [w for w in {*words, "bug", DemoFailed.code} if not all(told.get(f"`{w}`", [""]))]
 
     assert missing == []
 

@@ -12,16 +12,17 @@ from accelerator.cli import COMMANDS
 from accelerator.cli import main as root_command
 from accelerator.cli.options import (
     FROM,
-    MISS_AND_VERIFICATION,
+    ON_A_MISS,
     SUBDIR,
     TO,
+    VERIFICATION,
     Allowed,
-    SettingOption,
     Talk,
+    Target,
     Waves,
-    setting,
-    takes,
 )
+from accelerator.cli.parts import SettingOption, ToldOption, setting, takes
+from accelerator.errors import UsageProblem
 from accelerator.models import OnFailure
 from accelerator.settings import SETTINGS, load_settings
 
@@ -31,7 +32,7 @@ def typed(*arguments: str) -> dict[str, Any]:
     handed: dict[str, Any] = {}
 
     @click.command()
-    @takes(FROM, TO, *MISS_AND_VERIFICATION, SUBDIR, Waves, Allowed, Talk)
+    @takes(FROM, TO, *ON_A_MISS, *VERIFICATION, SUBDIR, Waves, Allowed, Talk)
     def command(**values: Any) -> None:
         handed.update(values)
 
@@ -104,12 +105,42 @@ def test_a_word_that_a_setting_does_not_know_is_refused_at_the_door(flag: str) -
 
 
 def test_the_text_of_a_flag_ends_with_the_default_of_its_setting() -> None:
-    shown = {one.name: one.help for one in command_named("deploy").params if hasattr(one, "help")}
+    command = command_named("deploy")
+    told = [one for one in command.params if isinstance(one, ToldOption)]
+    shown = {one.name: (one.get_help_record(click.Context(command)) or ("", ""))[1] for one in told}
 
     assert shown["wait"].endswith("  [default: 10m]")
     assert shown["lock"].endswith("  [default: auto]")
-    assert shown["rollback"].endswith("  [default: rollback]")
-    assert "[default" not in shown["strict"] + shown["smoke"]
+    assert shown["rollback"].endswith("  [default: on]")
+    assert shown["strict"].endswith("  [default: off]")
+    assert "[default" not in shown["smoke"]
+
+
+@pytest.mark.parametrize("target", [Target("foo"), Target(by_app="foo")])
+def test_a_target_is_its_argument_or_what_the_heroku_cli_has_for_it(target: Target) -> None:
+    assert target.find() == target.demand("freeze") == "foo"
+
+
+def test_a_target_that_is_named_twice_or_not_at_all_is_refused() -> None:
+    with pytest.raises(UsageProblem, match="foo and --app bar both name the target"):
+        Target("foo", "bar").demand("freeze")
+    with pytest.raises(UsageProblem, match="no target") as refused:
+        Target().demand("freeze")
+    assert "`accelerator freeze staging`" in (refused.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    "name", ["lock", "unlock", "freeze", "unfreeze", "reject", "accept", "resume"]
+)
+@pytest.mark.parametrize("words", [("foo",), ("-a", "foo"), ("--app", "foo")])
+def test_every_command_with_one_target_takes_it_either_way(
+    name: str, words: tuple[str, ...]
+) -> None:
+    command = command_named(name)
+    more = ["--reason", "x"] if name in {"freeze", "reject"} else []
+    context = command.make_context(name, [*words, *more])
+
+    assert Target(context.params["named"], context.params["by_app"]).find() == "foo"
 
 
 def test_every_flag_that_a_setting_declares_is_taken_by_a_command() -> None:
