@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from accelerator.foreign import one_line
-from accelerator.output.console import render_seconds
+from accelerator.output.wording import render_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
