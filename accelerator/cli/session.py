@@ -18,8 +18,8 @@ from accelerator.errors import AcceleratorError, ExitCode, Interrupted, Terminat
 from accelerator.events import Recorder
 from accelerator.output.door import Door
 from accelerator.output.heartbeat import Heartbeat
-from accelerator.output.outcome import Outcome, StepLog
-from accelerator.output.terminal import make_console
+from accelerator.output.outcome import Look, Outcome, StepLog
+from accelerator.output.terminal import count_columns, make_console
 from accelerator.settings import FILE_NAME, load_settings, read_file
 from accelerator.waiting import SystemClock
 
@@ -108,7 +108,7 @@ class Session:
             if connection:
                 connection.close()
         self.invocation.ignore_signals()
-        outcome = Outcome(tuple(self.steps.steps), usage, error)
+        outcome = Outcome(tuple(self.steps.steps), usage, error, self._look)
         self._write(outcome, document, summary)
         return outcome.exit_code
 
@@ -130,6 +130,12 @@ class Session:
                 Door(self.invocation.stderr).text(trace)
             self.console.error(error.message, error.hint)
         self.console.close()
+
+    @property
+    def _look(self) -> Look:
+        typed = self.given.get("from") or self.given.get("app") or ()
+        columns = count_columns(self.invocation.stdout)
+        return Look(columns, self.talk.verbosity, tuple(typed))
 
     @contextmanager
     def _bugs_shown(self) -> Iterator[None]:
