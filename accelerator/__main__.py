@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import gc
-import io
 import os
 import signal
 import sys
@@ -19,6 +18,7 @@ import click
 from accelerator.cli import asks_for_json, split_command
 from accelerator.cli import main as commands
 from accelerator.cli.invocation import Invocation
+from accelerator.cli.mistakes import describe_mistake
 from accelerator.errors import AcceleratorError, ExitCode, Interrupted, Terminated, UsageProblem
 from accelerator.output.door import Door
 from accelerator.output.streams import find_trouble, open_standard_streams
@@ -85,16 +85,13 @@ def run(arguments: list[str], stops: Stops) -> int:
         )
     except click.Abort as abort:  # a signal before the command had begun or after it had ended
         return _refuse(arguments, Interrupted(isinstance(abort.__cause__, Terminated)))
+    except click.exceptions.NoArgsIsHelpError as error:
+        Door(sys.stderr).text(error.format_message())
+        return _refuse(arguments, UsageProblem("no command is named"))
     except click.ClickException as error:
-        shown = io.StringIO()
-        error.show(shown)
-        Door(sys.stderr).text(shown.getvalue())
-        name, _ = split_command(arguments)
-        hint = f"`accelerator {name} --help` shows the options" if name else None
-        return _refuse(arguments, UsageProblem(error.format_message(), hint))
+        return _tell(arguments, describe_mistake(error, split_command(arguments)[0]))
     except AcceleratorError as error:
-        Door(sys.stderr).error(error.message, error.hint)
-        return _refuse(arguments, error)
+        return _tell(arguments, error)
     return int(result or 0)
 
 
@@ -132,6 +129,15 @@ def tell_of_loss() -> None:
 def forget(variable: str) -> None:
     """Take a variable out of what children inherit that are given no environment of their own."""
     os.environ.pop(variable, None)
+
+
+def _tell(arguments: list[str], error: AcceleratorError) -> int:
+    """Say what kept a command from beginning; return its exit code."""
+    from accelerator.output.terminal import wants_color  # noqa: PLC0415  # not for --help
+
+    color = wants_color(sys.stderr, os.environ)
+    Door(sys.stderr, color=color).error(error.message, error.hint)
+    return _refuse(arguments, error)
 
 
 def _refuse(arguments: list[str], error: AcceleratorError) -> int:

@@ -101,7 +101,7 @@ def resume(
         )
         # A CI job can have a terminal, too, but nobody sits at it.
         may_ask = invocation.has_person and detect_ci(invocation.environment).name is None
-        step.resume(connection.run, order, report, invocation.ask if may_ask else None)
+        step.resume(connection.run, order, report, session.ask if may_ask else None)
 
     return session.perform(
         work,

@@ -6,7 +6,9 @@ exit code goes back to ``__main__``.
 
 from __future__ import annotations
 
+import threading
 import traceback
+from contextlib import contextmanager
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -14,15 +16,15 @@ from typing import TYPE_CHECKING, Any
 from accelerator.cli.blanks import failed_document
 from accelerator.errors import AcceleratorError, ExitCode, Interrupted, Terminated
 from accelerator.events import Recorder
-from accelerator.output.console import Console, wants_color
 from accelerator.output.door import Door
 from accelerator.output.heartbeat import Heartbeat
-from accelerator.output.outcome import Outcome, StepLog
+from accelerator.output.outcome import Look, Outcome, StepLog
+from accelerator.output.terminal import count_columns, make_console
 from accelerator.settings import FILE_NAME, load_settings, read_file
 from accelerator.waiting import SystemClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from accelerator.cli.invocation import Invocation
     from accelerator.cli.options import Talk
@@ -40,8 +42,8 @@ class Session:
     ) -> None:
         self.name, self.invocation, self.talk, self.given = name, invocation, talk, given
         self.clock = SystemClock()
-        color = wants_color(invocation.stderr, invocation.environment)
-        self.console = Console(invocation.stderr, self.clock, color=color, verbosity=talk.verbosity)
+        edge = (invocation.stderr, invocation.environment)
+        self.console = make_console(*edge, self.clock, talk.verbosity)
         self.heartbeat = Heartbeat(self.console, self.clock, invocation.heartbeat_seconds)
         self.steps = StepLog()
         self.events = Recorder(self.clock, [self.steps, self.heartbeat, self.console])
@@ -77,6 +79,11 @@ class Session:
                 edge.forget(variable)
         return self._connection
 
+    def ask(self, question: str) -> str:
+        """Put a question to the person, with nothing drawn over it; return what was typed."""
+        with self.console.pause():
+            return self.invocation.ask(question)
+
     def perform(
         self,
         work: Callable[[], object],
@@ -86,7 +93,7 @@ class Session:
         """Do the work and write its one result, whatever the end; return the exit code."""
         error: AcceleratorError | None = None
         try:
-            with self.heartbeat.beating():
+            with self.heartbeat.beating(), self._bugs_shown():
                 work()
         except AcceleratorError as failure:
             error = failure
@@ -101,7 +108,7 @@ class Session:
             if connection:
                 connection.close()
         self.invocation.ignore_signals()
-        outcome = Outcome(tuple(self.steps.steps), usage, error)
+        outcome = Outcome(tuple(self.steps.steps), usage, error, self._look)
         self._write(outcome, document, summary)
         return outcome.exit_code
 
@@ -111,6 +118,7 @@ class Session:
         document: Callable[[Outcome], dict[str, Any]],
         summary: Callable[[Outcome], list[str]],
     ) -> None:
+        self.console.settle()
         result, error = Door(self.invocation.stdout), outcome.error
         if self.talk.json:
             result.document(document(outcome))
@@ -122,6 +130,27 @@ class Session:
                 Door(self.invocation.stderr).text(trace)
             self.console.error(error.message, error.hint)
         self.console.close()
+
+    @property
+    def _look(self) -> Look:
+        typed = self.given.get("from") or self.given.get("app") or ()
+        columns = count_columns(self.invocation.stdout)
+        return Look(columns, self.talk.verbosity, tuple(typed))
+
+    @contextmanager
+    def _bugs_shown(self) -> Iterator[None]:
+        """Keep the traceback of a thread that fails out of what is drawn."""
+        usual = threading.excepthook
+
+        def tell_apart(failed: threading.ExceptHookArgs) -> None:
+            with self.console.pause():
+                usual(failed)
+
+        threading.excepthook = tell_apart
+        try:
+            yield
+        finally:
+            threading.excepthook = usual
 
     def _write_bug(self, bug: Exception) -> None:
         self.invocation.ignore_signals()

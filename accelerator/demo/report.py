@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from accelerator.events import StepFinished
-from accelerator.output.console import render_seconds
 from accelerator.output.outcome import Outcome
 from accelerator.output.parts import head, render_error
 from accelerator.output.timings import render_timings
+from accelerator.output.wording import render_seconds
 
 if TYPE_CHECKING:
     from accelerator.output.parts import Document

@@ -21,9 +21,11 @@ from accelerator.events import (
 )
 from accelerator.foreign import one_line
 from accelerator.output.door import Door, Painted
+from accelerator.output.repeats import Repeats
+from accelerator.output.wording import render_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from accelerator.waiting import Clock
 
@@ -41,6 +43,7 @@ class Console:
         self._door, self._verbosity = Door(stream, color=color), verbosity
         self._lock, self._clock = Lock(), clock
         self._silent_since, self._is_closed = clock.now(), False
+        self._repeats = Repeats()
         # Steps under way for an app, and whether one for another app ran beside it.
         self._open: dict[tuple[str, str], bool] = {}
         self._writers: dict[type, Callable[..., None]] = {
@@ -63,6 +66,17 @@ class Console:
         with self._lock, self._while_it_is_read():
             if not self._is_closed:
                 self._door.error(message, hint)
+                self._flush()
+
+    def settle(self) -> None:
+        """End the talk but for an error: the result comes now, maybe to the same place."""
+        with self._lock:
+            self._tell_repeats()
+
+    @contextmanager
+    def pause(self) -> Iterator[None]:
+        """Leave the stream to somebody else for a while: a question, a traceback."""
+        yield
 
     def close(self) -> None:
         """Write nothing from now on, and let a line under way come to its end.
@@ -82,6 +96,7 @@ class Console:
             left = self._silent_since + seconds - self._clock.now()
             if left > 0:
                 return left
+            self._tell_repeats()
             if text is not None and self._verbosity >= 0:
                 self._write(f"    {one_line(text)}")
             return seconds
@@ -149,10 +164,17 @@ class Console:
 
     def _retried(self, event: Retried) -> None:
         # A log that has not begun yet is asked for again all the time: nothing to worry about.
-        if self._verbosity >= (1 if event.what == f"GET {SIGNED}" else 0):
-            self._line(
-                f"    {one_line(event.why)}; trying again in {render_seconds(event.pause_seconds)}"
-            )
+        if self._verbosity < (1 if event.what == f"GET {SIGNED}" else 0):
+            return
+        with self._lock:
+            if self._repeats.is_new(event, self._clock.now()) or self._verbosity >= 1:
+                pause = render_seconds(event.pause_seconds)
+                self._write(f"    {one_line(event.why)}; trying again in {pause}")
+
+    def _tell_repeats(self) -> None:
+        if self._verbosity == 0:  # with more, each was said; quiet means quiet
+            for text in self._repeats.take():
+                self._write(f"    {one_line(text)}")
 
     def _line(self, *parts: str | Painted) -> None:
         with self._lock:
@@ -163,7 +185,11 @@ class Console:
             return
         with self._while_it_is_read():
             self._door.line(*parts)
+            self._flush()
         self._silent_since = self._clock.now()
+
+    def _flush(self) -> None:
+        """Have what was written shown; a stream that is written to directly shows it at once."""
 
     @contextmanager
     def _while_it_is_read(self) -> Iterator[None]:
@@ -171,18 +197,3 @@ class Console:
             yield
         except OSError:  # whoever read it has gone, or the disk is full: the work goes on
             self._is_closed = True
-
-
-def render_seconds(seconds: float) -> str:
-    """Write a duration for people: 45 ms, 2.4 s, 3 min 20 s."""
-    if seconds < 0.0995:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 99.5:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s"
-
-
-def wants_color(stream: TextIO, environment: Mapping[str, str]) -> bool:
-    """Return whether a stream should get colours: a terminal, and NO_COLOR not set."""
-    return stream.isatty() and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from accelerator.foreign import one_line
-from accelerator.models import TargetStatus
 from accelerator.output.outcome import Outcome
 from accelerator.output.parts import (
     Document,
@@ -16,6 +14,7 @@ from accelerator.output.parts import (
     usage_lines,
     with_timings,
 )
+from accelerator.output.targets import next_lines, target_lines
 from accelerator.steps.report import Report
 
 if TYPE_CHECKING:
@@ -35,10 +34,11 @@ def deploy_document(report: Report, outcome: Outcome, command: str = "deploy") -
 
 
 def render_deploy(report: Report, outcome: Outcome) -> list[str]:
-    """Render the result of a deploy: a line per target, then the timing table."""
+    """Render the result of a deploy: some lines per target, the timing table, what comes next."""
     if report.plan is not None and outcome.error is None:
         return [*_planned(report, report.plan), *usage_lines(outcome)]
-    return with_timings(target_lines(report), outcome)
+    lines = with_timings(target_lines(report, is_quiet=outcome.look.is_quiet), outcome)
+    return lines if outcome.look.is_quiet else [*lines, *next_lines(report, outcome)]
 
 
 def blank() -> Document:
@@ -57,12 +57,6 @@ def deployed_keys(report: Report) -> Document:
         "compensation": report.compensation,
         "lock": report.lock,
     }
-
-
-def target_lines(report: Report) -> list[str]:
-    """Return a line per target."""
-    commit = report.commit.short if report.commit else "?"
-    return [one_line(f"{entry.app}: {_target_text(entry, commit)}") for entry in report.targets]
 
 
 def _source(source: SourceReport | None) -> Document | None:
@@ -85,10 +79,13 @@ def _target(entry: TargetReport) -> Document:
     previous = entry.previous_release
     return {
         "app": entry.app,
+        "stage": entry.stage,
+        "web_url": entry.web_url,
         "route": entry.route,
         "status": entry.status,
         "release": entry.release.version if entry.release else None,
         "previous_release": previous.version if previous else None,
+        "previous_commit": entry.previous_commit,
         "artifact": render_artifact(entry.artifact),
         "verified": entry.verified,
         "rolled_back_to": entry.rolled_back_to,
@@ -155,29 +152,3 @@ def _planned(report: Report, plan: Plan) -> list[str]:
         ]
     lines += ["", "These writes would follow:" if plan.writes else "No write would follow."]
     return [*lines, *(f"  {each.method} {each.path}: {each.does}" for each in plan.writes), ""]
-
-
-def _target_text(entry: TargetReport, commit: str) -> str:
-    if entry.rolled_back_to is not None:
-        taken = "was taken back, as others failed"
-        why = taken if entry.status is TargetStatus.COMPENSATED else "failed verification"
-        return f"{commit} {why}; back to the code of v{entry.rolled_back_to}"
-    if entry.status in {TargetStatus.SUCCEEDED, TargetStatus.UNCHANGED}:
-        return _live_text(entry, commit)
-    if entry.error is not None:
-        return f"{'not known' if entry.status is TargetStatus.PENDING else 'failed'}: {entry.error}"
-    return entry.status
-
-
-def _live_text(entry: TargetReport, commit: str) -> str:
-    version = f"v{entry.release.version}" if entry.release else "no release"
-    is_old = entry.status is TargetStatus.UNCHANGED
-    said = f"live already as {version}" if is_old else f"live as {version} by {entry.route}"
-    left = f"; {entry.error}" if entry.error else ""  # it was to go back, as others failed
-    return f"{commit} is {said}, {_verified(entry)}{left}"
-
-
-def _verified(entry: TargetReport) -> str:
-    return {"passed": "verified", "not_run": "not verified"}.get(
-        entry.verified, f"verification {entry.verified}"
-    )

@@ -52,14 +52,23 @@ def break_commands(line: str) -> str:
     return _COMMANDS.sub(r"\\", _AT_START.sub(r"\1\\", line))
 
 
+def harmless(text: str) -> str:
+    """Return a text without colours that neither a terminal nor a CI system obeys."""
+    return break_commands(visible(_COLOUR.sub("", _raw(text))))[:LINE_LETTERS]
+
+
 @dataclass(frozen=True, slots=True)
 class Painted:
-    """Words of ours that are painted where there are colours."""
+    """Words of ours that are painted where there are colours.
+
+    At the end of a line that is cut to a width, words that are ``kept`` stay whole.
+    """
 
     text: str
     fg: str | None = None
     bold: bool = False
     dim: bool = False
+    kept: bool = False
 
 
 class Door:
@@ -109,6 +118,11 @@ class Door:
     def script(self, text: str) -> None:
         """Write what is not for people to read, as it is. It must hold no foreign text."""
         self._stream.write(text + "\n")
+        self._stream.flush()
+
+    def picture(self, text: str) -> None:
+        """Write what moves the cursor, as it is. All text in it is `harmless` already."""
+        self._stream.write(text)
         self._stream.flush()
 
     def _coloured(self, parts: Iterable[str | Painted]) -> str:

@@ -6,8 +6,8 @@ from contextlib import contextmanager, suppress
 from threading import Event, Thread, get_ident
 from typing import TYPE_CHECKING
 
-from accelerator.events import StepFinished, StepStarted
-from accelerator.output.console import render_seconds
+from accelerator.events import Progress, StepFinished, StepStarted
+from accelerator.output.wording import render_seconds
 from accelerator.waiting import repeat
 
 if TYPE_CHECKING:
@@ -28,15 +28,20 @@ class Heartbeat:
     def __init__(self, console: Console, clock: Clock, interval: float) -> None:
         self._console, self._clock, self._interval = console, clock, interval
         # A step begins and ends in one thread, so the last one begun there is the innermost.
-        self._running: dict[int, tuple[tuple[str, float], ...]] = {}
+        self._running: dict[int, tuple[tuple[StepStarted, float], ...]] = {}
+        self._told: dict[tuple[str, str | None], str] = {}  # what steps wait for now
 
     def __call__(self, event: Happening) -> None:
         """Take note of a step that begins or ends in this thread."""
+        if isinstance(event, Progress):  # maybe told by a thread that helps the one of the step
+            self._told[event.name, event.app] = event.text
+            return
         steps = self._running.get(get_ident(), ())
         if isinstance(event, StepStarted):
-            self._running[get_ident()] = (*steps, (event.title, self._clock.now()))
+            self._running[get_ident()] = (*steps, (event, self._clock.now()))
         elif isinstance(event, StepFinished):
             self._running[get_ident()] = steps[:-1]
+            self._told.pop((event.name, event.app), None)
 
     def beat(self) -> float:
         """Write what runs if nothing was said for the interval; return seconds to the next look."""
@@ -61,5 +66,9 @@ class Heartbeat:
     def _describe(self) -> str | None:
         now = self._clock.now()
         innermost = [steps[-1] for steps in tuple(self._running.values()) if steps]
-        named = (f"{title} ({render_seconds(now - begun)})" for title, begun in innermost)
+        named = (f"{self._name(step)} ({render_seconds(now - begun)})" for step, begun in innermost)
         return f"still waiting: {', '.join(named)}" if innermost else None
+
+    def _name(self, step: StepStarted) -> str:
+        told = self._told.get((step.name, step.app))
+        return f"{step.title}: {told}" if told else step.title

@@ -27,12 +27,30 @@ class StepLog:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """How a result is shown to people: how wide, how much of it.
+
+    ``sources`` are the prepare apps that were typed, for commands that may be typed next.
+    """
+
+    columns: int = 80
+    verbosity: int = 0
+    sources: tuple[str, ...] = ()
+
+    @property
+    def is_quiet(self) -> bool:
+        """True when a line per app is enough."""
+        return self.verbosity < 0
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """The end of a run."""
 
     steps: tuple[StepFinished, ...] = ()
     usage: Usage | None = None
     error: AcceleratorError | None = None
+    look: Look = Look()
 
     @property
     def exit_code(self) -> ExitCode:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from accelerator.models import Artifact
-from accelerator.output.timings import render_timings
+from accelerator.output.timings import render_timings, sum_up
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -33,7 +33,11 @@ def head(command: str, outcome: Outcome) -> Document:
 
 def commit_head(command: str, commit: Commit | None, outcome: Outcome) -> Document:
     """Return the beginning of a document about a commit."""
-    return {**head(command, outcome), "commit": commit.sha if commit else None}
+    return {
+        **head(command, outcome),
+        "commit": commit.sha if commit else None,
+        "subject": commit.subject if commit else None,
+    }
 
 
 def run_tail(outcome: Outcome) -> Document:
@@ -90,13 +94,22 @@ def render_same(same: SameSource | None) -> Document | None:
 
 
 def with_timings(lines: list[str], outcome: Outcome) -> list[str]:
-    """Return the lines of a result: its own, the timing table, the use of the API."""
-    return [*lines, "", *render_timings(outcome.steps), *usage_lines(outcome)]
+    """Return the lines of a result: its own, where the time went, the use of the API.
+
+    After a failure the table would only push away what matters: the sum of its parts is enough.
+    """
+    look = outcome.look
+    if look.is_quiet:
+        return lines
+    if outcome.error is not None:
+        summed = sum_up(outcome.steps)
+        return [*lines, *([f"in all {summed}"] if summed else []), *usage_lines(outcome)]
+    return [*lines, "", *render_timings(outcome.steps, look.columns), *usage_lines(outcome)]
 
 
 def usage_lines(outcome: Outcome) -> list[str]:
-    """Return the use of the API as a line, or nothing where there was none."""
+    """Return the use of the API as a line, for those who want details."""
     usage = outcome.usage
-    if usage is None:
+    if usage is None or outcome.look.verbosity < 1:
         return []
     return [f"API: {usage.requests} requests, {usage.round_trips} of them one after the other"]

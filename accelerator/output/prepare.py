@@ -13,6 +13,7 @@ from accelerator.output.parts import (
     run_tail,
     with_timings,
 )
+from accelerator.output.targets import after_prepare, quote_subject
 from accelerator.steps.report import PrepareReport
 
 if TYPE_CHECKING:
@@ -34,11 +35,20 @@ def render_prepare(report: PrepareReport, outcome: Outcome) -> list[str]:
     if outcome.error is not None:
         said = f"{commit} is not prepared on {report.app or 'any app'}."
         return with_timings([said], outcome)
-    held = f"v{report.release.version}" if report.release else "a build without a release"
-    artifact = f", {report.artifact.kind} {report.artifact.id}" if report.artifact else ""
-    same = f", the same source as {report.same.commit[:8]}" if report.same else ""
-    said = f"{commit} is prepared on {report.app}: {held}{artifact}{same}."
-    return with_timings([said], outcome)
+    lines = [f"{report.app}: {commit} is prepared as {_held(report)}"]
+    if outcome.look.is_quiet:
+        return lines
+    subject = quote_subject(report.commit)
+    known = "was built already" if report.reused else "built here"
+    artifact = f"{report.artifact.kind} {report.artifact.id[:8]}" if report.artifact else ""
+    same = f"the same source as {report.same.commit[:8]}" if report.same else ""
+    lines.append(f"  {', '.join(filter(None, (subject, known, artifact, same)))}")
+    onward = after_prepare(report.commit, report.app, outcome) if report.commit else []
+    return [*with_timings(lines, outcome), *onward]
+
+
+def _held(report: PrepareReport) -> str:
+    return f"v{report.release.version}" if report.release else "a build without a release"
 
 
 def blank() -> Document:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from accelerator.output.deploy import deployed_keys, target_lines
+from accelerator.output.deploy import deployed_keys
 from accelerator.output.outcome import Outcome
 from accelerator.output.parts import Document, commit_head, run_tail, with_timings
 from accelerator.output.prepare import prepared_keys
+from accelerator.output.targets import target_lines
 from accelerator.steps.report import ShipReport
 
 
@@ -22,6 +23,8 @@ def ship_document(report: ShipReport, outcome: Outcome) -> Document:
 
 def render_ship(report: ShipReport, outcome: Outcome) -> list[str]:
     """Render the result of a ship, stage by stage."""
+    if outcome.look.is_quiet:
+        return [line for _, staged in report.stages for line in target_lines(staged, is_quiet=True)]
     lines = [f"Tests {report.tests.replace('_', ' ')}."]
     for stage, staged in report.stages:
         lines += [f"Stage {stage}:", *(f"  {line}" for line in target_lines(staged))]

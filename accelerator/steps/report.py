@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from accelerator.models import LockKind, Reason, Route, Strategy, TargetStatus, Verified
 from accelerator.steps.compare.before import find_before
 from accelerator.steps.compare.decision import witness_of
+from accelerator.steps.compare.witness import find_released
 from accelerator.steps.verify.going_back import WentBack
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     )
     from accelerator.steps.compare.decision import Decision
     from accelerator.steps.compare.same_source import SameSource
+    from accelerator.steps.compare.states import TargetState
     from accelerator.steps.guard.marks import Marked, MarkOrder
     from accelerator.steps.guard.probe import Probed
     from accelerator.steps.plan import Plan
@@ -74,6 +76,9 @@ class TargetReport:
     rejection: Written | None = None
     error: str | None = None
     saw: Saw | None = None
+    stage: str | None = None
+    web_url: str | None = None
+    previous_commit: str | None = None
 
 
 @dataclass
@@ -102,7 +107,10 @@ class Report:
         for target in decision.facts.targets:
             entry = self._entry(target.app)
             entry.route = decision.routes[target.app]
-            entry.previous_release = find_before(decision.facts, target, decision.commit)
+            before = find_before(decision.facts, target, decision.commit)
+            entry.previous_release, entry.stage = before, target.stage
+            entry.previous_commit = _commit_of(decision, target, before)
+            entry.web_url = target.info.web_url if target.info else entry.web_url
 
     def refused(self, reason: Refusal) -> None:
         """Record which guard said no."""
@@ -253,6 +261,10 @@ class MarkReport:
         self.state, self.changed = marked.state, marked.changed
         self.by, self.reason, self.at = marked.by, marked.reason, marked.at
         self.written = marked.written
+
+
+def _commit_of(decision: Decision, target: TargetState, before: Release | None) -> str | None:
+    return find_released(decision.facts, target, before).commit if before else None
 
 
 def _source_of(decision: Decision) -> SourceReport | None:

@@ -67,7 +67,7 @@ def test_a_mistyped_command_names_the_nearest_one(bare: Command) -> None:
     result = bare("depoly", "--json")
 
     assert result.exit_code == 2
-    assert "Did you mean `deploy`?" in result.stderr
+    assert "did you mean `deploy`?" in result.stderr
     assert result.document["error"]["code"] == "usage"
 
 

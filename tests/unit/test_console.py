@@ -17,7 +17,9 @@ from accelerator.events import (
     StepStarted,
 )
 from accelerator.heroku.answers import SIGNED
-from accelerator.output.console import Console, render_seconds, wants_color
+from accelerator.output.console import Console
+from accelerator.output.terminal import wants_color
+from accelerator.output.wording import render_seconds
 from tests.unit.fakes import BEGIN, FakeClock
 
 if TYPE_CHECKING:
@@ -120,6 +122,9 @@ class Terminal(io.StringIO):
         pytest.param(Terminal, {"NO_COLOR": "1"}, False, id="NO_COLOR is set"),
         pytest.param(Terminal, {"NO_COLOR": ""}, True, id="NO_COLOR is empty"),
         pytest.param(Terminal, {"TERM": "dumb"}, False, id="a dumb terminal"),
+        pytest.param(io.StringIO, {"FORCE_COLOR": "1"}, True, id="a pipe with FORCE_COLOR"),
+        pytest.param(Terminal, {"FORCE_COLOR": "0"}, False, id="FORCE_COLOR says no"),
+        pytest.param(Terminal, {"FORCE_COLOR": "1", "NO_COLOR": "1"}, False, id="both are set"),
         pytest.param(Terminal, {"TERM": "xterm"}, True, id="a terminal with a name"),
         pytest.param(io.StringIO, {}, False, id="a file or pipe"),
     ],
@@ -209,3 +214,45 @@ def test_a_reader_that_has_gone_ends_the_talk_and_not_the_work() -> None:
     console.error("what", "do this")
 
     assert console.break_silence(0, "still waiting") >= 0
+
+
+RETRIES = [
+    Retried("GET /apps", f"no address for api.example (0x{number:x})", 1.0) for number in range(129)
+]
+
+
+def test_retries_for_one_cause_are_two_lines_however_many_there_were() -> None:
+    stream, clock = io.StringIO(), FakeClock()
+    console = Console(stream, clock, color=False)
+
+    for retry in RETRIES:
+        console(retry)
+        clock.pass_seconds(0.25)
+    console(Retried("GET /apps", "answered 503", 1.0))
+    console.settle()
+    console.settle()
+
+    assert stream.getvalue().splitlines() == [
+        "    no address for api.example (0x0); trying again in 1.0 s",
+        "    answered 503; trying again in 1.0 s",
+        "    no address for api.example (0x0): 128 more times in 32.0 s",
+    ]
+
+
+def test_a_long_silence_tells_of_the_retries_in_it() -> None:
+    stream, clock = io.StringIO(), FakeClock()
+    console = Console(stream, clock, color=False)
+    console(RETRIES[0])
+    clock.pass_seconds(60)
+    console(RETRIES[1])
+
+    console.break_silence(60, "still waiting: Build")
+
+    assert stream.getvalue().splitlines()[1:] == [
+        "    no address for api.example (0x0): once more in 60.0 s",
+        "    still waiting: Build",
+    ]
+
+
+def test_with_details_wanted_every_retry_is_said() -> None:
+    assert written(*RETRIES, verbosity=1).count("\n") == len(RETRIES)

@@ -74,6 +74,7 @@ def test_a_deploy_is_told_in_the_words_of_the_design() -> None:
         "ok": True,
         "exit_code": 0,
         "commit": COMMIT.sha,
+        "subject": COMMIT.subject,
         "route": "promote",
         "reason": "prepared",
         "source": {
@@ -89,10 +90,13 @@ def test_a_deploy_is_told_in_the_words_of_the_design() -> None:
         "targets": [
             {
                 "app": "foo-staging",
+                "stage": None,
+                "web_url": None,
                 "route": "promote",
                 "status": "succeeded",
                 "release": 34,
                 "previous_release": 33,
+                "previous_commit": None,
                 "artifact": HELD,
                 "verified": "passed",
                 "rolled_back_to": None,
@@ -175,7 +179,7 @@ def test_a_preparation_tells_build_release_and_artifact() -> None:
 
     document = read_back(prepare_document(report, DONE))
 
-    prepared = {key: document[key] for key in list(document)[4:-3]}
+    prepared = {key: document[key] for key in list(document)[5:-3]}
     assert document["schema"] == "accelerator.prepare/1"
     assert prepared == {
         "app": "foo-prepare",
@@ -244,6 +248,7 @@ def test_a_failure_before_the_command_began_has_every_key_of_the_command() -> No
         "ok": False,
         "exit_code": 2,
         "commit": None,
+        "subject": None,
         "route": None,
         "reason": None,
         "source": None,

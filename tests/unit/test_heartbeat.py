@@ -104,6 +104,20 @@ def test_the_innermost_of_the_running_steps_is_named() -> None:
     assert after == "    still waiting: Ship everything (2 min 00 s)\n"
 
 
+def test_what_a_step_waits_for_is_named_while_it_runs() -> None:
+    scene = Scene()
+
+    with scene.events.step(*BUILD) as step:
+        step.tell("dynos 0/2 up")
+        step.tell("dynos 1/2 up")
+        told = scene.after(60)
+    with scene.events.step(*BUILD):
+        untold = scene.after(60)
+
+    assert told == f"    still waiting: {BUILD[1]}: dynos 1/2 up (60.0 s)\n"
+    assert untold == f"    still waiting: {BUILD[1]} (60.0 s)\n"
+
+
 def test_a_step_that_failed_is_not_waited_for() -> None:
     scene = Scene()
 

@@ -13,14 +13,14 @@ from accelerator.heroku import Usage
 from accelerator.models import Reason, Route, TargetStatus, Verified
 from accelerator.output.config import render_config
 from accelerator.output.deploy import render_deploy
-from accelerator.output.outcome import Outcome
+from accelerator.output.outcome import Look, Outcome
 from accelerator.output.prepare import render_prepare
 from accelerator.output.ship import render_ship
-from accelerator.output.timings import BAR_WIDTH, render_timings
+from accelerator.output.timings import BAR_WIDTH, render_timings, sum_up
 from accelerator.settings import Row
 from accelerator.steps.compare.fit import Check
 from accelerator.steps.plan import Plan
-from accelerator.steps.report import PrepareReport, Report, ShipReport, TargetReport
+from accelerator.steps.report import PrepareReport, Report, ShipReport, SourceReport, TargetReport
 from accelerator.steps.route.landing import Write
 from tests.unit.fakes import BEGIN, COMMIT, artifact, make_release
 
@@ -69,10 +69,48 @@ def test_columns_stand_below_each_other() -> None:
     ]
 
 
-def test_a_long_detail_is_cut_in_the_table() -> None:
+def test_a_long_detail_is_cut_with_an_ellipsis() -> None:
     line = render_timings((step("verify", 0, 1, "x" * 100),))[0]
 
-    assert line.startswith("verify " + "x" * 41 + "  ")
+    assert line.startswith("verify " + "x" * 40 + "…  ")
+
+
+@pytest.mark.parametrize("columns", [20, 30, 40, 60, 80, 100, 140])
+def test_the_table_fits_the_width_and_bars_give_way_first(columns: int) -> None:
+    steps = (step("compare", 0, 1, "promote: prepared on shop-prepare"), step("verify", 1, 300))
+
+    lines = render_timings(steps, columns)
+
+    assert max(map(len, lines)) <= columns
+    assert ("#" in lines[0]) is (columns >= 65)
+    assert ("…" in lines[0]) is (columns < 53)
+
+
+def test_what_took_no_time_has_no_row_unless_it_failed() -> None:
+    quick, failed = step("lock", 0, 0.0003), replace(step("look", 0, 0), outcome="failed")
+
+    lines = render_timings((quick, failed, step("verify", 0, 1)))
+
+    assert [line.split()[0] for line in lines] == ["look", "verify", "in"]
+
+
+def test_the_sum_of_the_parts_counts_what_overlaps_once() -> None:
+    steps = (
+        step("test", 0, 10),
+        step("archive", 0, 0.1),
+        step("build", 0, 9),
+        step("promote", 10, 1),
+        step("verify", 11, 2),
+        step("verify", 11, 3),
+        step("release", 20, 0),
+    )
+
+    assert sum_up(steps) == "20.0 s: tests 10.0 s, build 9.0 s, promotion 1.0 s, verification 3.0 s"
+
+
+def test_no_steps_have_no_sum() -> None:
+    assert sum_up(()) == ""
+    assert sum_up((step("compare", 0, 0.5),)) == "0.5 s"
 
 
 def test_a_run_without_steps_says_so() -> None:
@@ -80,10 +118,11 @@ def test_a_run_without_steps_says_so() -> None:
 
 
 moments = st.floats(0, 5000, allow_nan=False)
+durations = st.floats(0.001, 5000, allow_nan=False)
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.lists(st.tuples(moments, moments), min_size=1, max_size=6))
+@given(st.lists(st.tuples(moments, durations), min_size=1, max_size=6))
 def test_every_step_has_a_bar_that_fits_the_axis(times: list[tuple[float, float]]) -> None:
     steps = tuple(step(f"s{number}", *time) for number, time in enumerate(times))
 
@@ -104,7 +143,7 @@ def entry(**changes: object) -> TargetReport:
 @pytest.mark.parametrize(
     ("told", "expected"),
     [
-        pytest.param(entry(), f"{SHORT} is live as v34 by promote, verified", id="promoted"),
+        pytest.param(entry(), f"{SHORT} is live as v34, verified", id="promoted"),
         pytest.param(
             entry(status=TargetStatus.UNCHANGED),
             f"{SHORT} is live already as v34, verified",
@@ -128,7 +167,7 @@ def entry(**changes: object) -> TargetReport:
         ),
         pytest.param(
             entry(error="not returned, as eu cannot be"),
-            f"{SHORT} is live as v34 by promote, verified; not returned, as eu cannot be",
+            f"{SHORT} is live as v34, verified; not returned, as eu cannot be",
             id="not returned",
         ),
         pytest.param(TargetReport("shop"), "pending", id="not reached"),
@@ -159,14 +198,18 @@ def test_a_step_names_its_app_where_several_had_one() -> None:
     assert [row.split("  ")[0] for row in rows[:3]] == [
         "verify shop v21",
         "verify shop-eu v16",
-        "promote",
+        "promote shop",
     ]
 
 
-def test_the_use_of_the_api_ends_the_summary() -> None:
-    lines = render_deploy(Report(), Outcome(usage=Usage(9, 5, 0, 4491)))
+def test_the_use_of_the_api_is_told_to_those_who_want_details() -> None:
+    usage = Usage(9, 5, 0, 4491)
 
-    assert lines[-1] == "API: 9 requests, 5 of them one after the other"
+    told = render_deploy(Report(), Outcome(usage=usage, look=Look(verbosity=1)))
+    untold = render_deploy(Report(), Outcome(usage=usage))
+
+    assert told[-1] == "API: 9 requests, 5 of them one after the other"
+    assert not any("API" in line for line in untold)
 
 
 def test_a_report_without_a_commit_can_be_told() -> None:
@@ -175,18 +218,135 @@ def test_a_report_without_a_commit_can_be_told() -> None:
     assert render_deploy(report, Outcome())[0].startswith("shop: ? is live as v34")
 
 
+NAMED = replace(COMMIT, subject="Fix the cart")
+
+
+def told(**changes: object) -> Report:
+    """Make the report of a commit that was promoted from a prepare app."""
+    before = {"previous_release": make_release("shop", 33, "old")}
+    target = entry(**{**before, "previous_commit": "1a2b3c4d" * 5, **changes})
+    held = make_release("shop-prepare", 12, "good")
+    source = SourceReport("shop-prepare", held, artifact("good", COMMIT), COMMIT.sha, "agrees")
+    return Report(NAMED, Route.PROMOTE, Reason.PREPARED, source, [target])
+
+
+@pytest.mark.parametrize(
+    ("report", "expected"),
+    [
+        pytest.param(
+            told(),
+            '"Fix the cart", promoted from shop-prepare v12, in place of v33 (1a2b3c4d)',
+            id="promoted",
+        ),
+        pytest.param(
+            told(route=Route.RELEASE),
+            '"Fix the cart", slug of shop-prepare v12 released, in place of v33 (1a2b3c4d)',
+            id="released",
+        ),
+        pytest.param(
+            told(route=Route.BUILD, previous_release=None),
+            '"Fix the cart", built here',
+            id="built",
+        ),
+        pytest.param(told(status=TargetStatus.UNCHANGED), '"Fix the cart"', id="live already"),
+    ],
+)
+def test_the_second_line_says_what_it_is_and_how_it_got_there(
+    report: Report, expected: str
+) -> None:
+    assert render_deploy(report, Outcome())[1] == f"  {expected}"
+
+
+def test_the_address_of_an_app_that_is_live_ends_its_lines() -> None:
+    lines = render_deploy(told(web_url="https://shop.example/"), Outcome())
+
+    assert lines[2] == "  https://shop.example/"
+
+
+def test_an_artifact_built_on_another_target_is_named_by_it() -> None:
+    report = told(route=Route.RELEASE)
+    report.source = None
+    report.targets.insert(0, replace(entry(), app="shop-staging", route=Route.BUILD))
+
+    assert "slug of shop-staging released" in "".join(render_deploy(report, Outcome()))
+
+
+def test_quiet_is_one_line_per_app_and_no_table() -> None:
+    quiet = Outcome((step("verify", 0, 1),), look=Look(verbosity=-1))
+    report = told(web_url="https://shop.example/", stage="staging")
+
+    line = (
+        f"shop: {SHORT} is live as v34, verified, promoted from shop-prepare v12, "
+        "in place of v33 (1a2b3c4d)"
+    )
+    assert render_deploy(report, quiet) == [line]
+    assert render_ship(ShipReport(COMMIT, "passed", None, [("staging", report)]), quiet) == [line]
+    assert len(render_prepare(PrepareReport("shop-prepare", COMMIT), quiet)) == 1
+
+
+def test_after_a_failure_there_is_no_chart() -> None:
+    failed = Outcome((step("build", 0, 9),), error=BuildFailed("shop", "b1"))
+
+    lines = render_deploy(told(status=TargetStatus.FAILED, error="no"), failed)
+
+    assert lines[-1] == "in all 9.0 s: build 9.0 s"
+    assert not any("#" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sources", "expected"),
+    [
+        pytest.param(
+            {"stage": "staging"},
+            ("shop-prepare",),
+            f"next: accelerator deploy --to production --from shop-prepare --commit {SHORT}",
+            id="staging has it",
+        ),
+        pytest.param(
+            {"stage": "staging"},
+            (),
+            f"next: accelerator deploy --to production --commit {SHORT}",
+            id="the file names the prepare app",
+        ),
+        pytest.param({"stage": "production"}, (), None, id="production has it"),
+        pytest.param({}, (), None, id="no stage"),
+        pytest.param(
+            {"stage": "staging", "status": TargetStatus.FAILED, "error": "no"},
+            (),
+            None,
+            id="failed",
+        ),
+    ],
+)
+def test_what_comes_next_can_be_pasted(
+    changes: dict[str, object], sources: tuple[str, ...], expected: str | None
+) -> None:
+    lines = render_deploy(told(**changes), Outcome(look=Look(sources=sources)))
+
+    assert [line for line in lines if line.startswith("next:")] == ([expected] if expected else [])
+
+
+def test_a_commit_that_no_clone_knows_is_named_in_full() -> None:
+    report = told(stage="staging")
+    report.commit = replace(COMMIT, subject=None)
+
+    assert render_deploy(report, Outcome())[-1].endswith(f"--commit {COMMIT.sha}")
+
+
 def test_a_ship_is_told_stage_by_stage() -> None:
     staged = Report(COMMIT, Route.PROMOTE, Reason.PREPARED, targets=[entry()])
     report = ShipReport(COMMIT, "passed", None, [("staging", staged), ("production", staged)])
 
     lines = render_ship(report, Outcome())
 
-    assert lines[:5] == [
+    assert lines[:7] == [
         "Tests passed.",
         "Stage staging:",
-        f"  shop: {SHORT} is live as v34 by promote, verified",
+        f"  shop: {SHORT} is live as v34, verified",
+        f'    "{COMMIT.subject}", promoted',
         "Stage production:",
-        f"  shop: {SHORT} is live as v34 by promote, verified",
+        f"  shop: {SHORT} is live as v34, verified",
+        f'    "{COMMIT.subject}", promoted',
     ]
 
 
@@ -204,22 +364,22 @@ def test_tests_that_were_not_run_are_told_in_words() -> None:
                 release=make_release("shop-prepare", 12, "good"),
                 artifact=artifact("good", COMMIT),
             ),
-            f"{SHORT} is prepared on shop-prepare: v12, slug good.",
+            f"shop-prepare: {SHORT} is prepared as v12",
             id="released",
         ),
         pytest.param(
             PrepareReport("shop-prepare", COMMIT),
-            f"{SHORT} is prepared on shop-prepare: a build without a release.",
+            f"shop-prepare: {SHORT} is prepared as a build without a release",
             id="not released",
         ),
         pytest.param(
             PrepareReport("shop-prepare"),
-            "nothing is prepared on shop-prepare: a build without a release.",
+            "shop-prepare: nothing is prepared as a build without a release",
             id="nothing",
         ),
     ],
 )
-def test_a_preparation_is_one_line(report: PrepareReport, expected: str) -> None:
+def test_a_preparation_begins_with_its_app(report: PrepareReport, expected: str) -> None:
     assert render_prepare(report, Outcome())[0] == expected
 
 

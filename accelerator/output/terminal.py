@@ -1,0 +1,56 @@
+"""What stderr is, and so how it is talked to: drawn in place, in lines, with colours or without."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, TextIO
+
+from accelerator.environment import detect_ci
+from accelerator.output.console import Console
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from accelerator.waiting import Clock
+
+USUAL_COLUMNS = 80
+SAYS_NO = {"", "0", "false"}
+
+
+def make_console(
+    stream: TextIO, environment: Mapping[str, str], clock: Clock, verbosity: int
+) -> Console:
+    """Return who talks to people: live on a terminal, else line by line."""
+    color = wants_color(stream, environment)
+    if verbosity < 0 or not is_live(stream, environment):
+        return Console(stream, clock, color=color, verbosity=verbosity)
+    from accelerator.output.live import Live  # noqa: PLC0415  # only for terminals
+
+    return Live(stream, clock, color=color, verbosity=verbosity)
+
+
+def is_live(stream: TextIO, environment: Mapping[str, str]) -> bool:
+    """Return whether somebody sits at a terminal that can be drawn on.
+
+    Some CI systems give their jobs a terminal, and keep as a log what is written to it.
+    """
+    is_able = environment.get("TERM") != "dumb"
+    is_ci = environment.get("CI", "").lower() not in SAYS_NO or detect_ci(environment).name
+    return stream.isatty() and is_able and not is_ci
+
+
+def wants_color(stream: TextIO, environment: Mapping[str, str]) -> bool:
+    """Return whether a stream should get colours: a terminal, or FORCE_COLOR; never NO_COLOR."""
+    if environment.get("NO_COLOR"):
+        return False
+    if forced := environment.get("FORCE_COLOR"):
+        return forced.lower() not in SAYS_NO
+    return stream.isatty() and environment.get("TERM") != "dumb"
+
+
+def count_columns(stream: TextIO) -> int:
+    """Return how wide a stream is shown; what is no terminal is taken for one of 80 columns."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or USUAL_COLUMNS
+    except (OSError, ValueError):
+        return USUAL_COLUMNS
