@@ -22,6 +22,7 @@ LINE_BYTES = LINE_LETTERS - 160
 REWRITES = 10  # that are all given out; after them each time as many have come as had before
 BLOCK = 65536
 MOST_WORDS = 300  # letters of a log in a message
+_UNSAYING = ("Push failed", "Push rejected to ")  # what ends every push that Heroku declines
 
 
 def read_lines(stream: BufferedReader) -> Iterator[str]:
@@ -36,7 +37,7 @@ def last_words(lines: Iterable[str]) -> str | None:
     """
     said = [line.strip() for line in lines if line.strip()]
     marked = [line.lstrip("!").strip() for line in said if line.startswith("!")]
-    chosen = [line for line in marked if line] or said
+    chosen = [line for line in marked if line and not line.startswith(_UNSAYING)] or said
     return one_line("; ".join(dict.fromkeys(chosen[-3:])), MOST_WORDS) if chosen else None
 
 

@@ -15,13 +15,17 @@ from accelerator.models import Endpoint, Secret
 from accelerator.steps.follow.builds_and_releases import find_release_of_build, follow_build
 from accelerator.steps.follow.logs import show_end
 from accelerator.steps.run import Run, Waits
-from accelerator.waiting import Deadline, SystemClock
+from accelerator.waiting import Deadline, SystemClock, wait_for
+from tests.contract.heroku_bench import Bench, bench
+from tests.contract.scripted_server import Answer
 from tests.contract.test_heroku_on_platform import FILES, Scene
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from accelerator.events import Event
+
+__all__ = ["bench"]
 
 FAILING = {**FILES, "bin/compile": "#!/bin/sh\necho '-----> Mixing'\necho no flour\nexit 1\n"}
 RELEASING = {**FILES, "Procfile": "release: echo migrated && echo twice"}
@@ -165,3 +169,61 @@ def test_the_output_of_a_short_release_command_is_shown(
     assert release.status == status
     assert [line for line in followed.lines() if line in shown] == shown
     assert len(followed.evidence()) == (status == "failed")
+
+
+CRASHING = {
+    **FILES,
+    "Procfile": "web: for i in $(seq 30); do echo step $i; done; echo no such module >&2; exit 1",
+}
+
+
+def test_the_last_lines_of_a_dyno_that_crashed_can_be_read(followed: Followed) -> None:
+    heroku = followed.run.heroku
+    build = follow_build(followed.run, followed.scene.start_build("shop", CRASHING))
+    find_release_of_build(followed.run, build)
+    wait_for(
+        lambda: heroku.dynos.fetch("shop"),
+        lambda seen: [dyno.state for dyno in seen] == ["crashed"],
+        followed.scene.deadline,
+    )
+
+    lines = heroku.log_sessions.fetch_last("shop", "web.1", 20, followed.scene.deadline)
+    others = heroku.log_sessions.fetch_last("shop", "web.10", 20, followed.scene.deadline)
+
+    assert len(lines) == 20
+    assert {"step 30", "no such module"} <= {*lines}
+    assert any(line.startswith("heroku: ") and "crashed" in line for line in lines)
+    assert others == ()
+
+
+SAID = "2026-01-01T12:00:00.123456+00:00 {}: {}\n"
+LINES = SAID.format("app[web.1]", "one") + SAID.format("app[web.2]", "not mine")
+PLAIN = (LINES + "what is this\n" + SAID.format("heroku[web.1]", "State changed")).encode()
+EVENTS = b"".join(b"id: 1\ndata: " + line + b"\n\n" for line in PLAIN.splitlines())
+READ = ("one", "heroku: State changed")
+
+
+@pytest.mark.parametrize(
+    ("answer", "lines"),
+    [
+        pytest.param(Answer(PLAIN), READ, id="plain text"),
+        pytest.param(
+            Answer(b": hello\n\n" + EVENTS, headers={"Content-Type": "text/event-stream"}),
+            READ,
+            id="events",
+        ),
+        pytest.param(Answer(PLAIN + b"x" * 4000, fault="half"), READ, id="cut off"),
+        pytest.param(Answer(b""), (), id="nothing"),
+    ],
+)
+def test_a_log_session_is_read_as_text_or_as_events_and_without_the_key(
+    bench: Bench, answer: Answer, lines: tuple[str, ...]
+) -> None:
+    bench.api.answers(Answer({"logplex_url": f"{bench.elsewhere.url}/s/SIGNED"}, 201))
+    bench.elsewhere.answers(answer)
+
+    read = bench.client().log_sessions.fetch_last("shop", "web.1", 20, bench.deadline())
+
+    assert read == lines
+    assert bench.api.seen[0].json == {"dyno_name": "web.1", "lines": 100, "tail": False}
+    assert "Authorization" not in bench.elsewhere.seen[0].headers

@@ -147,6 +147,8 @@ class FakeApp:
     preboot: bool | Exception = False
     maintenance: bool = False
     in_space: bool = False
+    said: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """What its dynos said, by their names."""
     config: dict[str, str] | Exception = field(default_factory=dict)
     configs: dict[str, dict[str, str] | Exception] = field(default_factory=dict)
     """The config vars of releases, by id, where those are not what is set now."""
@@ -210,6 +212,7 @@ class FakeHeroku:
         self.builds, self.releases, self.slugs = _Builds(self), _Releases(self), _Slugs(self)
         self.sources, self.streams = _Sources(self), _Streams(self)
         self.buildpacks, self.formation = _Buildpacks(self), _Formations(self)
+        self.log_sessions = _LogSessions(self)
         self.oci_images, self.features = _OciImages(self), _Features(self)
 
     def app(self, name: str) -> FakeApp:
@@ -497,6 +500,13 @@ class _Streams(_Noun):
         yield from self.heroku.log_lines
 
 
+class _LogSessions(_Noun):
+    def fetch_last(self, app: str, dyno: str, count: int, deadline: Deadline) -> tuple[str, ...]:
+        assert deadline.clock is self.heroku.clock
+        self.heroku.told(f"log_sessions.fetch_last {app} {dyno}")
+        return self.heroku.app(app).said.get(dyno, ())[-count:]
+
+
 class MemoryRefs:
     """A lock remote in memory: compare-and-swap, as git's own, and the troubles of a network.
 
@@ -728,6 +738,11 @@ class Ear:
 
     def __init__(self) -> None:
         self.events: list[Event] = []
+        self.tellings: list[str] = []
+
+    def told(self, text: str) -> None:
+        """Keep what a step waits for, where there is no step."""
+        self.tellings.append(text)
 
     def __call__(self, event: Event) -> None:
         self.events.append(event)

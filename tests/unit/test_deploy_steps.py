@@ -445,8 +445,8 @@ def test_the_steps_tell_the_story_in_order() -> None:
     assert steps == [
         ("compare", "promote: prepared (shop-prepare v1)"),
         ("promote", ""),
-        ("verify", "v2"),
-        ("verify", "v2"),
+        ("verify", "v2, web 1/1"),
+        ("verify", "v2, web 1/1"),
     ]
 
 

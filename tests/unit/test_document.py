@@ -31,6 +31,7 @@ from accelerator.steps.report import (
     SourceReport,
     TargetReport,
 )
+from accelerator.steps.verify.saw import Answer, Checked, Count, Saw
 from tests.unit.fakes import BEGIN, COMMIT, artifact, make_build, make_release, slug
 
 if TYPE_CHECKING:
@@ -57,6 +58,11 @@ def deployed() -> Report:
         previous_release=make_release("foo-staging", 33, "old"),
         artifact=artifact("good", COMMIT),
         verified="passed",
+        saw=Saw(
+            {"web": Count(2, 2)},
+            (Checked("/health", True, Answer(200), 3, 1.25, names_commit=True),),
+            COMMIT.sha,
+        ),
     )
     return Report(COMMIT, Route.PROMOTE, Reason.PREPARED, source, [entry], ["v6: expired"])
 
@@ -103,6 +109,21 @@ def test_a_deploy_is_told_in_the_words_of_the_design() -> None:
                 "rollback_release": None,
                 "rejection": None,
                 "error": None,
+                "proof": {
+                    "dynos": {"web": {"up": 2, "wanted": 2, "crashed": 0}},
+                    "checks": [
+                        {
+                            "check": "/health",
+                            "passed": True,
+                            "status": 200,
+                            "exit_status": None,
+                            "tries": 3,
+                            "seconds": 1.25,
+                            "names_commit": True,
+                        }
+                    ],
+                    "commit": COMMIT.sha,
+                },
             }
         ],
         "passed_over": ["v6: expired"],

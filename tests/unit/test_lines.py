@@ -164,6 +164,11 @@ def test_a_pipe_is_read_to_its_end() -> None:
             "No Procfile; Push rejected",
             id="what is marked",
         ),
+        pytest.param(
+            [" !  No Procfile", " !     Push rejected, failed to compile", " !     Push failed"],
+            "No Procfile; Push rejected, failed to compile",
+            id="what tells something",
+        ),
         pytest.param(["\x1b[31mred", "red"], "\\x1b[31mred; red", id="made visible"),
         pytest.param(["x" * 999], "x" * 299 + "…", id="cut"),
     ],

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from threading import Barrier, Event, Thread
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +15,8 @@ from hypothesis import strategies as st
 
 from accelerator.errors import AcceleratorError, LockUnavailable, Refused
 from accelerator.models import Swap
-from accelerator.steps.guard.acquire import take
-from accelerator.steps.guard.held import HeldLock, look
+from accelerator.steps.guard.acquire import describe_wait, take
+from accelerator.steps.guard.held import Found, HeldLock, look
 from accelerator.steps.guard.keeper import Keeper
 from accelerator.steps.guard.leases import (
     LEASE,
@@ -47,13 +49,14 @@ class Desk:
         self.clock, self.refs = FakeClock(), MemoryRefs()
         self.held: list[HeldLock] = []
         self.said: list[str] = []
+        self.waits: list[str] = []
         self.keepers: list[Keeper] = []
 
     def take(self, holder: str = "us", seconds: float = 0.0, **changes: Any) -> HeldLock:
         deadline = Deadline.after(self.clock, seconds)
         note = make_note(holder=holder, **changes)
         self.keepers.append(Keeper(self.refs, self.clock.moment))
-        held = take(self.keepers[-1], note, deadline, self.said.append)
+        held = take(self.keepers[-1], note, deadline, self.said.append, self.waits.append)
         self.held.append(held)
         return held
 
@@ -139,6 +142,34 @@ def test_a_lock_is_waited_for_and_its_holder_is_told_of_once(desk: Desk) -> None
     assert ours.before is None
     assert len(desk.said) == 1
     assert all(nap >= 1.5 for nap in naps)
+
+
+def test_who_holds_a_lock_and_for_how_long_is_told_at_each_look(desk: Desk) -> None:
+    desk.take("CI job 7")
+
+    with pytest.raises(Refused):
+        desk.take("us", seconds=200)
+
+    assert desk.waits[0] == "lock held by CI job 7 for 0 s"
+    assert re.fullmatch(r"lock held by CI job 7 for \d:\d\d", desk.waits[-1])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        pytest.param({"holder": ""}, "lock held by somebody for 40 s", id="nobody is named"),
+        pytest.param({"acquired_at": "of late"}, "lock held by ann@laptop", id="no moment"),
+        pytest.param(
+            {"holder": "\x1b[2J", "acquired_at": ""}, "lock held by \\x1b[2J", id="not to be seen"
+        ),
+    ],
+)
+def test_what_a_note_cannot_tell_is_left_out_of_the_wait(
+    changes: dict[str, Any], said: str
+) -> None:
+    standing = Found("sha", make_note(**changes))
+
+    assert describe_wait(standing, BEGIN + timedelta(seconds=40)) == said
 
 
 def test_a_remote_that_counts_no_requests_is_asked_sooner(desk: Desk) -> None:

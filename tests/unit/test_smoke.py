@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accelerator.errors import UsageProblem
+from accelerator.events import Evidence
 from accelerator.models import Commit
 from accelerator.settings.parsing import is_command
 from accelerator.steps.verify import smoke
@@ -24,7 +25,7 @@ from accelerator.steps.verify.smoke import (
     parse_check,
     resolve,
 )
-from accelerator.steps.verify.visit import Expected, Seen, visit
+from accelerator.steps.verify.visit import Expected, Seen, list_words, visit
 from accelerator.waiting import Deadline
 from tests.unit.fakes import COMMIT, FakeClock, Stage, make_stage
 
@@ -452,11 +453,13 @@ def at(site: Site, commit: Commit | None = COMMIT) -> Asked:
     [
         pytest.param(Page(201, headers={"X-Revision": COMMIT.sha}), None, id="as expected"),
         pytest.param(
-            Page(200, headers={"X-Revision": COMMIT.sha}), "answered 200", id="another status"
+            Page(200, headers={"X-Revision": "older"}),
+            "answered 200: 'older' (12 tries in 0:08)",
+            id="another status",
         ),
         pytest.param(
             Page(201, COMMIT.sha.encode()),
-            f"answered 201 without {COMMIT.sha!r} in X-Revision",
+            f"answered 201 without {COMMIT.sha!r} in X-Revision: {COMMIT.sha!r} (12 tries in 0:08)",
             id="the text in the body only",
         ),
     ],
@@ -488,8 +491,71 @@ def test_the_last_flaw_is_told_at_the_deadline(site: Site, stage: Stage) -> None
 
     flaw = check_smoke(stage.run, (SmokeCheck("/health"),), at(site)).flaw
 
-    assert flaw == f"{site.url}/health answered 500"
+    assert flaw == f"{site.url}/health answered 500: 'Welcome home' (12 tries in 0:08)"
     assert sum(stage.clock.naps) < 10.0
+
+
+def test_what_a_failing_check_was_answered_is_evidence(site: Site, stage: Stage) -> None:
+    site.pages["/health"] = [Page(500, b"\n no \x1b[31mdatabase\nat all\n")]
+
+    check_smoke(stage.run, (SmokeCheck("/health"),), at(site))
+
+    [evidence] = stage.ear.evidence()
+    assert evidence.title == "the last answer to GET /health on shop"
+    assert evidence.lines[0].startswith("HTTP 500 ")
+    assert evidence.lines[1:] == (
+        "no \\x1b[31mdatabase",
+        "at all",
+        "(12 tries in 0:08, 0:02 of 0:10 left)",
+    )
+    assert not evidence.is_repeat
+
+
+def test_each_try_tells_what_was_answered_and_what_is_left(site: Site, stage: Stage) -> None:
+    site.pages["/up?token=hush"] = [Page(503), Page(500), Page()]
+
+    check_smoke(stage.run, (SmokeCheck("/up?token=hush"),), at(site), stage.ear.told)
+
+    assert stage.ear.tellings == [
+        "GET /up?***, 0:10 left",
+        "GET /up?*** -> 503 (1st try, 0:10 left)",
+        "GET /up?*** -> 500 (2nd try, 0:10 left)",
+    ]
+
+
+def test_how_the_checks_ended_is_kept(site: Site, stage: Stage) -> None:
+    site.pages |= {"/a": [Page(503), Page(200, COMMIT.sha.encode())], "/b": [Page(204)]}
+    checks = (parse_check("/b"), parse_check("/a {commit}"))
+
+    checked = check_smoke(stage.run, checks, at(site)).checked
+
+    told = [(c.check, c.passed, c.answer.status, c.tries, c.names_commit) for c in checked]
+    assert told == [("/a", True, 200, 2, True), ("/b", True, 204, 1, False)]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        pytest.param("", (), id="nothing"),
+        pytest.param("\n\n  boom \n", ("boom",), id="plain"),
+        pytest.param('{"error": "down"}', ('{"error": "down"}',), id="json"),
+        pytest.param(
+            "<!DOCTYPE html>\n<html><title>Application\nError &amp; more</title><body>x",
+            ("Application Error & more",),
+            id="the title of a page",
+        ),
+        pytest.param(
+            "<style>a{}</style>\n<h1>Oh</h1>\n<script>x()\n</script><p>no",
+            ("Oh", "no"),
+            id="a page",
+        ),
+        pytest.param("\n".join("123456789"), tuple("12345678"), id="many lines"),
+        pytest.param("<script" * 2000, (), id="what never ends"),
+        pytest.param("\x1b[2J\u202e", ("\\x1b[2J\\u202e",), id="what is not to be seen"),
+    ],
+)
+def test_of_an_answer_the_first_words_are_taken(body: str, words: tuple[str, ...]) -> None:
+    assert list_words(body) == words
 
 
 def test_every_check_is_asked_and_the_first_flaw_ends_it(site: Site, stage: Stage) -> None:
@@ -498,7 +564,7 @@ def test_every_check_is_asked_and_the_first_flaw_ends_it(site: Site, stage: Stag
 
     flaw = check_smoke(stage.run, checks, at(site)).flaw
 
-    assert flaw == f"{site.url}/b answered 500"
+    assert str(flaw).startswith(f"{site.url}/b answered 500: ")
     assert {path for path, _ in site.visits} == {"/a", "/b"}
 
 
@@ -518,7 +584,8 @@ def test_a_flaw_shows_neither_user_info_nor_query_which_are_sent_all_the_same(
 
     flaw = check_smoke(stage.run, (check,), at(site)).flaw
 
-    assert flaw == f"http://***@{host}/up?*** answered 404"
+    assert str(flaw).startswith(f"http://***@{host}/up?*** answered 404: ")
+    assert "hush" not in str(stage.ear.events)
     path, headers = site.visits[0]
     assert path == "/up?token=hush"
     assert headers["authorization"].startswith("Basic ")
@@ -561,7 +628,11 @@ def test_a_command_that_is_not_satisfied_is_run_again_until_the_deadline(stage: 
 
     answer = check_smoke(stage.run, (check,), asked)
 
-    assert (answer.flaw, answer.conclusive) == ("echo no; exit 3 exited 3", True)
+    said = "echo no; exit 3 exited 3 (12 tries in 0:08)"
+    assert (answer.flaw, answer.conclusive) == (said, True)
+    assert stage.ear.evidence() == [
+        Evidence("the last answer to $ echo no; exit 3 on shop", ("no",), is_repeat=True)
+    ]
     assert len(stage.ear.lines()) > 1
 
 
@@ -570,7 +641,8 @@ def test_a_commands_flaw_shows_no_password_of_an_address_in_it(stage: Stage) -> 
 
     flaw = check_smoke(stage.run, (check,), asked).flaw
 
-    assert flaw == "false https://***@shop.example/?*** exited 1"
+    assert str(flaw).startswith("false https://***@shop.example/?*** exited 1 (")
+    assert "hush" not in str(stage.ear.events)
 
 
 def test_a_command_that_is_satisfied_later_passes(stage: Stage, tmp_path: Path) -> None:

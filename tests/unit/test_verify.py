@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -43,7 +44,7 @@ def test_the_artifact_on_running_dynos_passes(stage: Stage) -> None:
         "dynos.fetch shop",
         "formation.fetch shop",
     ]
-    assert [(step.outcome, step.detail) for step in stage.ear.finished()] == [("ok", "v1")]
+    assert [(step.outcome, step.detail) for step in stage.ear.finished()] == [("ok", "v1, web 1/1")]
 
 
 def test_another_artifact_than_the_compared_one_is_wrong(stage: Stage) -> None:
@@ -135,7 +136,9 @@ def test_a_site_that_does_not_answer_fails_the_verification(stage: Stage) -> Non
     )
 
     assert proof.outcome is Verified.FAILED
-    assert proof.flaw == f"{NOBODY}health did not answer (ConnectionError)"
+    flaw, _, tries = str(proof.flaw).partition(" (")
+    assert flaw == f"{NOBODY}health did not answer"
+    assert re.fullmatch(r"ConnectionError\) \(\d+ tries in \d:\d\d\)", tries)
 
 
 def test_a_check_on_an_app_without_an_address_is_a_mistake_of_the_user(stage: Stage) -> None:

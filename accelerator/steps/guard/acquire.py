@@ -14,27 +14,36 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from accelerator.errors import AcceleratorError, LockUnavailable, Refused
+from accelerator.events import say_nothing
+from accelerator.foreign import one_line, parse_moment
 from accelerator.models import Refusal, Swap
 from accelerator.steps.guard.held import Found, HeldLock, look
 from accelerator.steps.guard.leases import lease_of
 from accelerator.steps.guard.notes import lock_ref, render_note
-from accelerator.waiting import StillPending, wait_for
+from accelerator.waiting import StillPending, as_clock, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from accelerator.events import Tell
     from accelerator.steps.guard.keeper import Keeper
     from accelerator.steps.guard.notes import LockNote
     from accelerator.steps.guard.remote import LockRemote
     from accelerator.waiting import Deadline
 
 MOST_UNANSWERED = 3
+HOLDER_LETTERS = 60
+LONG_SECONDS = 100.0
 METERED = 10.0  # Heroku allows 75 git requests per hour and app: look every 1.5 to 20 seconds
 
 
 def take(
-    keeper: Keeper, note: LockNote, deadline: Deadline, on_wait: Callable[[str], None]
+    keeper: Keeper,
+    note: LockNote,
+    deadline: Deadline,
+    on_wait: Callable[[str], None],
+    tell: Tell = say_nothing,
 ) -> HeldLock:
     """Take the lock, waiting for its holder until the deadline, and have it kept.
 
@@ -43,11 +52,16 @@ def take(
     Raises `Refused` (``locked``) naming the holder.
     """
     acquisition = Acquisition(keeper.remote, note, keeper.now, on_wait)
+
+    def look() -> HeldLock | Found | None:
+        end = acquisition.make()
+        if isinstance(end, Found):
+            tell(describe_wait(end, keeper.now()))
+        return end
+
     try:
         slower = METERED if keeper.remote.is_metered else 1.0
-        end = wait_for(
-            acquisition.make, lambda end: isinstance(end, HeldLock), deadline, lambda: slower
-        )
+        end = wait_for(look, lambda end: isinstance(end, HeldLock), deadline, lambda: slower)
     except StillPending as pending:
         raise _refusal(note.app, pending.seen, keeper.now()) from None
     except KeyboardInterrupt:
@@ -169,6 +183,18 @@ class Acquisition:
         if who not in self.told:
             self.told.add(who)
             self.on_wait(who)
+
+
+def describe_wait(standing: Found, now: datetime) -> str:
+    """Return who holds a lock, and since when, as far as its note can be read."""
+    note = standing.note
+    holder = one_line(note.holder, HOLDER_LETTERS) if note is not None else ""
+    said = f"lock held by {holder or 'somebody'}"
+    try:
+        held = max(0.0, (now - parse_moment(note.acquired_at if note else None)).total_seconds())
+    except ValueError:
+        return said
+    return f"{said} for {f'{held:.0f} s' if held < LONG_SECONDS else as_clock(held)}"
 
 
 def _refusal(app: str, seen: object, now: datetime) -> Refused:

@@ -155,15 +155,17 @@ class TargetLocks:
         remote = self.watch.remote
         if self._is_unlocked or remote is None:
             return
-        deadline = self.run.deadline.within(self.policy.wait_seconds)
+        seconds = self.policy.wait_seconds
+        deadline = self.run.deadline.within(seconds)
 
         def on_wait(holder: str) -> None:
             self.watch.has_seen = True
             self.run.events.note(f"{note.app} is locked by {holder}; waiting for it")
 
         try:
-            with self.run.events.step(StepName.LOCK, f"Lock {note.app}", note.app) as step:
-                lock = take(self._open_keeper(remote), note, deadline, on_wait)
+            title = f"Lock {note.app}"
+            with self.run.events.step(StepName.LOCK, title, note.app, seconds) as step:
+                lock = take(self._open_keeper(remote), note, deadline, on_wait, step.tell)
                 step.detail = "advisory" if remote.is_advisory else ""
         except NoLockRefs as absence:
             self._do_without(absence)

@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 from accelerator.errors import UsageProblem
 from accelerator.events import say_nothing
 from accelerator.foreign import hide_credentials, one_line
-from accelerator.steps.verify.smoke_command import run_command
+from accelerator.steps.follow.user_command import ChildCommand
+from accelerator.steps.verify.saw import Answer
 from accelerator.steps.verify.switch import Switch
-from accelerator.steps.verify.tries import Tries
+from accelerator.steps.verify.tries import Asked, Tries
 from accelerator.steps.verify.visit import Expected, Seen, visit
 from accelerator.waiting import StillPending, as_clock, wait_for
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from accelerator.waiting import Deadline
 
 _HEADER = re.compile(r"header ([!#$%&'*+.^_`|~\w-]+): *(\S.*)")  # a token, as RFC 9110 names it
+
+NOT_RUN = frozenset({126, 127})  # the shell: not executable, not found
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +204,9 @@ def _wait_for_switch(run: Run, site: Site, tell: Tell) -> Seen:
 
 def _try(run: Run, check: SmokeCheck, site: Site, deadline: Deadline, tell: Tell) -> Seen:
     what = check.command or resolve(check, site.web_url, site.app)
-    tries = Tries(run, check, site, deadline, tell, what)
+    shown, names = check.command or check.url, names_commit(check, site.commit)
+    asked = Asked(site.app, what, shown, check.command is not None, names)
+    tries = Tries(run, asked, deadline, tell)
 
     def look() -> Seen:
         run.refuse_if_stopping()
@@ -210,7 +215,7 @@ def _try(run: Run, check: SmokeCheck, site: Site, deadline: Deadline, tell: Tell
             seen = run_command(run, check.command, site, deadline)
         else:
             wanted = Expected(check.status, expected_text(check, site.commit), check.header)
-            seen = visit(tries.what, wanted, deadline)
+            seen = visit(what, wanted, deadline)
         return tries.take(seen)
 
     def is_over(seen: Seen) -> bool:
@@ -225,6 +230,37 @@ def _try(run: Run, check: SmokeCheck, site: Site, deadline: Deadline, tell: Tell
         seen, is_cut = replace(seen, flaw=flaw), deadline.cut_short
     told = tries.conclude(seen)
     return told.cut() if is_cut else told
+
+
+def run_command(run: Run, command: str, site: Site, deadline: Deadline) -> Seen:
+    """Run a smoke command once; its output is a log like any other."""
+    known = {
+        "APP_URL": site.web_url or "",
+        "COMMIT": site.commit.sha if site.commit else "",
+        "RELEASE": f"v{site.release}",
+    }
+    child = ChildCommand(
+        command, None, {**site.environment, **known}, run.events, f"smoke {site.app}"
+    )
+    run.children.add(child)
+    try:
+        run.refuse_if_stopping()  # asked to stop since the look began: nobody else ends this one
+        status = child.wait(deadline.remaining)
+        run.refuse_if_stopping()  # then it was ended by us, and its status is no verdict
+    except BaseException:
+        child.stop()
+        raise
+    finally:
+        run.children.discard(child)
+    if status is None:
+        child.stop()
+    answer = Answer(exit_status=status, lines=tuple(child.last), were_shown=True)
+    if status is None:
+        return Seen("did not end in time", answer=answer)
+    if status in NOT_RUN:
+        said = f"could not be run (exit status {status})"
+        return Seen(said, conclusive=False, answer=answer)
+    return Seen(f"exited {status}" if status else None, answer=answer)
 
 
 def is_path(check: SmokeCheck) -> bool:

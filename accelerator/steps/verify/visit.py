@@ -31,7 +31,7 @@ LINES, LETTERS = 8, 200
 
 _PAGE = re.compile(r"\s*<")
 _TITLE = re.compile(r"<title[^<>]{0,99}>([^<]{1,999})</title", re.IGNORECASE)
-_UNSAID = re.compile(r"<(style|script)\b.*?(</\1|\Z)", re.IGNORECASE | re.DOTALL)
+_UNSAID = re.compile(r"<(style|script)\b.*?(</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^<>]*>")
 
 
@@ -85,7 +85,8 @@ def visit(url: str, expected: Expected, deadline: Deadline) -> Seen:
         with Session({}) as session, session.within(patience), follow(url, ask) as answer:
             body = bytearray()
             flaw = _find_flaw(answer, expected, deadline, body)
-            return Seen(flaw, answer=_describe(answer, body, is_wanted=flaw is not None))
+            told = Answer(answer.status_code) if flaw is None else _describe(answer, expected, body)
+            return Seen(flaw, answer=told)
     except requests.Timeout:
         return Seen("did not answer in time")
     except (requests.RequestException, HTTPError, OSError) as error:
@@ -109,18 +110,17 @@ def _find_flaw(
     return None
 
 
-def _describe(answer: requests.Response, body: bytearray, *, is_wanted: bool) -> Answer:
-    """Return an answer for people; of one that is not as expected the beginning of the body too."""
-    status = answer.status_code
-    if not is_wanted:
-        return Answer(status)
+def _describe(answer: requests.Response, expected: Expected, body: bytearray) -> Answer:
+    """Return an answer that is not as expected for people: its status, and what it begins with."""
+    status, kind = answer.status_code, answer.headers.get("Content-Type", "")
+    first = one_line(f"HTTP {status} {answer.reason or ''} {kind}", LETTERS)
+    if expected.header is not None and (found := answer.headers.get(expected.header)):
+        return Answer(status, lines=(first, one_line(f"{expected.header}: {found}")), gist=found)
     if not body:
         # Whatever is wrong with the body, the flaw is known.
         with suppress(requests.RequestException, HTTPError, OSError):
             body += next((block for block in blocks_of(answer) if block), b"")
-    kind = answer.headers.get("Content-Type", "")
     said = list_words(bytes(body[:WORD_BYTES]).decode("utf-8", "replace"))
-    first = one_line(f"HTTP {status} {answer.reason or ''} {kind}", LETTERS)
     return Answer(status, lines=(first, *said), gist=said[0] if said else None)
 
 
