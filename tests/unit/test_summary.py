@@ -299,13 +299,13 @@ def test_after_a_failure_there_is_no_chart() -> None:
         pytest.param(
             {"stage": "staging"},
             ("shop-prepare",),
-            f"next: accelerator deploy --to production --from shop-prepare --commit {SHORT}",
+            f"next: `accelerator deploy --to production --from shop-prepare --commit {SHORT}`",
             id="staging has it",
         ),
         pytest.param(
             {"stage": "staging"},
             (),
-            f"next: accelerator deploy --to production --commit {SHORT}",
+            f"next: `accelerator deploy --to production --commit {SHORT}`",
             id="the file names the prepare app",
         ),
         pytest.param({"stage": "production"}, (), None, id="production has it"),
@@ -330,7 +330,7 @@ def test_a_commit_that_no_clone_knows_is_named_in_full() -> None:
     report = told(stage="staging")
     report.commit = replace(COMMIT, subject=None)
 
-    assert render_deploy(report, Outcome())[-1].endswith(f"--commit {COMMIT.sha}")
+    assert render_deploy(report, Outcome())[-1].endswith(f"--commit {COMMIT.sha}`")
 
 
 def test_a_ship_is_told_stage_by_stage() -> None:
