@@ -135,8 +135,9 @@ class Session:
     @property
     def _look(self) -> Look:
         typed = self.given.get("from") or self.given.get("app") or ()
-        columns = count_columns(self.invocation.stdout)
-        return Look(columns, self.talk.verbosity, tuple(typed))
+        stdout = self.invocation.stdout
+        has_seen = self.console.draws and stdout.isatty()
+        return Look(count_columns(stdout), self.talk.verbosity, tuple(typed), has_seen)
 
     def _fit(self, lines: list[str]) -> list[str]:
         """Break lines where a terminal shows them; a pipe gets them whole."""

@@ -39,6 +39,8 @@ class Console:
     ``verbosity``: -1 quiet (warnings only), 0 steps and logs, 1 details, 2 every request.
     """
 
+    draws = False  # True where what runs is drawn in place, and each step stays with its time
+
     def __init__(self, stream: TextIO, clock: Clock, *, color: bool, verbosity: int = 0) -> None:
         self._door, self._verbosity = Door(stream, color=color), verbosity
         self._lock, self._clock = Lock(), clock

@@ -32,6 +32,8 @@ BEAT_SECONDS = 0.125
 class Live(Console):
     """A listener that draws what runs in the last rows of a terminal."""
 
+    draws = True
+
     def __init__(self, stream: TextIO, clock: Clock, *, color: bool, verbosity: int = 0) -> None:
         super().__init__(stream, clock, color=color, verbosity=verbosity)
         self._color, self._screen = color, Screen(stream)

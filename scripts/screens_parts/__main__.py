@@ -41,7 +41,7 @@ def read_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/screens", description=__doc__)
     parser.add_argument("--scene", action="append", choices=[scene.name for scene in SCENES])
     parser.add_argument("--columns", action="append", type=int, help="80, 100 and 140 if not given")
-    parser.add_argument("--into", type=Path, default=Path("build/screens"), help="[%(default)s]")
+    parser.add_argument("--into", type=Path, default=Path(".cache/screens"), help="[%(default)s]")
     return parser.parse_args()
 
 

@@ -293,6 +293,15 @@ def test_after_a_failure_there_is_no_chart() -> None:
     assert not any("#" in line for line in lines)
 
 
+def test_right_below_the_steps_only_their_sum_is_told() -> None:
+    steps = (step("verify", 0, 9),)
+    seen = Outcome(steps, look=Look(has_seen_steps=True))
+    detailed = Outcome(steps, look=Look(verbosity=1, has_seen_steps=True))
+
+    assert render_deploy(told(), seen)[-1] == "in all 9.0 s: verification 9.0 s"
+    assert any("#" in line for line in render_deploy(told(), detailed))
+
+
 @pytest.mark.parametrize(
     ("changes", "sources", "expected"),
     [
