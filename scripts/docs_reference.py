@@ -50,7 +50,14 @@ key in `accelerator.toml` (see [settings](settings.md)). How a command can end i
 
 An app is given by its name or its id. Locks, freezes, rejections and documents are under its name.
 
-After a minute in which nothing was written, and after each further one, stderr gets a line such as
+On a terminal, what runs is drawn in place: each step with its time and its deadline, what it waits
+for, and the last lines of its log. A step that ended stays as one line, one that failed with the
+last 20 lines of its log; `--verbose` keeps all of them. The table of the steps is printed where
+they do not stand right above it.
+
+In a pipe, in a CI system, with `TERM=dumb` and with `--quiet` there are plain lines. Requests that
+are asked again for one cause are said once and then counted. After a minute in which nothing was
+written, and after each further one, stderr gets a line such as
 `still waiting: Build 1a2b3c4d on foo-prepare (3 min 00 s)`, for many CI systems end a job that is
 silent for ten. With `--quiet` there is none.
 """
@@ -92,7 +99,10 @@ SETTINGS_TAIL = """\
 | `HEROKU_GIT_HOST` | the host of git pushes, when it does not follow from `HEROKU_HOST` |
 | `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY` | the proxy, as usual |
 | `REQUESTS_CA_BUNDLE`, `CURL_CA_BUNDLE`, `SSL_CERT_FILE` | the CA bundle; the first that is set |
-| `NO_COLOR` | no colours; there are none without a terminal either |
+| `NO_COLOR` | no colours, also on a terminal |
+| `FORCE_COLOR` | colours without a terminal too, unless it is `0` or `NO_COLOR` is set |
+| `TERM` | with `dumb`, plain lines without colours on a terminal |
+| `CI` | set to anything but `0` or `false`, plain lines on a terminal, too |
 | `ACCELERATOR_LOCAL_API_KEY` | the key `accelerator local` accepts; by default it makes one |
 | `ACCELERATOR_LOCAL_TOKEN` | the token its controls want; by default it makes one |
 | `ACCELERATOR_LOCAL_RECORD` | a file to which `accelerator local` adds each exchange, with keys |

@@ -20,6 +20,7 @@ from accelerator.output.door import Door
 from accelerator.output.heartbeat import Heartbeat
 from accelerator.output.outcome import Look, Outcome, StepLog
 from accelerator.output.terminal import count_columns, make_console
+from accelerator.output.wording import wrap_line
 from accelerator.settings import FILE_NAME, load_settings, read_file
 from accelerator.waiting import SystemClock
 
@@ -123,7 +124,7 @@ class Session:
         if self.talk.json:
             result.document(document(outcome))
         elif outcome.steps or error is None:
-            result.lines(summary(outcome))
+            result.lines(self._fit(summary(outcome)))
         if error is not None:
             if self.talk.debug:
                 trace = "".join(traceback.format_exception(error))
@@ -134,8 +135,16 @@ class Session:
     @property
     def _look(self) -> Look:
         typed = self.given.get("from") or self.given.get("app") or ()
+        stdout = self.invocation.stdout
+        has_seen = self.console.draws and stdout.isatty()
+        return Look(count_columns(stdout), self.talk.verbosity, tuple(typed), has_seen)
+
+    def _fit(self, lines: list[str]) -> list[str]:
+        """Break lines where a terminal shows them; a pipe gets them whole."""
+        if not self.invocation.stdout.isatty():
+            return lines
         columns = count_columns(self.invocation.stdout)
-        return Look(columns, self.talk.verbosity, tuple(typed))
+        return [part for line in lines for part in wrap_line(line, columns)]
 
     @contextmanager
     def _bugs_shown(self) -> Iterator[None]:

@@ -20,9 +20,9 @@ from accelerator.events import (
     StepStarted,
 )
 from accelerator.foreign import one_line
-from accelerator.output.door import Door, Painted
+from accelerator.output.door import ERROR, HINT, Door, Painted
 from accelerator.output.repeats import Repeats
-from accelerator.output.wording import render_seconds
+from accelerator.output.wording import render_seconds, with_times_for_people
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,6 +38,8 @@ class Console:
 
     ``verbosity``: -1 quiet (warnings only), 0 steps and logs, 1 details, 2 every request.
     """
+
+    draws = False  # True where what runs is drawn in place, and each step stays with its time
 
     def __init__(self, stream: TextIO, clock: Clock, *, color: bool, verbosity: int = 0) -> None:
         self._door, self._verbosity = Door(stream, color=color), verbosity
@@ -63,10 +65,10 @@ class Console:
 
     def error(self, message: str, hint: str | None) -> None:
         """Write a failure: what happened, then what to do."""
-        with self._lock, self._while_it_is_read():
-            if not self._is_closed:
-                self._door.error(message, hint)
-                self._flush()
+        with self._lock:
+            self._tell((ERROR,), message)
+            if hint:
+                self._tell((HINT,), hint)
 
     def settle(self) -> None:
         """End the talk but for an error: the result comes now, maybe to the same place."""
@@ -150,9 +152,9 @@ class Console:
     def _note(self, event: Note) -> None:
         wanted = {"detail": 1, "info": 0, "warning": -1}
         if self._verbosity >= wanted.get(event.level, 0):
-            text = one_line(event.text)
             mark = (Painted("warning: ", fg="yellow"),) if event.level == "warning" else ()
-            self._line("    " if text else "", *mark, text)
+            with self._lock:
+                self._tell(("    " if event.text else "", *mark), event.text)
 
     def _requested(self, event: Requested) -> None:
         if self._verbosity >= 2:
@@ -175,6 +177,15 @@ class Console:
         if self._verbosity == 0:  # with more, each was said; quiet means quiet
             for text in self._repeats.take():
                 self._write(f"    {one_line(text)}")
+
+    def _tell(self, lead: tuple[str | Painted, ...], text: str) -> None:
+        """Write sentences for people, after what they begin with."""
+        said = with_times_for_people(text, self._clock.moment())
+        self._write_paragraph(lead, one_line(said))
+
+    def _write_paragraph(self, lead: tuple[str | Painted, ...], text: str) -> None:
+        """Write one line, however long."""
+        self._write(*lead, text)
 
     def _line(self, *parts: str | Painted) -> None:
         with self._lock:

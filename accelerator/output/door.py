@@ -71,6 +71,9 @@ class Painted:
     kept: bool = False
 
 
+ERROR, HINT = Painted("error: ", fg="red", bold=True), Painted("hint:  ", bold=True)
+
+
 class Door:
     """A stream that people read, and the only writer to it.
 
@@ -100,9 +103,9 @@ class Door:
 
     def error(self, message: str, hint: str | None) -> None:
         """Write a failure: what happened, then what to do."""
-        self.line(Painted("error: ", fg="red", bold=True), one_line(message))
+        self.line(ERROR, one_line(message))
         if hint:
-            self.line(Painted("hint:  ", bold=True), one_line(hint))
+            self.line(HINT, one_line(hint))
 
     def question(self, text: str) -> None:
         """Write a question; its answer is typed on the same line."""

@@ -13,11 +13,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TextIO
 
 from accelerator.events import Evidence, LogLine, Progress, StepFinished, StepStarted
-from accelerator.foreign import LINE_LETTERS
 from accelerator.output.console import Console
-from accelerator.output.door import Door
+from accelerator.output.door import Door, Painted
 from accelerator.output.picture import INDENT, Marks, Picture
 from accelerator.output.screen import Screen
+from accelerator.output.wording import NARROWEST, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +32,8 @@ BEAT_SECONDS = 0.125
 class Live(Console):
     """A listener that draws what runs in the last rows of a terminal."""
 
+    draws = True
+
     def __init__(self, stream: TextIO, clock: Clock, *, color: bool, verbosity: int = 0) -> None:
         super().__init__(stream, clock, color=color, verbosity=verbosity)
         self._color, self._screen = color, Screen(stream)
@@ -40,7 +42,7 @@ class Live(Console):
         self._door = Door(self._page, color=color)
         self._picture = Picture(Marks.for_encoding(stream.encoding or "ascii"))
         self._seen: tuple[int, list[Drawn]] = (0, [])  # the columns it was drawn for, the picture
-        self._is_still = False
+        self._is_still = self._has_folded = False
         self._writers[Progress] = self._progress
 
     @cached_property
@@ -60,7 +62,10 @@ class Live(Console):
         """Take the picture away for good: what is said from now on stays."""
         super().settle()
         with self._lock:
+            if self._has_folded and not self._is_still:
+                self._page.write("\n")  # apart from the result, which comes to the same place
             self._hold()
+            self._put([])
 
     def close(self) -> None:
         """Write nothing from now on; the cursor stands below all that was written."""
@@ -107,15 +112,31 @@ class Live(Console):
     def _finished(self, event: StepFinished) -> None:
         with self._lock:
             row = self._picture.end(event)
-            lines: list[Line] = [self._picture.fold(event, row)]
-            if row is not None and event.outcome == "failed":
-                lines += [(INDENT, *line) for line in row.log]
-            # Why it failed is not cut off: the terminal wraps it.
-            is_cut = event.outcome == "ok"
-            columns = self._screen.size[0] - 1 if is_cut else LINE_LETTERS
-            for drawn in self._painter.paint(lines, columns):
-                self._page.write(drawn.text + "\n")
-            self._draw_if_shown()
+            self._has_folded = True
+            lead, title, detail = self._picture.fold(event, row)
+            if event.outcome == "ok":
+                line = (*lead, title, Painted(detail, dim=True))
+                (drawn,) = self._painter.paint([line], self._screen.size[0] - 1)
+                self._page.write(f"{drawn.text}\n")
+                self._draw_if_shown()
+                return
+            # Why it failed is not cut off.
+            self._write_paragraph(lead, title + detail)
+            kept = row.log if row and event.outcome == "failed" else ()
+            for parts in kept:
+                self._write(INDENT, *parts)
+
+    def _write_paragraph(self, lead: Line, text: str) -> None:
+        """Write it as lines that fit; what is in backticks stays whole, to be pasted."""
+        indent = sum(len(part if isinstance(part, str) else part.text) for part in lead)
+        room = self._screen.size[0] - indent
+        if room < NARROWEST:
+            self._write(*lead, text)
+            return
+        first, *others = wrap(text, room, room)
+        self._write(*lead, first)
+        for other in others:
+            self._write(" " * indent, other)
 
     def _flush(self) -> None:
         self._draw_if_shown(is_same=True)

@@ -31,16 +31,23 @@ class Look:
     """How a result is shown to people: how wide, how much of it.
 
     ``sources`` are the prepare apps that were typed, for commands that may be typed next.
+    ``has_seen_steps``: the steps stand right above the result, each with its time.
     """
 
     columns: int = 80
     verbosity: int = 0
     sources: tuple[str, ...] = ()
+    has_seen_steps: bool = False
 
     @property
     def is_quiet(self) -> bool:
         """True when a line per app is enough."""
         return self.verbosity < 0
+
+    @property
+    def wants_details(self) -> bool:
+        """True when more than the usual was asked for."""
+        return self.verbosity > 0
 
 
 @dataclass(frozen=True, slots=True)

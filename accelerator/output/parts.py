@@ -96,20 +96,23 @@ def render_same(same: SameSource | None) -> Document | None:
 def with_timings(lines: list[str], outcome: Outcome) -> list[str]:
     """Return the lines of a result: its own, where the time went, the use of the API.
 
-    After a failure the table would only push away what matters: the sum of its parts is enough.
+    After a failure the table would only push away what matters, and right below the steps it would
+    say all of it again: the sum of the parts is enough.
     """
     look = outcome.look
     if look.is_quiet:
         return lines
-    if outcome.error is not None:
+    if outcome.error is not None or (look.has_seen_steps and not look.wants_details):
         summed = sum_up(outcome.steps)
-        return [*lines, *([f"in all {summed}"] if summed else []), *usage_lines(outcome)]
-    return [*lines, "", *render_timings(outcome.steps, look.columns), *usage_lines(outcome)]
+        spent = [f"in all {summed}"] if summed else []
+    else:
+        spent = ["", *render_timings(outcome.steps, look.columns)]
+    return [*lines, *spent, *usage_lines(outcome)]
 
 
 def usage_lines(outcome: Outcome) -> list[str]:
     """Return the use of the API as a line, for those who want details."""
     usage = outcome.usage
-    if usage is None or outcome.look.verbosity < 1:
+    if usage is None or not outcome.look.wants_details:
         return []
     return [f"API: {usage.requests} requests, {usage.round_trips} of them one after the other"]

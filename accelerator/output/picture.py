@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from accelerator.output.door import Painted, harmless
-from accelerator.output.wording import render_clock
+from accelerator.output.wording import render_clock, render_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -117,17 +117,13 @@ class Picture:
             kept = [line for line in row.log if _text_of(line[-1]) not in gone]
             row.log = deque(kept, KEPT_LINES)
 
-    def fold(self, event: StepFinished, row: Row | None) -> Line:
-        """Return the one line that is left of a step."""
+    def fold(self, event: StepFinished, row: Row | None) -> tuple[Line, str, str]:
+        """Return what is left of a step: mark and time, title, and what it came to."""
         title = row.title if row else _shown(f"{event.name} {event.app or ''}")
-        mark, dot = self._marks.of(event.outcome), self._marks.dot
-        words = [event.outcome.upper() if event.outcome == "failed" else event.outcome]
-        said = [
-            *(words if event.outcome != "ok" else []),
-            *([event.detail] if event.detail else []),
-        ]
-        detail = "".join(f" {dot} {_shown(text)}" for text in said)
-        return (mark, " ", _clock(event.seconds), f"  {title}", Painted(detail, dim=True))
+        word = {"ok": "", "failed": "FAILED"}.get(event.outcome, event.outcome)
+        dot = self._marks.dot
+        detail = "".join(f" {dot} {_shown(text)}" for text in (word, event.detail) if text)
+        return (self._marks.of(event.outcome), " ", _clock(event.seconds), "  "), title, detail
 
     def lines(self, now: float, most: int) -> list[Line]:
         """Return the picture in at most so many lines."""
@@ -159,7 +155,7 @@ class Picture:
         return (
             mark,
             " ",
-            _clock(spent // 1),
+            f"{render_clock(spent):>{CLOCK_WIDTH}}",
             f"  {row.title}",
             Painted(limit, dim=True, kept=True),
         )
@@ -170,8 +166,8 @@ class Picture:
 
 
 def _clock(seconds: float) -> str:
-    is_exact = seconds < 60 and not float(seconds).is_integer()
-    return f"{f'{seconds:.1f} s' if is_exact else render_clock(seconds):>{CLOCK_WIDTH}}"
+    said = render_seconds(seconds) if seconds < 60 else render_clock(seconds)
+    return f"{said:>{CLOCK_WIDTH}}"
 
 
 def _key(event: StepFinished | Progress) -> tuple[StepName, str | None]:

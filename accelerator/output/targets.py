@@ -67,7 +67,7 @@ def _next(command: str, words: Sequence[str], sources: Sequence[str], commit: Co
         parts += ["--from", app]
     # An abbreviated commit is looked for in the clone; without a subject none was opened.
     parts += ["--commit", commit.short if commit.subject else commit.sha]
-    return ["", f"next: {shlex.join(parts)}"]
+    return ["", f"next: `{shlex.join(parts)}`"]
 
 
 def _end(entry: TargetReport, commit: str) -> str:

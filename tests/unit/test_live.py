@@ -120,7 +120,7 @@ def test_a_step_that_failed_keeps_the_end_of_its_log(scene: Scene) -> None:
         step.outcome = "failed"
 
     text = scene.draw()
-    assert text[0] == "✗     0 s  Build c0ffee on shop · FAILED"
+    assert text[0] == "✗    0 ms  Build c0ffee on shop · FAILED"
     assert [line.split()[-1] for line in text[1:]] == [str(number) for number in range(10, 30)]
 
 
@@ -169,6 +169,35 @@ def test_steps_of_several_apps_stand_side_by_side_each_with_its_own_log(scene: S
         "Build on shop-eu",
         "build shop-eu | log of shop-eu",
     ]
+
+
+def test_a_long_sentence_is_broken_between_words_and_never_within_a_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scene = Scene(monkeypatch, Terminal(60))
+
+    scene.events.note(
+        "c0ffee is rejected for shop until `accelerator accept shop --commit c0ffee` is run",
+        "warning",
+    )
+    scene.live.error("x" * 50 + " yes", None)
+
+    assert scene.terminal.screen.text == [
+        "    warning: c0ffee is rejected for shop until",
+        "             `accelerator accept shop --commit c0ffee` is",
+        "             run",
+        "error: " + "x" * 50,
+        "       yes",
+    ]
+
+
+def test_a_blank_line_parts_the_steps_from_the_result(scene: Scene) -> None:
+    with scene.events.step(*BUILD):
+        scene.draw()
+    scene.live.settle()
+    scene.live.error("it broke", None)
+
+    assert [line[:9] for line in scene.terminal.screen.text] == ["✓    0 ms", "", "error: it"]
 
 
 @pytest.mark.parametrize("rows", [2, 3, 5, 24])

@@ -293,19 +293,28 @@ def test_after_a_failure_there_is_no_chart() -> None:
     assert not any("#" in line for line in lines)
 
 
+def test_right_below_the_steps_only_their_sum_is_told() -> None:
+    steps = (step("verify", 0, 9),)
+    seen = Outcome(steps, look=Look(has_seen_steps=True))
+    detailed = Outcome(steps, look=Look(verbosity=1, has_seen_steps=True))
+
+    assert render_deploy(told(), seen)[-1] == "in all 9.0 s: verification 9.0 s"
+    assert any("#" in line for line in render_deploy(told(), detailed))
+
+
 @pytest.mark.parametrize(
     ("changes", "sources", "expected"),
     [
         pytest.param(
             {"stage": "staging"},
             ("shop-prepare",),
-            f"next: accelerator deploy --to production --from shop-prepare --commit {SHORT}",
+            f"next: `accelerator deploy --to production --from shop-prepare --commit {SHORT}`",
             id="staging has it",
         ),
         pytest.param(
             {"stage": "staging"},
             (),
-            f"next: accelerator deploy --to production --commit {SHORT}",
+            f"next: `accelerator deploy --to production --commit {SHORT}`",
             id="the file names the prepare app",
         ),
         pytest.param({"stage": "production"}, (), None, id="production has it"),
@@ -330,7 +339,7 @@ def test_a_commit_that_no_clone_knows_is_named_in_full() -> None:
     report = told(stage="staging")
     report.commit = replace(COMMIT, subject=None)
 
-    assert render_deploy(report, Outcome())[-1].endswith(f"--commit {COMMIT.sha}")
+    assert render_deploy(report, Outcome())[-1].endswith(f"--commit {COMMIT.sha}`")
 
 
 def test_a_ship_is_told_stage_by_stage() -> None:

@@ -1,0 +1,1 @@
+"""Screens of the command in a real terminal, for looking at them."""
