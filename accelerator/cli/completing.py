@@ -7,6 +7,7 @@ and what is imported is imported when it is needed.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import wraps
 from typing import TYPE_CHECKING
 
@@ -36,10 +37,10 @@ def _offering(find: Find) -> Complete:
     def complete(
         context: click.Context, _parameter: click.Parameter, begun: str
     ) -> list[CompletionItem]:
-        try:
-            found = dict(find(context))
-        except Exception:  # a person is typing: no error may come in between
-            return []
+        found: dict[str, str] = {}
+        with suppress(Exception):  # a person is typing: no error may come in between
+            for name, told in find(context):
+                found.setdefault(name, told)
         return [
             CompletionItem(name, help=one_line(told, HELP_LETTERS) or None)
             for name, told in found.items()
