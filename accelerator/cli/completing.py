@@ -11,8 +11,6 @@ from contextlib import suppress
 from functools import wraps
 from typing import TYPE_CHECKING
 
-from click.shell_completion import CompletionItem
-
 from accelerator.cli.inforce import find_settings
 from accelerator.foreign import one_line
 from accelerator.settings import STAGES
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     import click
+    from click.shell_completion import CompletionItem
 
     Find = Callable[[click.Context], Iterable[tuple[str, str]]]
     Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
@@ -37,6 +36,8 @@ def _offering(find: Find) -> Complete:
     def complete(
         context: click.Context, _parameter: click.Parameter, begun: str
     ) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
         found: dict[str, str] = {}
         with suppress(Exception):  # a person is typing: no error may come in between
             for name, told in find(context):
@@ -94,11 +95,15 @@ complete_remotes = _offering(_remotes)
 
 def complete_files(*_: object) -> list[CompletionItem]:
     """Leave it to the shell to offer files."""
+    from click.shell_completion import CompletionItem
+
     return [CompletionItem("", type="file")]
 
 
 def complete_folders(*_: object) -> list[CompletionItem]:
     """Leave it to the shell to offer folders."""
+    from click.shell_completion import CompletionItem
+
     return [CompletionItem("", type="dir")]
 
 
