@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+
+from accelerator.supported import find_refusal
+
+if find_refusal(sys.platform, sys.version_info[:2]):  # before anything fails to be imported
+    sys.stderr.write(find_refusal(sys.platform, sys.version_info[:2]) + "\n")
+    sys.exit(2)
+
 import contextlib
 import errno
 import gc
 import os
 import signal
-import sys
 import threading
 import traceback
 from pathlib import Path
@@ -27,6 +34,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 PR_SET_DUMPABLE = 4  # prctl(2)
+COMPLETION = "_ACCELERATOR_COMPLETE"  # click's name: by it a shell asks what may follow
 GARBAGE_AFTER = 50_000  # objects: starting makes many that stay, and no garbage
 
 
@@ -37,6 +45,8 @@ def main() -> NoReturn:
     threading.excepthook = lambda failed: _show_bug(failed.exc_value)
     stops = Stops()
     stops.watch()
+    if COMPLETION in os.environ:
+        complete(stops)
     try:
         code = run(sys.argv[1:], stops)
     except Terminated:
@@ -49,6 +59,14 @@ def main() -> NoReturn:
     stops.ignore()
     tell_of_loss()
     sys.exit(code)
+
+
+def complete(stops: Stops) -> NoReturn:
+    """Answer a shell. Somebody is typing, so nothing is said of what goes wrong."""
+    gone_wrong = (Exception, KeyboardInterrupt)
+    with contextlib.suppress(*gone_wrong), contextlib.redirect_stderr(io.StringIO()):
+        run(sys.argv[1:], stops)
+    sys.exit(ExitCode.DONE)
 
 
 class Stops:

@@ -7,10 +7,9 @@ and what is imported is imported when it is needed.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import wraps
 from typing import TYPE_CHECKING
-
-from click.shell_completion import CompletionItem
 
 from accelerator.cli.inforce import find_settings
 from accelerator.foreign import one_line
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     import click
+    from click.shell_completion import CompletionItem
 
     Find = Callable[[click.Context], Iterable[tuple[str, str]]]
     Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
@@ -36,10 +36,12 @@ def _offering(find: Find) -> Complete:
     def complete(
         context: click.Context, _parameter: click.Parameter, begun: str
     ) -> list[CompletionItem]:
-        try:
-            found = dict(find(context))
-        except Exception:  # a person is typing: no error may come in between
-            return []
+        from click.shell_completion import CompletionItem
+
+        found: dict[str, str] = {}
+        with suppress(Exception):  # a person is typing: no error may come in between
+            for name, told in find(context):
+                found.setdefault(name, told)
         return [
             CompletionItem(name, help=one_line(told, HELP_LETTERS) or None)
             for name, told in found.items()
@@ -93,11 +95,15 @@ complete_remotes = _offering(_remotes)
 
 def complete_files(*_: object) -> list[CompletionItem]:
     """Leave it to the shell to offer files."""
+    from click.shell_completion import CompletionItem
+
     return [CompletionItem("", type="file")]
 
 
 def complete_folders(*_: object) -> list[CompletionItem]:
     """Leave it to the shell to offer folders."""
+    from click.shell_completion import CompletionItem
+
     return [CompletionItem("", type="dir")]
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from accelerator.cli.invocation import Invocation
 
 SHELLS = ("bash", "zsh", "fish")
-VARIABLE = "_ACCELERATOR_COMPLETE"  # by which a shell asks; ``__main__`` looks at it, too
+VARIABLE = "_ACCELERATOR_COMPLETE"  # ``__main__`` looks at it, too
 
 
 @command("completion")

@@ -5,18 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 import click
-from click.shell_completion import CompletionItem
 
 from accelerator.cli.helping import Positional, command
 from accelerator.cli.parts import takes
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     from accelerator.cli.invocation import Invocation
 
 
 def _complete(
     context: click.Context, _parameter: click.Parameter, begun: str
 ) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
     commands = _root(context).list_commands(context)
     return [CompletionItem(name) for name in commands if name.startswith(begun)]
 

@@ -107,4 +107,4 @@ def _fetch(place: Endpoint, key: Secret, environment: Mapping[str, str]) -> tupl
 def _checked(names: object) -> tuple[str, ...]:
     """Return those that can be names of apps: this goes into somebody's command line."""
     listed = names if isinstance(names, list) else []
-    return tuple(name for name in listed if isinstance(name, str) and _NAME.fullmatch(name))
+    return tuple(sorted(name for name in listed if isinstance(name, str) and _NAME.fullmatch(name)))
