@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from accelerator import planned
 from accelerator.cli import asks_for_json, split_command
 from accelerator.cli import main as commands
 from accelerator.cli.invocation import Invocation
@@ -86,6 +87,8 @@ def run(arguments: list[str], stops: Stops) -> int:
     except click.Abort as abort:  # a signal before the command had begun or after it had ended
         return _refuse(arguments, Interrupted(isinstance(abort.__cause__, Terminated)))
     except click.ClickException as error:
+        if isinstance(error, click.NoSuchOption) and error.option_name in planned.FLAGS:
+            error = click.UsageError(f"{planned.tell_planned(error.option_name)}.", error.ctx)
         shown = io.StringIO()
         error.show(shown)
         Door(sys.stderr).text(shown.getvalue())
@@ -93,7 +96,8 @@ def run(arguments: list[str], stops: Stops) -> int:
         hint = f"`accelerator {name} --help` shows the options" if name else None
         return _refuse(arguments, UsageProblem(error.format_message(), hint))
     except AcceleratorError as error:
-        Door(sys.stderr).error(error.message, error.hint)
+        first, *more = error.lines
+        Door(sys.stderr).error(first, error.hint, more)
         return _refuse(arguments, error)
     return int(result or 0)
 

@@ -84,7 +84,7 @@ def lock(
     if probe is not (target is None):
         raise UsageProblem(
             "lock takes a target, or --probe without one",
-            "name the app or the stage to lock: accelerator lock foo-staging",
+            "name the app or the stage to lock, as in `accelerator lock foo-staging`",
         )
     if target is None:
         return _probe(session)
@@ -211,20 +211,17 @@ def _perform(
     reason: str | None = None,
     find_commit: Callable[[], Commit] | None = None,
 ) -> ExitCode:
-    report = MarkReport(target, session.name, reason=reason)
+    report = MarkReport(target, session.name)
 
     def work() -> None:
         connection = session.connection
-        report.by = connection.author
         app = connection.find_app(target)
         commit = find_commit().sha if find_commit else None
         order = MarkOrder(app, connection.author, reason, commit)
         report.ordered(order)
-        now = session.clock.moment()
-        if session.name == "lock":  # it ends by the platform's clock: ours may be off by minutes
-            connection.run.heroku.apps.fetch(app)
-            now = connection.run.heroku.moment()
-        with closing(open_remote(connection.lock_host)) as remote:
+        host = connection.places.lock_host_of(app)
+        now = connection.heroku.moment()  # finding the app has told it: our clock may be off
+        with closing(open_remote(host)) as remote:
             marked = change(Desk(remote, now, session.clock.sleep), order)
             report.ended(marked)
             marked.demand()

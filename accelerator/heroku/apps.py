@@ -33,6 +33,11 @@ class Apps:
         """Read an app by name or id."""
         return self._connection.fetch(("apps", app), parse_app)
 
+    def fetch_names(self) -> tuple[str, ...]:
+        """Read the names of the apps that the key may see: once, and no more than a page."""
+        found = self._connection.fetch_once(("apps",), parse_app)
+        return tuple(app.name for app in found)
+
     def create(self, name: str) -> App:
         """Create an app of that name."""
         return self._connection.write("POST", ("apps",), {"name": name}, parse_app)

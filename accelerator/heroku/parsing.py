@@ -178,6 +178,7 @@ def parse_coupling(item: Json) -> Coupling:
         app_id=as_word(as_object(coupling.get("app")).get("id")),
         pipeline_id=as_word(as_object(coupling.get("pipeline")).get("id")),
         stage=as_word(coupling.get("stage")),
+        created_at=maybe(parse_moment, coupling.get("created_at")),
     )
 
 

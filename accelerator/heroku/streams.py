@@ -122,7 +122,7 @@ class _Log:
             return answer
         self._drop()
         if self._is_unstarted or answer.status_code >= 500:
-            raise NoAnswer(f"answered {answer.status_code}", reached=True)
+            raise NoAnswer(f"the log answered {answer.status_code}", reached=True)
         return None
 
     def _drop(self) -> None:

@@ -23,7 +23,7 @@ from accelerator.foreign import one_line
 from accelerator.output.door import Door, Painted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from accelerator.waiting import Clock
 
@@ -58,11 +58,11 @@ class Console:
         if write := self._writers.get(type(event)):
             write(event)
 
-    def error(self, message: str, hint: str | None) -> None:
-        """Write a failure: what happened, then what to do."""
+    def error(self, message: str, hint: str | None, more: Iterable[str] = ()) -> None:
+        """Write a failure: what happened, more about it line by line, then what to do."""
         with self._lock, self._while_it_is_read():
             if not self._is_closed:
-                self._door.error(message, hint)
+                self._door.error(message, hint, more)
 
     def close(self) -> None:
         """Write nothing from now on, and let a line under way come to its end.

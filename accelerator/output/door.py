@@ -89,9 +89,11 @@ class Door:
         """Write a text of several lines, such as a traceback."""
         self.lines(text.removesuffix("\n").split("\n"))
 
-    def error(self, message: str, hint: str | None) -> None:
-        """Write a failure: what happened, then what to do."""
+    def error(self, message: str, hint: str | None, more: Iterable[str] = ()) -> None:
+        """Write a failure: what happened, more about it line by line, then what to do."""
         self.line(Painted("error: ", fg="red", bold=True), one_line(message))
+        for text in more:
+            self.line("       ", one_line(text))
         if hint:
             self.line(Painted("hint:  ", bold=True), one_line(hint))
 
