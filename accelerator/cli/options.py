@@ -24,6 +24,7 @@ import click
 from accelerator.errors import UsageProblem
 from accelerator.models import OnFailure
 from accelerator.settings import SETTINGS, duration, parameter
+from accelerator.settings.parsing import nearest
 
 if TYPE_CHECKING:
     from enum import StrEnum
@@ -40,6 +41,17 @@ class SettingOption(click.Option):
     def __init__(self, *arguments: Any, setting: Setting, **attributes: Any) -> None:
         super().__init__(*arguments, **attributes)
         self.setting = setting
+
+
+class Words(click.Choice[str]):
+    """A choice among words that names the nearest one for a word that is none of them."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the word as it was typed."""
+        if value not in self.choices:
+            said = f"{value!r} is not one of {', '.join(self.choices)}"
+            self.fail(f"{said}{nearest(str(value), self.choices)}", param, ctx)
+        return str(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +77,7 @@ def setting(flag: str, *short: str, help: str = "") -> SettingFlag:
     if declared.is_switch:
         attributes |= {"default": None}  # neither spelling was given: the next source decides
     if declared.words:
-        attributes |= {"type": click.Choice(declared.words)}
+        attributes |= {"type": Words(declared.words)}
     spelling = "/".join(declared.flags) if declared.is_switch else flag
     name = parameter(flag)
     return SettingFlag(
@@ -92,7 +104,7 @@ def word(*spellings: str, default: StrEnum, help: str) -> Any:
     """Declare a field of a group that is one word of an enum."""
     words = type(default)
     made = {
-        "type": click.Choice([one.value for one in words]),
+        "type": Words([one.value for one in words]),
         "callback": lambda _context, _option, chosen: words(chosen),
         "default": default.value,
         "show_default": True,
