@@ -13,6 +13,7 @@ if find_refusal(sys.platform, sys.version_info[:2]):  # before anything fails to
 import contextlib
 import errno
 import gc
+import io
 import os
 import signal
 import threading
@@ -154,7 +155,8 @@ def _tell(arguments: list[str], error: AcceleratorError) -> int:
     from accelerator.output.terminal import wants_color  # noqa: PLC0415  # not for --help
 
     color = wants_color(sys.stderr, os.environ)
-    Door(sys.stderr, color=color).error(error.message, error.hint)
+    first, *more = error.lines
+    Door(sys.stderr, color=color).error(first, error.hint, more)
     return _refuse(arguments, error)
 
 

@@ -12,17 +12,17 @@ import re
 import socket
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from accelerator.credentials import find_key, without_key
+from accelerator.credentials import find_home, find_key, without_key
 from accelerator.environment import detect_ci, find_commit
 from accelerator.errors import UsageProblem
 from accelerator.heroku import Heroku
 from accelerator.models import Commit, LockMode, Secret
-from accelerator.repository import HEROKU, HerokuGit, Lineage, LockPlace, for_git
+from accelerator.places import Places
+from accelerator.repository import HerokuGit, Lineage, for_git
 from accelerator.settings import STAGES, endpoint
-from accelerator.steps.compare.stages import find_name, resolve_targets
+from accelerator.steps.compare.stages import StageSource, find_name, resolve_targets
 from accelerator.steps.compare.wanted import SourceApp
 from accelerator.steps.guard.direction import Direction
 from accelerator.steps.guard.policy import LockPolicy, demand_enough
@@ -34,10 +34,11 @@ from accelerator.waiting import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from accelerator.events import Recorder
     from accelerator.heroku import Usage
-    from accelerator.models import App, Endpoint
+    from accelerator.models import Endpoint
     from accelerator.repository import LockHost
     from accelerator.settings import Settings
     from accelerator.steps.verify.smoke import SmokeCheck
@@ -75,9 +76,9 @@ class Connection:
     @cached_property
     def key(self) -> Secret:
         """Find the API key; where it came from is said, its value never."""
-        home = Path(self.environment.get("HOME") or Path.home())
-        key, source = find_key(self.settings.key_env, self.environment, self.endpoint, home)
-        self.events.note(f"API key from {source}", "detail")
+        home = find_home(self.environment)
+        key = find_key(self.settings.key_env, self.environment, self.endpoint, home)
+        self.events.note(f"API key from {key.source}", "detail")
         return key
 
     @cached_property
@@ -103,9 +104,14 @@ class Connection:
             self._waits,
             self.clone,
             HerokuGit(self.endpoint.git_url, self.key),
-            self._marks,
+            self.places.marks,
             environment=self.environment_without_key,
+            guess=self.places.guess,
         )
+
+    def run_at_home(self, app: str) -> Run:
+        """Connect for one target: with what keeps its marks, which is then no guess."""
+        return replace(self.run, marks=self.places.find_marks_of(app), guess=None)
 
     @cached_property
     def environment_without_key(self) -> dict[str, str]:
@@ -120,31 +126,27 @@ class Connection:
         return self.environment.keys() - kept.keys()
 
     @cached_property
-    def lock_host(self) -> LockHost:
-        """Find where locks, freezes and rejections are kept; the prepare app's git by default."""
-        return self._lock_place.find(lambda: self.key)
+    def places(self) -> Places:
+        """Find prepare apps, and what keeps locks, freezes and rejections."""
+        return Places(
+            self.settings,
+            self.endpoint.git_url,
+            self.clone,
+            self._for_git,
+            self.deadline,
+            lambda: self.heroku,
+            lambda: self.key,
+        )
 
     @property
-    def _lock_place(self) -> LockPlace:
-        named, git = self.settings.lock_remote, self.endpoint.git_url
-        app = self.prepare_apps[0] if named in {None, HEROKU} else ""
-        return LockPlace(named, app, git, self.clone, self._for_git, self.deadline)
-
-    @property
-    def _marks(self) -> LockPlace | None:
-        if not self.settings.lock_remote and not self.settings.prepare.apps:
-            return None
-        return replace(self._lock_place, key=self.key)
-
-    @cached_property
     def prepare_apps(self) -> tuple[str, ...]:
         """Return the names of the prepare apps; raises `UsageProblem` when none is named."""
-        if not self.settings.prepare.apps:
-            raise UsageProblem(
-                "no prepare app is named",
-                "use --from APP (for prepare: --app APP), or set prepare.apps in accelerator.toml",
-            )
-        return tuple(dict.fromkeys(self._find_name(app) for app in self.settings.prepare.apps))
+        return self.places.prepare_apps
+
+    @property
+    def lock_host(self) -> LockHost:
+        """Find where locks, freezes and rejections are kept, for no target in particular."""
+        return self.places.lock_host
 
     @property
     def author(self) -> str:
@@ -178,16 +180,25 @@ class Connection:
             return found[1] if found else None
         return self.clone.peel(found[1])
 
-    def make_rules(self, *, allow_older: bool = False, allow_diverged: bool = False) -> Rules:
-        """Make the rules of deploys; whatever is wrong in them is raised before any request."""
+    def make_rules(
+        self,
+        *,
+        allow_older: bool = False,
+        allow_diverged: bool = False,
+        sources: tuple[str, ...] | None = None,
+    ) -> Rules:
+        """Make the rules of deploys; whatever is wrong in them is raised before any request.
+
+        The commit is looked for on `sources`: the prepare apps, if nothing else is said.
+        """
         settings, ci = self.settings, detect_ci(self.environment)
-        sources = tuple(SourceApp(app) for app in self.prepare_apps)
+        apps = self.prepare_apps if sources is None else sources
         if settings.lock is LockMode.REQUIRED:
             host = self.lock_host
             demand_enough(settings.lock, is_advisory=host.is_heroku, is_named=host.is_named_heroku)
         return Rules(
             verification=self._make_verification(),
-            sources=sources,
+            sources=tuple(map(SourceApp, apps)),
             on_miss=settings.on_miss,
             wait_seconds=settings.wait,
             same_tree=settings.same_tree,
@@ -210,7 +221,8 @@ class Connection:
 
         Raises `UsageProblem` for an app that is in two waves: it would be released twice.
         """
-        found = tuple(resolve_targets(self.run, self.prepare_apps[0], wave) for wave in waves)
+        source = StageSource(self.prepare_apps[0], self.settings.pipeline)
+        found = tuple(resolve_targets(self.heroku, source, wave) for wave in waves)
         apps = [app for wave in found for app in wave]
         if twice := sorted({app for app in apps if apps.count(app) > 1}):
             raise UsageProblem(
@@ -220,21 +232,20 @@ class Connection:
         return found
 
     def find_app(self, target: str) -> str:
-        """Find the name of the app a target stands for; raises `UsageProblem` for several."""
+        """Find the app a target stands for, by the name that Heroku has for it.
+
+        Raises `NotFound` where there is none, and `UsageProblem` for several.
+        """
         if target not in STAGES:
-            return self._find_name(target)
-        (names,) = self.resolve_waves([(target,)])
+            fetch = self.heroku.apps.fetch
+            return fetch(find_name(target, fetch)).name
+        asked = self.prepare_apps[0] if self.settings.prepare.apps else None
+        names = resolve_targets(self.heroku, StageSource(asked, self.settings.pipeline), (target,))
         if len(names) > 1:
             raise UsageProblem(
                 f"several apps are at stage {target}: {', '.join(names)}", "name one of them"
             )
         return names[0]
-
-    def _find_name(self, app: str) -> str:
-        return find_name(app, self._fetch_app)
-
-    def _fetch_app(self, app: str) -> App:
-        return self.heroku.apps.fetch(app)
 
     def close(self) -> None:
         """Close what was connected."""

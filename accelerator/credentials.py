@@ -11,6 +11,7 @@ import signal
 import subprocess
 from contextlib import suppress
 from netrc import NetrcParseError, netrc
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -20,7 +21,6 @@ from accelerator.models import TELLING_LETTERS, Secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from accelerator.models import Endpoint
 
@@ -43,14 +43,19 @@ _NO_QUESTIONS = {
 }
 
 
+def find_home(environment: Mapping[str, str]) -> Path:
+    """Return the home directory, where the netrc file is."""
+    return Path(environment.get("HOME") or Path.home())
+
+
 def find_key(
     key_env: str,
     environment: Mapping[str, str],
     endpoint: Endpoint,
     home: Path,
     helper_seconds: float | None = None,
-) -> tuple[Secret, str]:
-    """Return the key and where it was found; raises `KeyMissing` when it is nowhere.
+) -> Secret:
+    """Return the key, which says where it was found; raises `KeyMissing` when it is nowhere.
 
     The helper that git asks last is where `heroku login` keeps the key today
     (``credential.https://git.heroku.com.helper``); it runs for ten seconds at most, or for
@@ -69,7 +74,7 @@ def find_key(
     )
     for source, look in places:
         if value := look():
-            return _checked(value, source), source
+            return _checked(value, source)
     raise KeyMissing(key_env, api_host)
 
 
@@ -114,7 +119,7 @@ def _checked(value: str, source: str) -> Secret:
             "(not shown here)",
             "set it again; `heroku authorizations:create` makes a key for CI",
         )
-    return Secret(value)
+    return Secret(value, source)
 
 
 def _from_netrc(home: Path, machine: str) -> str | None:

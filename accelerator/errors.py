@@ -44,7 +44,8 @@ class ExitCode(IntEnum):
 class AcceleratorError(Exception):
     """An expected failure: shown as one message and one hint, never as a traceback.
 
-    ``code`` is the word in the JSON's ``error.code``; it is stable like the exit codes.
+    ``code`` is the word in the JSON's ``error.code``; it is stable like the exit codes. ``details``
+    are for whoever asks for more: requests and their ids.
     """
 
     exit_code: ClassVar[ExitCode] = ExitCode.BUG
@@ -54,6 +55,12 @@ class AcceleratorError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.details: str | None = None
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Return the message as people are shown it: what happened, then more lines if it has."""
+        return (self.message,)
 
 
 class UsageProblem(AcceleratorError):
@@ -69,11 +76,31 @@ class ConfigurationInvalid(UsageProblem):
     code = "configuration"
 
     def __init__(self, problems: tuple[str, ...]) -> None:
+        places = "one place" if len(problems) == 1 else f"{len(problems)} places"
+        self.headline = f"the configuration is wrong in {places}"
         super().__init__(
-            f"the configuration has {len(problems)} problem(s): {'; '.join(problems)}",
-            "`accelerator config` shows every setting and where its value came from",
+            f"{self.headline}: {'; '.join(problems)}",
+            "`accelerator config` shows every setting with its source, and marks what is wrong",
         )
         self.problems = problems
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Return what people are shown: several problems have a line each."""
+        return (self.headline, *self.problems) if len(self.problems) > 1 else (self.message,)
+
+
+class ConfigurationShown(ConfigurationInvalid):
+    """The same where all problems were just shown with the settings they are about."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__(problems)
+        self.hint = "correct what is marked, and run this again"
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Return the headline alone."""
+        return (self.headline,)
 
 
 class KeyMissing(UsageProblem):
@@ -340,15 +367,22 @@ class RateLimited(Unreachable):
 class NotFound(AcceleratorError):
     """An app, pipeline, release or commit does not exist, or the key may not see it.
 
-    ``resource`` is Heroku's word for what is missing, where its answer has one.
+    ``resource`` is Heroku's word for what is missing, where its answer has one; ``app`` the name
+    that was asked for, where it is an app.
     """
 
     exit_code = ExitCode.NOT_FOUND
     code = "not_found"
 
-    def __init__(self, message: str, hint: str | None = None, resource: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        hint: str | None = None,
+        resource: str | None = None,
+        app: str | None = None,
+    ) -> None:
         super().__init__(message, hint)
-        self.resource = resource
+        self.resource, self.app = resource, app
 
 
 class RequestInvalid(AcceleratorError):

@@ -22,13 +22,14 @@ TELLING_LETTERS = 8  # of a secret: fewer are in too many texts by chance
 class Secret:
     """A value that never shows itself: not in ``repr``, ``str``, ``format`` or a pickle.
 
-    It is no ``str`` on purpose: a subclass would leak through ``join`` and ``+``.
+    It is no ``str`` on purpose: a subclass would leak through ``join`` and ``+``. ``source`` says
+    where it was found, for people.
     """
 
-    __slots__ = ("_value",)
+    __slots__ = ("_value", "source")
 
-    def __init__(self, value: str) -> None:
-        self._value = value
+    def __init__(self, value: str, source: str = "") -> None:
+        self._value, self.source = value, source
 
     def reveal(self) -> str:
         """Return the value itself, for the one place that sends it."""
@@ -235,6 +236,7 @@ class Coupling:
     app_id: str
     pipeline_id: str
     stage: str
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

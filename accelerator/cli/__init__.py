@@ -10,7 +10,7 @@ from importlib import import_module
 
 import click
 
-from accelerator import __version__
+from accelerator import __version__, planned
 from accelerator.cli.helping import HELP_FLAGS, TaughtContext
 
 COMMANDS = {
@@ -76,6 +76,8 @@ class LazyGroup(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
+            if args[0] in planned.COMMANDS:
+                raise click.UsageError(f"{planned.tell_planned(args[0])}.", ctx) from None
             near = get_close_matches(args[0], COMMANDS, 1)
             hint = f" Did you mean `{near[0]}`?" if near else ""
             raise click.UsageError(error.message.rstrip(".") + "." + hint, ctx) from None

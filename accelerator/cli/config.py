@@ -1,4 +1,4 @@
-"""`accelerator config`: every setting and where its value came from."""
+"""`accelerator config`: every setting, where its value came from, and what is wrong."""
 
 from __future__ import annotations
 
@@ -9,12 +9,19 @@ import click
 from accelerator.cli.helping import command
 from accelerator.cli.options import OUTPUT
 from accelerator.cli.parts import takes
-from accelerator.settings import endpoint
+from accelerator.errors import ConfigurationInvalid, ConfigurationShown, KeyMissing, UsageProblem
+from accelerator.settings import FILE_NAME, Problem, endpoint, examine_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
     from accelerator.cli.invocation import Invocation
     from accelerator.cli.options import Talk
+    from accelerator.cli.session import Session
     from accelerator.errors import ExitCode
+    from accelerator.output.config import Configured
+    from accelerator.settings import Settings
 
 
 @command("config")
@@ -24,21 +31,75 @@ def config(invocation: Invocation, /, talk: Talk) -> ExitCode:
     """Show every setting, its value, and where the value comes from.
 
     A flag wins over an ACCELERATOR_… variable, a variable over accelerator.toml, and the file over
-    the default. No key is ever shown.
+    the default. What is wrong is marked, and the exit code is 2 then. No key is ever shown, only
+    where one was found.
 
     \b
       accelerator config
       accelerator config --config ci/accelerator.toml --json
     """  # noqa: D301  # click takes the backspace itself as "do not wrap"
     from accelerator.cli.session import Session
-    from accelerator.output.config import config_document, render_config
+    from accelerator.output.config import Configured, config_document, render_config
 
     session = Session("config", invocation, talk)
-    environment = invocation.environment
+    shown = Configured()
     return session.perform(
-        lambda: (session.settings, endpoint(environment)),
-        lambda outcome: config_document(
-            session.settings.rows() if outcome.error is None else (), outcome
-        ),
-        lambda _: render_config(session.settings.rows(), endpoint(environment).api_url),
+        lambda: _look(session, shown),
+        lambda outcome: config_document(shown, outcome),
+        lambda _: render_config(shown),
+        tells_always=True,
     )
+
+
+def _look(session: Session, shown: Configured) -> None:
+    """Look at everything, whatever is wrong on the way; raise for all of it at the end."""
+    edge, problems = session.invocation, list[Problem]()
+    content, name = _read(session, problems)
+    is_named = bool(session.talk.config)
+    examined = examine_settings({}, edge.environment, content, name, is_named=is_named)
+    problems += [*examined.problems, *_misread_checks(examined.settings)]
+    for warning in examined.settings.warnings:
+        session.events.note(warning, "warning")
+    shown.settings = examined.settings
+    problems += _find_platform(session, shown)
+    shown.problems = tuple(problems)
+    if problems:
+        raise ConfigurationShown(tuple(problem.text for problem in problems))
+
+
+def _read(session: Session, problems: list[Problem]) -> tuple[Mapping[str, Any] | None, str]:
+    try:
+        return session.read_file()
+    except ConfigurationInvalid as error:
+        problems += [Problem(None, text) for text in error.problems]
+        return None, FILE_NAME
+
+
+def _misread_checks(settings: Settings) -> Iterator[Problem]:
+    """Yield what is wrong with smoke checks, which are read only where something is deployed."""
+    from accelerator.steps.verify.smoke import parse_check  # imports requests
+
+    stages = {f"stages.{name}.smoke": stage.smoke or () for name, stage in settings.stages.items()}
+    for name, checks in {"smoke": settings.smoke, **stages}.items():
+        for check in checks:
+            try:
+                parse_check(check)
+            except UsageProblem as error:
+                said = f"{settings.sources[name]}: {error.message}"
+                yield Problem(name, f"{said}: {error.hint}" if error.hint else said)
+
+
+def _find_platform(session: Session, shown: Configured) -> Iterator[Problem]:
+    """Find where the platform is, and where a key for it; yield what is wrong with either."""
+    from accelerator.credentials import find_home, find_key
+
+    environment = session.invocation.environment
+    try:
+        shown.endpoint = endpoint(environment)
+        key_env = shown.settings.key_env if shown.settings else ""
+        home = find_home(environment)
+        shown.key_source = find_key(key_env, environment, shown.endpoint, home).source
+    except KeyMissing as error:
+        shown.no_key = error.hint
+    except UsageProblem as error:
+        yield Problem(None, f"{error.message}: {error.hint}" if error.hint else error.message)

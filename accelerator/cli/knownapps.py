@@ -38,7 +38,7 @@ def find_apps(environment: Mapping[str, str], key_env: str) -> tuple[str, ...]:
     place = endpoint(environment)
     home = Path(environment.get("HOME") or Path.home())
     try:
-        key, _ = find_key(key_env, environment, place, home, HELPER_SECONDS)
+        key = find_key(key_env, environment, place, home, HELPER_SECONDS)
     except AcceleratorError:
         return ()
     file = _folder(environment, home) / f"apps-{_fingerprint(place, key)}.json"
@@ -96,7 +96,7 @@ def _fetch(place: Endpoint, key: Secret, environment: Mapping[str, str]) -> tupl
             place, key, deadline=deadline, listener=lambda _: None, environment=environment
         )
         with suppress(Exception), heroku:  # a person is typing: no error may come in between
-            found.extend(heroku.apps.list_names())
+            found.extend(heroku.apps.fetch_names())
 
     thread = Thread(target=ask, daemon=True)
     thread.start()

@@ -253,20 +253,17 @@ def _perform(
     from accelerator.steps.guard.watch import open_remote
     from accelerator.steps.report import MarkReport
 
-    report = MarkReport(target, session.name, reason=reason)
+    report = MarkReport(target, session.name)
 
     def work() -> None:
         connection = session.connection
-        report.by = connection.author
         app = connection.find_app(target)
         commit = find_commit().sha if find_commit else None
         order = MarkOrder(app, connection.author, reason, commit)
         report.ordered(order)
-        now = session.clock.moment()
-        if session.name == "lock":  # it ends by the platform's clock: ours may be off by minutes
-            connection.run.heroku.apps.fetch(app)
-            now = connection.run.heroku.moment()
-        with closing(open_remote(connection.lock_host)) as remote:
+        host = connection.places.lock_host_of(app)
+        now = connection.heroku.moment()  # finding the app has told it: our clock may be off
+        with closing(open_remote(host)) as remote:
             marked = change(Desk(remote, now, session.clock.sleep), order)
             report.ended(marked)
             marked.demand()

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
+import click
+
+from accelerator import planned
 from accelerator.errors import UsageProblem
-
-if TYPE_CHECKING:
-    import click
 
 _SUGGESTION = re.compile(r"\s*(Did you mean .*\?)\s*$", re.DOTALL)
 
 
 def describe_mistake(error: click.ClickException, command: str | None) -> UsageProblem:
     """Return what click says of a command line as an error of ours, with the help to look at."""
+    if isinstance(error, click.NoSuchOption) and error.option_name in planned.FLAGS:
+        return UsageProblem(planned.tell_planned(error.option_name))
     said, suggestion = error.format_message(), ""
     if found := _SUGGESTION.search(said):
         said, suggestion = said[: found.start()], f"{_uncapitalised(found[1])} "

@@ -26,6 +26,7 @@ from accelerator.cli.completing import SETTINGS_COMPLETED
 from accelerator.cli.helping import HEADINGS, OTHERS, Positional, added_last
 from accelerator.cli.inforce import find_own_commit, find_value
 from accelerator.settings import SETTINGS, duration, parameter
+from accelerator.settings.parsing import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -74,6 +75,17 @@ class CommitOption(ToldOption):
         return find_own_commit(context) or self.told
 
 
+class Words(click.Choice[str]):
+    """A choice among words that names the nearest one for a word that is none of them."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the word as it was typed."""
+        if value not in self.choices:
+            said = f"{value!r} is not one of {', '.join(self.choices)}"
+            self.fail(f"{said}{nearest(str(value), self.choices)}", param, ctx)
+        return str(value)
+
+
 @dataclass(frozen=True, slots=True)
 class SettingFlag:
     """A flag of a setting as a part of a command; `name` is its key in ``given``."""
@@ -100,7 +112,7 @@ def setting(flag: str, *short: str, help: str = "", told: str = "") -> SettingFl
     if declared.is_switch:
         attributes |= {"default": None}  # neither spelling was given: the next source decides
     if declared.words:
-        attributes |= {"type": click.Choice(declared.words)}
+        attributes |= {"type": Words(declared.words)}
     spelling = "/".join(declared.flags) if declared.is_switch else flag
     name = parameter(flag)
     return SettingFlag(
@@ -133,7 +145,7 @@ def word(*spellings: str, default: StrEnum, help: str) -> Any:
     """Declare a field of a group that is one word of an enum."""
     words = type(default)
     made = {
-        "type": click.Choice([one.value for one in words]),
+        "type": Words([one.value for one in words]),
         "callback": lambda _context, _option, chosen: words(chosen),
         "default": default.value,
         "show_default": True,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -22,7 +21,6 @@ from accelerator.cli.options import (
 from accelerator.cli.parts import setting, takes
 from accelerator.environment import detect_ci
 from accelerator.errors import UsageProblem
-from accelerator.remotes import is_remote_name, parse_remote
 
 if TYPE_CHECKING:
     from accelerator.cli.invocation import Invocation
@@ -83,49 +81,30 @@ def resume(
 
     def work() -> None:
         connection = session.connection
-        rules = connection.make_rules(allow_older=allowed.older, allow_diverged=allowed.diverged)
         app = connection.find_app(named)
         if confirmation.app not in {None, app}:
             raise UsageProblem(
                 f"--confirm names {confirmation.app}, and what is deployed to is {app}",
                 f"--confirm {app}, if that is what you mean",
             )
-        wanted = confirmation.commit
+        wanted, sources = confirmation.commit, connection.places.find_sources(app)
+        rules = connection.make_rules(
+            allow_older=allowed.older, allow_diverged=allowed.diverged, sources=sources
+        )
         order = ResumeOrder(
             app,
             rules,
-            spell(named, given, allowed),
             connection.find_commit(wanted).sha if wanted is not None else None,
             connection.find_own_commit(),
             is_confirmed=confirmation.app is not None,
         )
         # A CI job can have a terminal, too, but nobody sits at it.
         may_ask = invocation.has_person and detect_ci(invocation.environment).name is None
-        step.resume(connection.run, order, report, session.ask if may_ask else None)
+        ask = session.ask if may_ask else None
+        step.resume(connection.run_at_home(app), order, report, ask)
 
     return session.perform(
         work,
         lambda outcome: deploy_document(report, outcome, session.name),
         lambda outcome: render_deploy(report, outcome),
     )
-
-
-def spell(target: str, given: Given, allowed: Allowed) -> str:
-    """Return the command as it may be typed again, with the flags that decide what it is about."""
-    parts = ["accelerator", "resume", target]
-    for app in given.get("from") or ():
-        parts += ["--from", app]
-    remote = given.get("lock_remote")
-    if remote and not _has_login(remote):
-        parts += ["--lock-remote", remote]
-    parts += ["--allow-older"] if allowed.older else []
-    parts += ["--allow-diverged"] if allowed.diverged else []
-    return shlex.join(parts)
-
-
-def _has_login(address: str) -> bool:
-    """Return whether an address has what must not be shown: a token can stand as the user alone."""
-    if is_remote_name(address):
-        return False
-    remote = parse_remote(address)
-    return bool(remote.user or remote.password)

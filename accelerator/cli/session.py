@@ -9,13 +9,18 @@ from __future__ import annotations
 import threading
 import traceback
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from accelerator.cli.blanks import failed_document
+from accelerator.cli.hints import complete, typed_flags
+from accelerator.cli.suggestions import suggest
 from accelerator.errors import AcceleratorError, ExitCode, Interrupted, Terminated
-from accelerator.events import Recorder
+from accelerator.events import Note, Recorder
 from accelerator.output.door import Door
 from accelerator.output.heartbeat import Heartbeat
 from accelerator.output.outcome import Look, Outcome, StepLog
@@ -25,11 +30,12 @@ from accelerator.settings import FILE_NAME, load_settings, read_file
 from accelerator.waiting import SystemClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from accelerator.cli.invocation import Invocation
     from accelerator.cli.options import Talk
     from accelerator.connect import Connection
+    from accelerator.events import Event
     from accelerator.settings import Given, Settings
 
 NOTHING_GIVEN: Given = MappingProxyType({})  # by a command without flags of settings
@@ -47,26 +53,25 @@ class Session:
         self.console = make_console(*edge, self.clock, talk.verbosity)
         self.heartbeat = Heartbeat(self.console, self.clock, invocation.heartbeat_seconds)
         self.steps = StepLog()
-        self.events = Recorder(self.clock, [self.steps, self.heartbeat, self.console])
+        self.typed = typed_flags(click.get_current_context(silent=True))
+        self.events = Recorder(self.clock, [self.steps, self.heartbeat, self._show])
         self._connection: Connection | None = None
 
     @cached_property
     def settings(self) -> Settings:
         """Merge flags, environment and file."""
-        named = self.talk.config
-        edge = self.invocation
-        found = read_file(edge.directory / named if named else None, edge.directory)
-        content, path = found if found else (None, None)
-        settings = load_settings(
-            self.given,
-            edge.environment,
-            content,
-            path.name if path else FILE_NAME,
-            is_named=bool(named),
-        )
+        content, name = self.read_file()
+        environment, is_named = self.invocation.environment, bool(self.talk.config)
+        settings = load_settings(self.given, environment, content, name, is_named=is_named)
         for warning in settings.warnings:
             self.events.note(warning, "warning")
         return settings
+
+    def read_file(self) -> tuple[Mapping[str, Any] | None, str]:
+        """Read the configuration file, the named one or the nearest; return its name as well."""
+        named, directory = self.talk.config, self.invocation.directory
+        found = read_file(directory / named if named else None, directory)
+        return (found[0], found[1].name) if found else (None, FILE_NAME)
 
     @property
     def connection(self) -> Connection:
@@ -90,14 +95,22 @@ class Session:
         work: Callable[[], object],
         document: Callable[[Outcome], dict[str, Any]],
         summary: Callable[[Outcome], list[str]],
+        *,
+        tells_always: bool = False,
     ) -> ExitCode:
-        """Do the work and write its one result, whatever the end; return the exit code."""
+        """Do the work and write its one result, whatever the end; return the exit code.
+
+        A summary is of steps that were taken, so a run that failed before them has none, unless it
+        `tells_always`.
+        """
         error: AcceleratorError | None = None
         try:
             with self.heartbeat.beating(), self._bugs_shown():
                 work()
         except AcceleratorError as failure:
             error = failure
+            suggest(failure, self._connection, takes_stages=self.name != "prepare")
+            failure.hint = complete(failure.hint or "", self.typed) or None
         except KeyboardInterrupt as stop:
             error = Interrupted(isinstance(stop, Terminated))
         except Exception as bug:
@@ -110,8 +123,15 @@ class Session:
                 connection.close()
         self.invocation.ignore_signals()
         outcome = Outcome(tuple(self.steps.steps), usage, error, self._look)
-        self._write(outcome, document, summary)
+        has_told = tells_always or bool(outcome.steps) or error is None
+        self._write(outcome, document, summary if has_told else lambda _: [])
         return outcome.exit_code
+
+    def _show(self, event: Event) -> None:
+        """Show an event; a command that a note names can be pasted."""
+        if isinstance(event, Note):
+            event = replace(event, text=complete(event.text, self.typed))
+        self.console(event)
 
     def _write(
         self,
@@ -123,13 +143,15 @@ class Session:
         result, error = Door(self.invocation.stdout), outcome.error
         if self.talk.json:
             result.document(document(outcome))
-        elif outcome.steps or error is None:
+        else:
             result.lines(self._fit(summary(outcome)))
         if error is not None:
             if self.talk.debug:
                 trace = "".join(traceback.format_exception(error))
                 Door(self.invocation.stderr).text(trace)
-            self.console.error(error.message, error.hint)
+            first, *more = error.lines
+            asked = (error.details,) if error.details and self.talk.verbosity > 0 else ()
+            self.console.error(first, error.hint, (*more, *asked))
         self.console.close()
 
     @property
@@ -169,6 +191,7 @@ class Session:
                 "code": "bug",
                 "message": f"{type(bug).__name__}: this is a bug in accelerator",
                 "hint": "please report it with the traceback on stderr",
+                "details": None,
             }
             document = failed_document(self.name, ExitCode.BUG, said)
             Door(self.invocation.stdout).document(document)

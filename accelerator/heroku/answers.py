@@ -1,7 +1,8 @@
 """What an answer, or none, means: Heroku's statuses and the network's failures as our errors.
 
-Messages name method, path, status, Heroku's id and words and the request id; never a header, a
-query, a signed address, a config value or the text of an exception of requests.
+Heroku's own words come first in a message, then which request it was. Status, Heroku's id and the
+request id are details, for whoever asks for them. Never in either: a header, a query, a signed
+address, a config value or the text of an exception of requests.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from accelerator.errors import (
     Unreachable,
 )
 from accelerator.foreign import one_line, parse_json
-from accelerator.heroku.paths import describe_missing, how_to_look
+from accelerator.heroku.paths import describe_missing, find_app, how_to_look
 from accelerator.web.bodies import TooLong
 from accelerator.web.sessions import split
 
@@ -96,26 +97,34 @@ class NoAnswer(Exception):  # becomes an error once it is known what was asked
     `hopeless` failures stay when asked again.
     """
 
-    def __init__(self, why: str, *, reached: bool, hopeless: bool = False) -> None:
+    def __init__(
+        self, why: str, *, reached: bool, hopeless: bool = False, details: str | None = None
+    ) -> None:
         super().__init__(why)
-        self.why = why
+        self.why, self.details = why, details
         self.reached = reached
         self.hopeless = hopeless
 
 
 def error_of(call: Call, failure: NoAnswer) -> AcceleratorError:
     """Turn silence into an error: a write that may have happened is never just unreachable."""
+    error = _error_of(call, failure)
+    error.details = failure.details
+    return error
+
+
+def _error_of(call: Call, failure: NoAnswer) -> AcceleratorError:
     if failure.reached and not call.repeatable:
         return OutcomeUnknown(
-            f"{call}: {failure.why}; whether it was done is not known", how_to_look(call.path)
+            f"{failure.why}; whether {call} was done is not known", how_to_look(call.path)
         )
     if failure.hopeless:
         return NotThePlatform(
-            f"{call}: {failure.why}",
+            f"{failure.why} ({call})",
             "check the proxy (HTTPS_PROXY, NO_PROXY), the CA bundle (REQUESTS_CA_BUNDLE) and the "
             "host (HEROKU_HOST)",
         )
-    return Unreachable(f"{call}: {failure.why}", _STATUS_PAGE)
+    return Unreachable(f"{failure.why} ({call})", _STATUS_PAGE)
 
 
 def silence_of(error: Exception, host: str, *, is_sent: bool = True) -> NoAnswer:
@@ -133,23 +142,32 @@ def silence_of(error: Exception, host: str, *, is_sent: bool = True) -> NoAnswer
     return NoAnswer(f"the connection to {host} was cut", reached=is_sent)
 
 
-def checked(call: Call, response: requests.Response, hide: str = "") -> Any:
-    """Return the JSON of an answer, or raise what it means. `hide` is never quoted."""
+def checked(call: Call, response: requests.Response, hide: str = "", key_source: str = "") -> Any:
+    """Return the JSON of an answer, or raise what it means.
+
+    `hide` is never quoted. `key_source` says where the key is from that was sent along.
+    """
     status = response.status_code
     if status >= 500 or status == 408:
-        raise NoAnswer(_said(call, response, hide).removeprefix(f"{call} "), reached=True)
+        words = _words(call, response, hide)
+        why = f"{words} (answered {status})" if words else f"Heroku answered {status}"
+        raise NoAnswer(why, reached=True, details=_told(call, response, hide))
     if status >= 400:
-        raise _refusal(call, response, hide)
+        error = _refusal(call, response, hide, key_source)
+        error.details = _told(call, response, hide)
+        raise error
     if status >= 300:
-        raise NoAnswer(f"answered {status}, a redirect", reached=True, hopeless=True)
+        raise NoAnswer(
+            f"Heroku's address answered {status}, a redirect", reached=True, hopeless=True
+        )
     if status < 200:
-        raise NoAnswer(f"answered {status}, which is no end", reached=True)
+        raise NoAnswer(f"Heroku answered {status}, which is no end", reached=True)
     if not response.content and call.method != "GET":
         return None
     try:
         return parse_body(response.content)
     except ValueError as error:
-        raise NoAnswer(f"answered {status} with no JSON", reached=True) from error
+        raise NoAnswer(f"Heroku answered {status} with no JSON", reached=True) from error
 
 
 def parse_body(body: bytes) -> Any:
@@ -162,40 +180,50 @@ def parse_body(body: bytes) -> Any:
     return parse_json(body, len(body))
 
 
-def _refusal(call: Call, response: requests.Response, hide: str) -> AcceleratorError:
-    said, body = _said(call, response, hide), _body(response)
+def _refusal(
+    call: Call, response: requests.Response, hide: str, key_source: str
+) -> AcceleratorError:
+    body, words = _body(response), _words(call, response, hide)
+    said = words or f"Heroku answered {response.status_code}"
     match response.status_code:
         case 401 | 402 | 403:
-            return KeyRefused(said, _KEY_HINTS.get(body.get("id", ""), _KEY_HINTS["unauthorized"]))
+            whose = f", with the API key from {key_source}" if key_source else ""
+            hint = _KEY_HINTS.get(body.get("id", ""), _KEY_HINTS["unauthorized"])
+            return KeyRefused(f"{said} ({call}{whose})", hint)
         case 404 | 410:
             resource = body.get("resource")
             resource = None if resource is None else _clean(resource, hide)
+            missing = describe_missing(call.path, resource)
             return NotFound(
-                f"{describe_missing(call.path, resource)} was not found, or the key may not see it "
-                f"({said})",
+                f"{said.rstrip('.')}: {missing} was not found, or the key may not see it",
                 "check the spelling, and that the key's account has access",
                 resource,
+                find_app(call.path, resource),
             )
         case 429:
-            return RateLimited(said, "give CI an account of its own: the limit is per account")
+            hint = "give CI an account of its own: the limit is per account"
+            return RateLimited(f"{said} ({call})", hint)
         case 422:
-            return Unprocessable(said, "Heroku did nothing")
+            return Unprocessable(f"{said} ({call})", "Heroku did nothing")
         case _:
-            return RequestInvalid(said, "Heroku did nothing")
+            return RequestInvalid(f"{said} ({call})", "Heroku did nothing")
 
 
-def _said(call: Call, response: requests.Response, hide: str) -> str:
-    body = _body(response)
+def _words(call: Call, response: requests.Response, hide: str) -> str:
+    """Return what Heroku says; nothing about config vars, where complaints may quote values."""
+    if call.method == "PATCH" and call.path.endswith("/config-vars"):
+        return ""
+    return _clean(_body(response).get("message", ""), hide)
+
+
+def _told(call: Call, response: requests.Response, hide: str) -> str:
+    """Return what Heroku's support asks for: the request, its status, Heroku's id, its own id."""
     parts = [f"{call} answered {response.status_code}"]
-    if body.get("id"):
-        parts.append(_clean(body["id"], hide))
-    said = " ".join(parts)
-    if body.get("message"):
-        # Complaints about config vars may quote their values.
-        is_private = call.method == "PATCH" and call.path.endswith("/config-vars")
-        said += ": " + ("(words withheld)" if is_private else _clean(body["message"], hide))
-    request_id = response.headers.get("Request-Id")
-    return f"{said} (request {_clean(request_id, hide)})" if request_id else said
+    if ident := _body(response).get("id"):
+        parts.append(_clean(ident, hide))
+    if request_id := response.headers.get("Request-Id"):
+        parts.append(f"(request {_clean(request_id, hide)})")
+    return " ".join(parts)
 
 
 def _body(response: requests.Response) -> dict[str, str]:

@@ -14,7 +14,6 @@ from accelerator.heroku.parsing import (
     parse_email,
     parse_feature,
     parse_formation,
-    parse_names,
 )
 
 if TYPE_CHECKING:
@@ -34,9 +33,10 @@ class Apps:
         """Read an app by name or id."""
         return self._connection.fetch(("apps", app), parse_app)
 
-    def list_names(self) -> tuple[str, ...]:
-        """Read the names of the apps this key sees: of a long list the first page."""
-        return self._connection.fetch(("apps",), parse_names)
+    def fetch_names(self) -> tuple[str, ...]:
+        """Read the names of the apps that the key may see: once, and no more than a page."""
+        found = self._connection.fetch_once(("apps",), parse_app)
+        return tuple(app.name for app in found)
 
     def create(self, name: str) -> App:
         """Create an app of that name."""

@@ -12,6 +12,7 @@ from heroku3.models.app import App as Heroku3App
 
 from accelerator.foreign import parse_json
 from accelerator.heroku.answers import Call, NoAnswer, checked, error_of
+from accelerator.heroku.exchange import ANSWER_SECONDS
 from accelerator.heroku.parsing import parse_list
 from accelerator.heroku.paths import make_path
 from accelerator.web.sessions import Bearer, Session, origin_of
@@ -29,6 +30,7 @@ Value = TypeVar("Value")
 Resource = tuple[object, ...]
 
 MAX_PAGE = 1000
+MOMENT_SECONDS = 5.0
 # Beyond these a list is taken to have no end: 50,000 apps, builds or couplings.
 MOST_PAGES = 50
 MOST_LIST_BYTES = 32 << 20
@@ -112,6 +114,15 @@ class Connection(heroku3.api.Heroku):  # type: ignore[misc]  # heroku3 has no ty
         ask = Ask("GET", resource, range=order, repeatable=True)
         return self._parsed(ask, lambda items: parse_list(items, parse))
 
+    def fetch_once(self, resource: Resource, parse: Callable[[Any], Value]) -> tuple[Value, ...]:
+        """Read the first page of a list that nothing depends on: asked for once, for moments."""
+        ask = Ask("GET", resource, range=f"id ..; max={MAX_PAGE};", repeatable=True)
+        try:
+            _, found = self._send(ask, MOMENT_SECONDS)
+        except NoAnswer as failure:
+            raise error_of(ask.call, failure) from failure.__cause__
+        return self.understand(ask, lambda: parse_list(found, parse))
+
     def filter_all(
         self, resource: Resource, body: object, parse: Callable[[Any], Value]
     ) -> tuple[Value, ...]:
@@ -175,22 +186,22 @@ class Connection(heroku3.api.Heroku):  # type: ignore[misc]  # heroku3 has no ty
         raise self._no_answer(ask, "the list does not end")
 
     def _answer(self, ask: Ask) -> tuple[requests.Response, Any]:
-        """Return the answer, and the JSON in it."""
-        call, url = ask.call, self._heroku_url + make_path(ask.resource)
+        """Return the answer, and the JSON in it; asked for again where that is sensible."""
+        return self._exchange.repeat(ask.call, lambda: self._send(ask), again=ask.again)
 
-        def attempt() -> tuple[requests.Response, Any]:
-            answer = self._exchange.send(
-                self._session,
-                call,
-                url,
-                self._exchange.deadline,
-                params=ask.params,
-                data=ask.data,
-                headers=ask.headers,
-            )
-            return answer, checked(call, answer, self._key.reveal())
-
-        return self._exchange.repeat(call, attempt, again=ask.again)
+    def _send(self, ask: Ask, seconds: float = ANSWER_SECONDS) -> tuple[requests.Response, Any]:
+        call = ask.call
+        answer = self._exchange.send(
+            self._session,
+            call,
+            self._heroku_url + make_path(ask.resource),
+            self._exchange.deadline,
+            seconds,
+            params=ask.params,
+            data=ask.data,
+            headers=ask.headers,
+        )
+        return answer, checked(call, answer, self._key.reveal(), self._key.source)
 
     def _http_resource(
         self,

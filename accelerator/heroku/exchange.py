@@ -149,7 +149,7 @@ class Exchange:
         def on_retry(error: BaseException, pause: float) -> None:
             if call.path != SIGNED:
                 self.meter.count_retry()
-            why = str(error).removeprefix(str(call)).lstrip(": ")
+            why = str(error).removesuffix(f" ({call})")
             self.listener(Retried(str(call), why, pause))
 
         patience = patience or Patience(self.deadline, self.patience_seconds)

@@ -183,6 +183,7 @@ def parse_coupling(item: Json) -> Coupling:
         app_id=as_word(as_object(coupling.get("app")).get("id")),
         pipeline_id=as_word(as_object(coupling.get("pipeline")).get("id")),
         stage=as_word(coupling.get("stage")),
+        created_at=maybe(parse_moment, coupling.get("created_at")),
     )
 
 
@@ -244,11 +245,6 @@ def _checksum(value: Json) -> str | None:
 def parse_config_vars(item: Json) -> dict[str, str]:
     """Read config vars."""
     return as_texts(item, as_text)
-
-
-def parse_names(items: Json) -> tuple[str, ...]:
-    """Read the names in a list of apps."""
-    return parse_list(items, lambda item: as_word(as_object(item).get("name")))
 
 
 def parse_email(item: Json) -> str:

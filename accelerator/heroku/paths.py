@@ -53,6 +53,13 @@ def describe_missing(path: str, resource: str | None) -> str:
     return " of ".join(reversed(named)) or (resource or path)
 
 
+def find_app(path: str, resource: str | None) -> str | None:
+    """Return the name of the app that a 404 was about, if it was about one."""
+    (noun, name), *others = _pairs(path)
+    is_meant = resource == "app" or (resource is None and not others)
+    return name if noun == "apps" and is_meant else None
+
+
 def how_to_look(path: str) -> str:
     """Return where a person sees whether a write to that path happened."""
     pairs = _pairs(path)

@@ -63,7 +63,7 @@ class Storage:
 def _check(call: Call, answer: requests.Response) -> None:
     status = answer.status_code
     if status >= 500 or status in {408, 429}:
-        raise NoAnswer(f"answered {status}", reached=True)
+        raise NoAnswer(f"the storage answered {status}", reached=True)
     if status >= 300:
         raise RequestInvalid(
             f"{call} answered {status}: the storage did not take the upload",

@@ -141,7 +141,7 @@ class _Log:
             return answer
         self._drop()
         if self._is_unstarted or answer.status_code >= 500:
-            raise NoAnswer(f"answered {answer.status_code}", reached=True)
+            raise NoAnswer(f"the log answered {answer.status_code}", reached=True)
         if answer.status_code != 416 or not self._position:  # else there is no more than was read
             self.trouble = f"it is answered with {answer.status_code}"
         return None

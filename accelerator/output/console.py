@@ -20,12 +20,12 @@ from accelerator.events import (
     StepStarted,
 )
 from accelerator.foreign import one_line
-from accelerator.output.door import ERROR, HINT, Door, Painted
+from accelerator.output.door import CONTINUED, ERROR, HINT, Door, Painted
 from accelerator.output.repeats import Repeats
 from accelerator.output.wording import render_seconds, with_times_for_people
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from accelerator.waiting import Clock
 
@@ -63,10 +63,12 @@ class Console:
         if write := self._writers.get(type(event)):
             write(event)
 
-    def error(self, message: str, hint: str | None) -> None:
-        """Write a failure: what happened, then what to do."""
+    def error(self, message: str, hint: str | None, more: Iterable[str] = ()) -> None:
+        """Write a failure: what happened, more about it line by line, then what to do."""
         with self._lock:
             self._tell((ERROR,), message)
+            for text in more:
+                self._tell((CONTINUED,), text)
             if hint:
                 self._tell((HINT,), hint)
 

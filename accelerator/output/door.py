@@ -72,6 +72,7 @@ class Painted:
 
 
 ERROR, HINT = Painted("error: ", fg="red", bold=True), Painted("hint:  ", bold=True)
+CONTINUED = " " * 7  # as wide as those two: what follows stands below their text
 
 
 class Door:
@@ -101,9 +102,11 @@ class Door:
         """Write a text of several lines, such as a traceback."""
         self.lines(text.removesuffix("\n").split("\n"))
 
-    def error(self, message: str, hint: str | None) -> None:
-        """Write a failure: what happened, then what to do."""
+    def error(self, message: str, hint: str | None, more: Iterable[str] = ()) -> None:
+        """Write a failure: what happened, more about it line by line, then what to do."""
         self.line(ERROR, one_line(message))
+        for text in more:
+            self.line(CONTINUED, one_line(text))
         if hint:
             self.line(HINT, one_line(hint))
 

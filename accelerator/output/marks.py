@@ -8,6 +8,8 @@ from accelerator.output.parts import Document, head, render_error
 from accelerator.steps.guard.probe import Ended, Probed
 from accelerator.steps.report import MarkReport
 
+_WERE = {"unlock": "locked", "unfreeze": "frozen", "accept": "rejected"}
+
 
 def mark_document(report: MarkReport, outcome: Outcome) -> Document:
     """Render what stands for a target, as ``accelerator.lock/1`` and its like."""
@@ -41,8 +43,20 @@ def render_mark(report: MarkReport) -> list[str]:
         return [f"Compare-and-swap held in {held} of {races} races."]
     what = f"{report.commit[:8]} is {report.state} for" if report.commit else ""
     said = f"{what} {report.target}" if what else f"{report.target} is {report.state}"
-    why = f" ({report.reason})" if report.reason else ""
-    return [one_line(f"{said}{why}{'' if report.changed else ', as before'}.")]
+    return [one_line(f"{said}{_describe_note(report)}{'' if report.changed else ', as before'}.")]
+
+
+def _describe_note(report: MarkReport) -> str:
+    """Return why a note stands, and whose it is if it stood before; or whose it was that is gone.
+
+    The caller knows what the caller wrote.
+    """
+    why = f"{report.by}: {report.reason}" if report.reason else f"{report.by}"
+    if was := _WERE.get(report.kind):
+        return f" (it was {was} by {why})" if report.by and report.changed else ""
+    if report.by and not report.changed:
+        return f" (by {why})"
+    return f" ({report.reason})" if report.reason else ""
 
 
 def blank() -> Document:

@@ -67,10 +67,11 @@ def _step(step: StepFinished) -> Document:
 
 
 def render_error(error: AcceleratorError | None) -> Document | None:
-    """Return an error as code, message and hint."""
+    """Return an error as code, message, hint, and the request it is about if it is about one."""
     if error is None:
         return None
-    return {"code": error.code, "message": error.message, "hint": error.hint}
+    told = {"code": error.code, "message": error.message, "hint": error.hint}
+    return {**told, "details": error.details}
 
 
 def render_moment(moment: datetime) -> str:

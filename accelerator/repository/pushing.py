@@ -209,8 +209,10 @@ def _by_status(host: str, found: re.Match[str] | None, last: str) -> Accelerator
         return KeyRefused(f"{host} says that the key may not push there (403)")
     if status == "429":
         return RateLimited(
-            f"{host} takes no more pushes for now (429)",
-            "Heroku allows 75 git requests an hour and app; --strategy source has no such limit",
+            f"Heroku's hourly limit of git requests is used up at {host} (429); it ends within the "
+            "hour",
+            "Heroku takes 75 git requests an hour from each account for each app; --strategy "
+            "source has no such limit",
         )
     return Unreachable(f"git cannot reach {host}: {last}", "nothing was pushed; try again")
 

@@ -278,9 +278,8 @@ class RefStore:
         return answer.text
 
     def _unavailable(self, why: str) -> LockUnavailable:
-        return LockUnavailable(
-            self._shown(why), replies.find_remedy(why, is_metered=self.is_metered)
-        )
+        said = replies.name_limit(self._shown(why), is_metered=self.is_metered)
+        return LockUnavailable(said, replies.find_remedy(why, is_metered=self.is_metered))
 
     def _shown(self, complaint: str) -> str:
         """Return what git or the server said, without secrets: both repeat addresses."""

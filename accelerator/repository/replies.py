@@ -31,7 +31,7 @@ _NO_LOGIN = re.compile(
 _NO_REPOSITORY = re.compile(
     r"not found|does not appear to be a git repository|could not resolve host", re.IGNORECASE
 )
-_TOO_MANY = re.compile(r"\b429\b")
+_TOO_MANY = re.compile(r"\b429\b|too many requests", re.IGNORECASE)
 
 # How servers say that such refs are not to be: a hook or a rule declines them, they are hidden, or
 # their names are not allowed.
@@ -108,12 +108,19 @@ def find_reason(report: str, said: str) -> str:
     return lines[-1].removeprefix("fatal: ") if lines else "no reason given"
 
 
+def name_limit(why: str, *, is_metered: bool) -> str:
+    """Return why a remote was of no use, with Heroku's limit called by its name and its end."""
+    if is_metered and _TOO_MANY.search(why):
+        return f"Heroku's hourly limit of git requests is used up; it ends within the hour ({why})"
+    return why
+
+
 def find_remedy(why: str, *, is_metered: bool) -> str | None:
     """Return what to do about a lock remote that cannot be used; None where time may help."""
     if is_metered and _TOO_MANY.search(why):
         return (
             "Heroku's git takes 75 requests an hour from each account for each app: run it again "
-            "later, or have lock_remote name another repository"
+            "when the hour is over, or have lock_remote name another repository"
         )
     if _NO_LOGIN.search(why):
         who = "the API key's account" if is_metered else "the login that git finds for it"

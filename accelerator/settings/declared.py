@@ -95,6 +95,12 @@ _GLOBAL = (
         "HEROKU_API_KEY",
     ),
     Setting(
+        "pipeline",
+        "the pipeline that stage names are about, by its name or id",
+        parsing.parse_text,
+        unless_set="the prepare app's",
+    ),
+    Setting(
         "prepare.apps",
         "the apps that build beside the tests; several are a pool",
         parsing.parse_strings,

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from accelerator.environment import detect_ci
 from accelerator.errors import ConfigurationInvalid
+from accelerator.foreign import one_line
+from accelerator.planned import is_planned_setting, tell_planned
 from accelerator.settings.declared import OTHER_VARIABLES, SETTINGS, STAGES, Setting, parameter
-from accelerator.settings.parsing import nearest
+from accelerator.settings.parsing import nearest, parse_items
 from accelerator.settings.review import find_refused
-from accelerator.settings.values import Deadlines, Prepare, Settings, Stage
+from accelerator.settings.values import Deadlines, Examined, Prepare, Problem, Settings, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +28,7 @@ Given = Mapping[str, Any]
 # Other programs may own a variable that begins like ours: only a near miss is taken for a slip.
 _SLIP = 0.85
 _PREFIX = "ACCELERATOR_"
+_LONGEST_NAME = 60
 
 
 def load_settings(
@@ -42,9 +45,24 @@ def load_settings(
     empty list means that the flag was not given. `is_named` says that ``--config`` named the file:
     only then all of it is taken in a job about a pull request.
     """
+    examined = examine_settings(flags, environment, file, file_name, is_named=is_named)
+    if examined.problems:
+        raise ConfigurationInvalid(tuple(problem.text for problem in examined.problems))
+    return examined.settings
+
+
+def examine_settings(
+    flags: Given,
+    environment: Mapping[str, str],
+    file: Mapping[str, Any] | None,
+    file_name: str = FILE_NAME,
+    *,
+    is_named: bool = False,
+) -> Examined:
+    """Merge all sources, whatever is wrong in them: a wrong setting has its default meanwhile."""
     entries = dict(_flatten(file or {}))
     sources = _Sources(flags, environment, entries, file_name)
-    problems = list(_unknown_keys(entries, file_name))
+    problems = [Problem(None, said) for said in _unknown_keys(entries, file_name)]
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for setting in SETTINGS:
@@ -52,15 +70,26 @@ def load_settings(
         try:
             values[setting.name] = parse(raw) if parse else raw
         except ValueError as error:
-            problems.append(f"{origins[setting.name]} {error}")
-    unknown = _unknown_variables(environment, values.get("key_env"))
-    problems += [said for said, is_slip in unknown if is_slip]
-    if not is_named and detect_ci(environment).is_pull_request:
-        problems += find_refused(values, origins, file_name)
-    if problems:
-        raise ConfigurationInvalid(tuple(problems))
-    warnings = tuple(said for said, _ in unknown)
-    return replace(_build(values, origins), warnings=warnings)
+            values[setting.name] = setting.default
+            problems.append(Problem(setting.name, f"{origins[setting.name]} {error}"))
+    unknown = _unknown_variables(environment, values["key_env"])
+    problems += [Problem(None, said) for said, is_slip in unknown if is_slip]
+    is_reviewed = not is_named and detect_ci(environment).is_pull_request
+    if is_reviewed:
+        refused = find_refused(values, origins, file_name)
+        problems += [Problem(name, said) for name, said in refused]
+    warnings = tuple(said for said, is_slip in unknown if not is_slip)
+    home = None if is_reviewed else _find_home(entries)
+    settings = replace(_build(values, origins), warnings=warnings, home=home)
+    return Examined(settings, tuple(problems))
+
+
+def _find_home(entries: Mapping[str, Any]) -> str | None:
+    """Return the first prepare app of the file, which no flag or variable hides."""
+    try:
+        return next(iter(parse_items(entries.get("prepare.apps", ()))), None)
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +138,19 @@ def _unknown_keys(entries: Mapping[str, Any], file_name: str) -> Iterator[str]:
     for name in entries:
         if name in _NAMES:
             continue
-        parts = name.split(".")
+        parts = [one_line(part, _LONGEST_NAME) for part in name.split(".")]
         if parts[0] == "stages" and len(parts) > 1 and parts[1] not in STAGES:
             yield f'{file_name}: unknown stage "{parts[1]}"{nearest(parts[1], STAGES)}'
+        elif is_planned_setting(name):
+            yield f"{file_name}: {tell_planned(name)}"
         else:
-            yield f'{file_name}: unknown key "{name}"{nearest(name, _NAMES)}'
+            known = one_line(name, _LONGEST_NAME)
+            yield f'{file_name}: unknown key "{known}"{nearest(known, _namesakes(parts[-1]))}'
+
+
+def _namesakes(word: str) -> frozenset[str]:
+    """Return the settings that end in a word, in whichever table; all of them where none does."""
+    return frozenset(name for name in _NAMES if name.endswith(f".{word}")) or _NAMES
 
 
 def _unknown_variables(
@@ -127,6 +164,9 @@ def _unknown_variables(
         rest = variable.removeprefix(_PREFIX)
         if rest == variable or variable in others:
             continue
+        if is_planned_setting(_planned_name(rest)):
+            found.append((tell_planned(variable), True))
+            continue
         is_slip = rest.startswith(_SECTIONS)
         close = get_close_matches(rest, known, n=1, cutoff=0.5 if is_slip else _SLIP)
         if close or is_slip:
@@ -137,9 +177,17 @@ def _unknown_variables(
     return found
 
 
+def _planned_name(rest: str) -> str:
+    """Return the name of the setting that a variable would stand for."""
+    table, _, key = rest.lower().partition("_")
+    stage, _, own = key.partition("_")
+    return f"stages.{stage}.{own}" if table == "stages" and stage in STAGES else rest.lower()
+
+
 def _build(values: Mapping[str, Any], origins: Mapping[str, str]) -> Settings:
     return Settings(
         key_env=values["key_env"],
+        pipeline=values["pipeline"],
         prepare=Prepare(**_table(values, "prepare.")),
         on_miss=values["on_miss"],
         wait=values["wait"],

@@ -60,8 +60,9 @@ def parse_lock_remote_in_file(value: Any) -> str:
     text = value.strip() if isinstance(value, str) else ""
     if not is_remote_name(text) and _parse_address(text).transport not in ("https", "ssh"):
         raise ValueError(
-            f"must be {_REMOTES}; a folder or http:// is taken from --lock-remote "
-            "and ACCELERATOR_LOCK_REMOTE only"
+            "may be no folder and no http:// address, because the file comes with the code: write "
+            '"heroku", the name of a remote of the clone such as "origin", or an https:// or '
+            "ssh:// address; set anything else with --lock-remote or ACCELERATOR_LOCK_REMOTE"
         )
     return text
 

@@ -19,22 +19,26 @@ if TYPE_CHECKING:
 _REACHING = {
     "key_env": ("it chooses which secret of the job is sent", ""),
     "lock_remote": ("git would go there with the job's credentials", " or --lock-remote"),
+    "pipeline": ("it chooses the apps that stage names stand for", ""),
     "prepare.apps": ("it chooses the app that builds and runs this commit", " or --app (--from)"),
 }
 
 
-def find_refused(values: Mapping[str, Any], origins: Mapping[str, str], file: str) -> Iterator[str]:
-    """Return what is wrong with settings that a file under review has given."""
+def find_refused(
+    values: Mapping[str, Any], origins: Mapping[str, str], file: str
+) -> Iterator[tuple[str, str]]:
+    """Return the settings that a file under review may not give, each with what is wrong."""
     given = {name for name, origin in origins.items() if origin == f"{file}: {name}"}
     for name, (why, flag) in _REACHING.items():
         if name in given:
-            yield _refusal(file, name, why, f"{_variable(name)}{flag}")
+            yield name, _refusal(file, name, why, f"{_variable(name)}{flag}")
     if origins["smoke"].startswith("flag "):
         return  # it hides those of the file, of the stages too
     for name in sorted(given):
         is_smoke = name == "smoke" or name.endswith(".smoke")
         if is_smoke and any(is_command(check) for check in values.get(name) or ()):
-            yield _refusal(file, name, "it has a command to run", f"{_variable(name)} or --smoke")
+            why = "it has a command to run"
+            yield name, _refusal(file, name, why, f"{_variable(name)} or --smoke")
 
 
 def _refusal(file: str, name: str, why: str, instead: str) -> str:

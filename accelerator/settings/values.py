@@ -53,16 +53,27 @@ class Row:
     value: str
     source: str
     help: str
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong, as a sentence with its source, and with which setting if it is one."""
+
+    setting: str | None
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of a run; durations are seconds. `sources` has an entry for every name.
 
-    `warnings` are for people: variables that look like settings and are none.
+    `warnings` are for people: variables that look like settings and are none. `home` is the first
+    of ``prepare.apps`` in the file, also where a flag or variable names other apps.
     """
 
     key_env: str
+    pipeline: str | None
     prepare: Prepare
     on_miss: OnMiss
     wait: float
@@ -80,6 +91,7 @@ class Settings:
     stages: Mapping[str, Stage]
     sources: Mapping[str, str] = field(repr=False)
     warnings: tuple[str, ...] = ()
+    home: str | None = None
 
     def smoke_of(self, stage: str | None) -> tuple[str, ...]:
         """Return the smoke checks of a stage; a flag is meant for every stage of this run."""
@@ -88,10 +100,20 @@ class Settings:
             return self.smoke
         return own.smoke
 
-    def rows(self) -> tuple[Row, ...]:
-        """List every setting with its source; of the stages only what somebody has set."""
+    def rows(self, problems: tuple[Problem, ...] = ()) -> tuple[Row, ...]:
+        """List every setting with its source; of the stages only what somebody has set.
+
+        A setting with a problem has it in the place of its value, which may be anything.
+        """
+        wrong = {each.setting: each.text for each in problems}
         return tuple(
-            Row(setting.name, self._shown(setting), self.sources[setting.name], setting.help)
+            Row(
+                setting.name,
+                "(wrong)" if setting.name in wrong else self._shown(setting),
+                self.sources[setting.name],
+                setting.help,
+                wrong.get(setting.name),
+            )
             for setting in SETTINGS
             if not setting.name.startswith("stages.") or self.sources[setting.name] != "default"
         )
@@ -102,6 +124,14 @@ class Settings:
             value = value[part] if isinstance(value, dict) else getattr(value, part)
         shown = hide_credentials(_text(value), hide_query=True)
         return shown or setting.unless_set or "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """Settings, and all that is wrong with them; what is wrong has its default there."""
+
+    settings: Settings
+    problems: tuple[Problem, ...] = ()
 
 
 def _text(value: Any) -> str:

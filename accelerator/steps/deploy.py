@@ -138,6 +138,7 @@ class Guard:
 
     def check(self, decision: Decision) -> None:
         """Raise `Refused` for what must not be shipped, or is a miss that must not be built."""
+        self.locks.settle_home(decision.facts)
         standing = self.locks.read()
         demand(self.locks.find_marks(self.order.commit, self.order.targets, standing))
         for text in demand(self.forward.check_targets(decision.facts)):
@@ -193,7 +194,7 @@ def _told_if_cut_short(run: Run, order: DeployOrder, held: HeldLocks) -> Iterato
         for app in sorted(held.at_stake):
             run.events.note(
                 f"what was begun on {app} is not known to have ended: `accelerator resume {app} "
-                f"--from {order.prepare_app}` finishes or reports it",
+                f"--commit {order.commit.sha}` finishes or reports it",
                 "warning",
             )
         raise

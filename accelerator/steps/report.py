@@ -252,9 +252,8 @@ class MarkReport:
     probe: Probed | None = None
 
     def ordered(self, order: MarkOrder) -> None:
-        """Record what is asked for."""
+        """Record what is asked for; who and why are told of notes that stand, or stood."""
         self.target, self.commit = order.target, order.commit
-        self.by, self.reason = order.by, order.reason
 
     def ended(self, marked: Marked) -> None:
         """Record what stands there now."""

@@ -35,13 +35,11 @@ class ResumeOrder:
     """The app whose deploy is to be finished, under which rules, and what speaks for the commit.
 
     ``named`` is the sha that somebody named, ``own`` that of the CI job this is.
-    ``is_confirmed``: somebody named the app once more. ``command`` is what was asked for, as it is
-    spelled in hints.
+    ``is_confirmed``: somebody named the app once more.
     """
 
     app: str
     rules: Rules
-    command: str
     named: str | None = None
     own: str | None = None
     is_confirmed: bool = False
@@ -125,13 +123,21 @@ def demand_consent(order: ResumeOrder, note: LockNote, what: str, ask: Ask | Non
     if sha in {order.named, order.own} or order.is_confirmed:
         return
     question = f"Deploy {sha[:8]} to {app}? Type the app's name to go on: "
-    if ask is not None and ask(question).strip() == app:
+    typed = ask(question).strip() if ask is not None else ""
+    if typed == app:
         return
+    if typed:
+        raise Refused(
+            Refusal.NOT_CONFIRMED,
+            f"{one_line(typed, 60)!r} was typed, and the app is called {app}: nothing was done",
+            f"run `accelerator resume {app}` again and type {app}, if that is what you want",
+        )
     raise Refused(
         Refusal.NOT_CONFIRMED,
         f"only a note in the lock remote says that {what} was to be deployed to {app}; it was left "
         f"by {note.describe()}, or by anybody else who may write there",
-        f"if that is what you want, run `{order.command} --commit {sha}` (or --confirm {app})",
+        f"if that is what you want, run `accelerator resume {app} --commit {sha}` (or --confirm "
+        f"{app})",
     )
 
 

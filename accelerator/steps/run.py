@@ -64,13 +64,23 @@ class Child(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class GuessedHome:
+    """The app that most likely keeps the marks of the targets, and how to look at another's."""
+
+    app: str
+    place_at: Callable[[str], LockPlace]
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """The platform, the local clone, the lock remote, the listeners and the limits of this run.
 
     ``clone`` is the clone's word on commits, ``git`` Heroku's git host, ``marks`` where locks,
-    freezes and rejections are kept (None: nowhere). ``stop`` is set when the run is being given up,
-    so that work under way beside the main thread starts nothing new. ``environment`` is for
-    commands of the user's, without any API key; ``children`` are those that run now.
+    freezes and rejections are kept (None: nowhere); with a ``guess`` they may turn out to be in
+    another app's git, once the pipeline of the targets is known. ``stop`` is set when the run is
+    being given up, so that work under way beside the main thread starts nothing new.
+    ``environment`` is for commands of the user's, without any API key; ``children`` are those that
+    run now.
     """
 
     heroku: Heroku
@@ -83,6 +93,7 @@ class Run:
     stop: Event = field(default_factory=Event)
     environment: Mapping[str, str] = field(default_factory=dict)
     children: set[Child] = field(default_factory=set)
+    guess: GuessedHome | None = None
 
     def refuse_if_stopping(self) -> None:
         """Raise `Interrupted` when the run is being given up; to be called before anything new."""

@@ -137,7 +137,9 @@ def schema_of(command: str) -> Document:
             retries=WHOLE,
             rate_limit_remaining=_or_null(WHOLE),
         ),
-        error=_or_null(_object(code=TEXT, message=TEXT, hint=_or_null(TEXT))),
+        error=_or_null(
+            _object(code=TEXT, message=TEXT, hint=_or_null(TEXT), details=_or_null(TEXT))
+        ),
     )
 
 

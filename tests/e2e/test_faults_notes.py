@@ -140,7 +140,7 @@ def test_a_note_of_a_stranger_is_shown_and_not_shipped(
         assert (told["reason"], told["commit"]) == ("not_confirmed", unreviewed)
         assert f"{unreviewed} (Open the door; by Ada <" in told["error"]["message"]
     assert "gitlab job" in by_sha.document["error"]["message"]
-    command = f"accelerator resume {stranger.target} {' '.join(where)} --commit {unreviewed}"
+    command = f"accelerator resume {stranger.target} --commit {unreviewed} {' '.join(where)}"
     assert f"`{command}`" in by_sha.document["error"]["hint"]
     assert served in other.document["error"]["message"]
     assert wrong.check(2)["error"]["code"] == "usage"

@@ -53,14 +53,14 @@ def test_the_variable_comes_first(home: Path, environment: dict[str, str]) -> No
     (home / ".netrc").write_text("machine api.heroku.com login x password other\n")
     asked = configure_helper(home, "echo password=other")
 
-    key, source = find_key("SHOP_KEY", {**environment, "SHOP_KEY": KEY}, HEROKU, home)
+    key = find_key("SHOP_KEY", {**environment, "SHOP_KEY": KEY}, HEROKU, home)
 
-    assert (key.reveal(), source) == (KEY, "SHOP_KEY")
+    assert (key.reveal(), key.source) == (KEY, "SHOP_KEY")
     assert not asked.exists()
 
 
 def test_a_line_end_after_the_key_is_no_part_of_it(home: Path, environment: dict[str, str]) -> None:
-    key, _ = find_key("SHOP_KEY", {**environment, "SHOP_KEY": f"{KEY}\n"}, HEROKU, home)
+    key = find_key("SHOP_KEY", {**environment, "SHOP_KEY": f"{KEY}\n"}, HEROKU, home)
 
     assert key.reveal() == KEY
 
@@ -83,10 +83,10 @@ def test_the_netrc_entry_of_the_api_host_is_next(
 ) -> None:
     (home / ".netrc").write_text(content + "\n")
 
-    key, source = find_key("HEROKU_API_KEY", environment, endpoint, home)
+    key = find_key("HEROKU_API_KEY", environment, endpoint, home)
 
     assert key.reveal() == KEY
-    assert source.startswith("~/.netrc (machine ")
+    assert key.source.startswith("~/.netrc (machine ")
 
 
 @pytest.mark.git
@@ -95,9 +95,9 @@ def test_gits_credential_helper_for_the_git_host_is_last(
 ) -> None:
     configure_helper(home, f"cat > {home}/question\necho username=heroku\necho password={KEY}")
 
-    key, source = find_key("HEROKU_API_KEY", environment, HEROKU, home)
+    key = find_key("HEROKU_API_KEY", environment, HEROKU, home)
 
-    assert (key.reveal(), source) == (KEY, "git's credential helper for git.heroku.com")
+    assert (key.reveal(), key.source) == (KEY, "git's credential helper for git.heroku.com")
     assert "host=git.heroku.com" in (home / "question").read_text()
 
 
@@ -204,7 +204,7 @@ def test_the_helper_is_asked_without_the_key_of_another_variable(
 ) -> None:
     configure_helper(home, 'echo username=x; echo "password=${HEROKU_API_KEY:-own}"')
 
-    key, _ = find_key("SHOP_KEY", {**environment, "HEROKU_API_KEY": KEY}, HEROKU, home)
+    key = find_key("SHOP_KEY", {**environment, "HEROKU_API_KEY": KEY}, HEROKU, home)
 
     assert key.reveal() == "own"
 

@@ -261,7 +261,7 @@ def test_an_interrupted_way_back_still_names_the_release_that_failed() -> None:
 def resuming(made: Scene, attempt: int) -> None:
     lock = replace(made.order.rules.lock, job="gitlab-1", attempt=attempt)
     rules = replace(made.order.rules, lock=lock)
-    resume(made.stage.run, ResumeOrder("shop", rules, "…", named=COMMIT.sha), made.report)
+    resume(made.stage.run, ResumeOrder("shop", rules, named=COMMIT.sha), made.report)
 
 
 def test_a_job_that_is_run_again_resumes_what_it_left_itself_at_once() -> None:

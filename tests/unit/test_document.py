@@ -14,15 +14,15 @@ from accelerator.cli.session import Session
 from accelerator.errors import AcceleratorError, BuildFailed, ExitCode, PartlyDone
 from accelerator.events import LogLine, StepFinished, StepStarted
 from accelerator.heroku import Usage
-from accelerator.models import Reason, Route
-from accelerator.output.config import config_document
+from accelerator.models import Endpoint, Reason, Route
+from accelerator.output.config import Configured, config_document
 from accelerator.output.deploy import deploy_document
 from accelerator.output.marks import mark_document
 from accelerator.output.outcome import Outcome, StepLog
 from accelerator.output.parts import render_error, render_moment
 from accelerator.output.prepare import prepare_document
 from accelerator.output.ship import ship_document
-from accelerator.settings import Row
+from accelerator.settings import examine_settings
 from accelerator.steps.report import (
     MarkReport,
     PrepareReport,
@@ -159,7 +159,8 @@ def test_a_run_that_found_out_nothing_has_all_the_keys_too() -> None:
         "retries": 0,
         "rate_limit_remaining": None,
     }
-    assert document["error"] == {"code": "error", "message": "it broke", "hint": "mend it"}
+    error = {"code": "error", "message": "it broke", "hint": "mend it", "details": None}
+    assert document["error"] == error
 
 
 def test_a_failed_target_tells_its_error_and_the_way_back() -> None:
@@ -245,18 +246,20 @@ def test_a_ship_that_prepared_nothing_says_so() -> None:
     assert ship_document(ShipReport(COMMIT), DONE)["prepared"] is None
 
 
-def test_the_settings_are_told_with_their_sources() -> None:
-    rows = (Row("lock", "auto", "default", "How to lock."),)
+def test_the_settings_are_told_with_their_sources_and_what_is_wrong() -> None:
+    examined = examine_settings({}, {"ACCELERATOR_LOCK": "perhaps"}, {"wait": "5m"})
+    shown = Configured(
+        examined.settings, examined.problems, Endpoint("https://api", "https://git"), "KEY"
+    )
 
-    document = read_back(config_document(rows, Outcome()))
+    document = read_back(config_document(shown, Outcome()))
 
-    assert document == {
-        "schema": "accelerator.config/1",
-        "ok": True,
-        "exit_code": 0,
-        "settings": [{"name": "lock", "value": "auto", "source": "default"}],
-        "error": None,
-    }
+    rows = {row.pop("name"): row for row in document["settings"]}
+    assert rows["wait"] == {"value": "5m", "source": "accelerator.toml: wait", "problem": None}
+    assert (rows["lock"]["value"], rows["lock"]["source"]) == ("(wrong)", "ACCELERATOR_LOCK")
+    assert "must be one of auto" in rows["lock"]["problem"]
+    assert document["problems"] == [{"setting": "lock", "message": rows["lock"]["problem"]}]
+    assert (document["platform"], document["key_source"]) == ("https://api", "KEY")
 
 
 def test_a_failure_before_the_command_began_has_every_key_of_the_command() -> None:
@@ -318,6 +321,7 @@ def test_an_error_is_its_code_message_and_hint() -> None:
         "code": "build_failed",
         "message": error.message,
         "hint": error.hint,
+        "details": None,
     }
     assert render_error(None) is None
 

@@ -9,6 +9,7 @@ from accelerator.errors import (
     AcceleratorError,
     BuildFailed,
     ConfigurationInvalid,
+    ConfigurationShown,
     ExitCode,
     HostNotRecognised,
     Inconclusive,
@@ -67,8 +68,14 @@ NUMBERS = {
 # Every failure with facts of its own: the error, its exit code, its word in the JSON, and what its
 # message must name.
 WITH_FACTS = [
-    (ConfigurationInvalid(("lock is odd",)), 2, "configuration", ["1 problem", "lock is odd"]),
-    (ConfigurationInvalid(("one", "two")), 2, "configuration", ["2 problem", "one; two"]),
+    (
+        ConfigurationInvalid(("lock is odd",)),
+        2,
+        "configuration",
+        ["wrong in one place", "lock is odd"],
+    ),
+    (ConfigurationInvalid(("one", "two")), 2, "configuration", ["wrong in 2 places", "one; two"]),
+    (ConfigurationShown(("one", "two")), 2, "configuration", ["2 places", "one; two"]),
     (KeyMissing("HEROKU_API_KEY", "api.heroku.com"), 2, "no_key", ["HEROKU_API_KEY"]),
     (HostNotRecognised("HEROKU_HOST", "evil.example"), 2, "host", ["HEROKU_HOST=evil.example"]),
     (ShallowClone(), 2, "shallow_clone", ["shallow clone"]),

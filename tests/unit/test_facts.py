@@ -9,7 +9,7 @@ from accelerator.models import ArtifactKind, ArtifactRef, BuildInput, Reason, Ro
 from accelerator.steps.compare.decision import compare
 from accelerator.steps.compare.facts import Facts
 from accelerator.steps.compare.reading import confirm, fetch_facts, refresh_targets
-from accelerator.steps.compare.stages import find_name, resolve_targets
+from accelerator.steps.compare.stages import StageSource, find_name, resolve_targets
 from accelerator.steps.compare.states import SourceState, TargetState
 from accelerator.steps.compare.wanted import SourceApp, Wanted
 from tests.unit.fakes import (
@@ -248,13 +248,13 @@ def pipeline() -> tuple[FakeApp, ...]:
 def test_stages_stand_for_their_apps(targets: tuple[str, ...], expected: tuple[str, ...]) -> None:
     stage = make_stage(*pipeline())
 
-    assert resolve_targets(stage.run, "shop-prepare", targets) == expected
+    assert resolve_targets(stage.run.heroku, StageSource("shop-prepare"), targets) == expected
 
 
 def test_app_names_need_no_request() -> None:
     stage = make_stage()
 
-    resolve_targets(stage.run, "shop-prepare", ("shop", "blog"))
+    resolve_targets(stage.run.heroku, StageSource("shop-prepare"), ("shop", "blog"))
 
     assert stage.heroku.calls == []
 
@@ -262,7 +262,7 @@ def test_app_names_need_no_request() -> None:
 def test_the_pipeline_is_read_once_for_several_stages() -> None:
     stage = make_stage(*pipeline())
 
-    resolve_targets(stage.run, "shop-prepare", ("production", "production"))
+    resolve_targets(stage.run.heroku, StageSource("shop-prepare"), ("production", "production"))
 
     assert stage.heroku.calls.count("couplings.fetch_of_pipeline pipe") == 1
 
@@ -272,21 +272,21 @@ def test_a_stage_without_another_app_is_not_found(empty: str) -> None:
     stage = make_stage(*pipeline())
 
     with pytest.raises(NotFound, match=f"no app at stage {empty}"):
-        resolve_targets(stage.run, "shop-prepare", (empty,))
+        resolve_targets(stage.run.heroku, StageSource("shop-prepare"), (empty,))
 
 
 def test_stage_names_mean_nothing_outside_a_pipeline() -> None:
     stage = make_stage(FakeApp("shop-prepare"))
 
     with pytest.raises(NotFound, match="in no pipeline"):
-        resolve_targets(stage.run, "shop-prepare", ("staging",))
+        resolve_targets(stage.run.heroku, StageSource("shop-prepare"), ("staging",))
 
 
 def test_the_source_is_no_target() -> None:
     stage = make_stage()
 
     with pytest.raises(UsageProblem, match="both the source and a target"):
-        resolve_targets(stage.run, "shop-prepare", ("shop", "shop-prepare"))
+        resolve_targets(stage.run.heroku, StageSource("shop-prepare"), ("shop", "shop-prepare"))
 
 
 LONG = (
@@ -322,26 +322,35 @@ def test_what_is_neither_name_nor_id_is_refused_without_a_request(text: str) -> 
 
 @pytest.mark.parametrize("text", ["01234567-89ab-cdef-0123-456789abcdef", "Shop"])
 def test_an_app_there_is_not_is_not_found(text: str) -> None:
+    heroku = make_stage().run.heroku
+
     with pytest.raises(NotFound):
-        resolve_targets(make_stage().run, "shop-prepare", ("shop", text))
+        resolve_targets(heroku, StageSource("shop-prepare"), ("shop", text))
 
 
 def test_an_id_stands_for_the_name() -> None:
     stage = make_stage(FakeApp(LONG))
 
-    assert resolve_targets(stage.run, "shop-prepare", (ID, "blog")) == (LONG, "blog")
+    assert resolve_targets(stage.run.heroku, StageSource("shop-prepare"), (ID, "blog")) == (
+        LONG,
+        "blog",
+    )
     assert stage.heroku.calls == [f"apps.fetch {ID}"]
 
 
 @pytest.mark.parametrize("targets", [(LONG, ID), (ID, LONG), (ID, "blog", LONG)])
 def test_an_app_named_in_two_ways_is_refused(targets: tuple[str, ...]) -> None:
+    heroku = make_stage(FakeApp(LONG)).run.heroku
+
     with pytest.raises(UsageProblem, match=f"are one app, {LONG}"):
-        resolve_targets(make_stage(FakeApp(LONG)).run, "shop-prepare", targets)
+        resolve_targets(heroku, StageSource("shop-prepare"), targets)
 
 
 def test_the_source_is_no_target_by_its_id_either() -> None:
+    heroku = make_stage(FakeApp(LONG)).run.heroku
+
     with pytest.raises(UsageProblem, match="both the source and a target"):
-        resolve_targets(make_stage(FakeApp(LONG)).run, LONG, (ID,))
+        resolve_targets(heroku, StageSource(LONG), (ID,))
 
 
 @pytest.mark.parametrize("renamed", ["shop-prepare", "shop"])

@@ -81,10 +81,12 @@ def test_a_status_of_a_read_becomes_an_error_that_says_everything(
     assert type(error) is expected
     assert error.exit_code is exit_code
     assert error.hint
-    assert f"GET {READ.path}" in error.message
-    assert f"answered {status}" in error.message
-    if status >= 400:
-        assert f"{heroku_id}: Because of that. (request req-1)" in error.message
+    if status < 400:
+        assert error.message == f"Heroku's address answered 302, a redirect (GET {READ.path})"
+        return
+    assert error.message.startswith("Because of that")
+    assert "req-1" not in error.message + str(error.hint)
+    assert error.details == f"GET {READ.path} answered {status} {heroku_id} (request req-1)"
 
 
 @pytest.mark.parametrize(
@@ -168,8 +170,9 @@ def test_a_refused_config_change_quotes_no_value() -> None:
 
     error = refusal(call, answer(422, {"id": "invalid_params", "message": "hunter2 is too long"}))
 
-    assert "hunter2" not in error.message
-    assert "invalid_params" in error.message
+    assert error.message == f"Heroku answered 422 ({call})"
+    assert "hunter2" not in str(error.details)
+    assert "invalid_params" in str(error.details)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +193,35 @@ def test_an_answer_without_json_is_no_answer(text: str) -> None:
 def test_an_error_that_is_no_object_is_told_by_its_status() -> None:
     error = refusal(READ, answer(422, ["odd"]))
 
-    assert error.message == f"{READ} answered 422 (request req-1)"
+    assert error.message == f"Heroku answered 422 ({READ})"
+    assert error.details == f"{READ} answered 422 (request req-1)"
+
+
+@pytest.mark.parametrize("status", [401, 402, 403])
+def test_a_refused_key_is_named_by_where_it_was_found(status: int) -> None:
+    with pytest.raises(KeyRefused) as caught:
+        checked(READ, answer(status, {"message": "No."}), "HRKU-1", "SHOP_KEY")
+
+    assert caught.value.message == f"No. ({READ}, with the API key from SHOP_KEY)"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "app"),
+    [
+        pytest.param("/apps/shop", {}, "shop", id="the app itself"),
+        pytest.param("/apps/shop/builds", {"resource": "app"}, "shop", id="what is below it"),
+        pytest.param("/apps/shop/releases/7", {"resource": "release"}, None, id="another thing"),
+        pytest.param("/apps/shop/releases/7", {}, None, id="nobody says what"),
+        pytest.param("/pipelines/shop", {}, None, id="a pipeline"),
+    ],
+)
+def test_an_app_that_was_not_found_is_known_by_its_name(
+    path: str, body: dict[str, str], app: str | None
+) -> None:
+    error = refusal(Call("GET", path, repeatable=True), answer(404, body))
+
+    assert isinstance(error, NotFound)
+    assert error.app == app
 
 
 def test_a_write_may_be_answered_with_an_empty_body() -> None:

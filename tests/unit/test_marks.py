@@ -285,7 +285,7 @@ def test_what_cannot_be_read_is_unlocked_and_nobody_is_named(refs: MemoryRefs, t
 
     report = marks.unlock(at(refs), order("unlock"))
 
-    assert (report.changed, report.by, refs.refs) == (True, "ann", {})
+    assert (report.changed, report.by, refs.refs) == (True, None, {})
 
 
 def test_what_cannot_even_be_fetched_is_unlocked(refs: MemoryRefs) -> None:

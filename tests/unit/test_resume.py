@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from accelerator.cli.invocation import Invocation
-from accelerator.cli.options import Allowed
-from accelerator.cli.resume import spell
 from accelerator.errors import AcceleratorError, NotFound, Refused
 from accelerator.events import Note
 from accelerator.models import Commit, Refusal
@@ -23,7 +21,7 @@ from tests.unit.fakes import COMMIT, OTHER, make_app, make_note
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-COMMAND = "accelerator resume shop --from shop-prepare"
+COMMAND = "accelerator resume shop"
 
 
 @dataclass
@@ -44,7 +42,7 @@ class Cut:
             self.asked.append(question)
             return self.typed
 
-        order = ResumeOrder("shop", self.scene.order.rules, COMMAND, **given)
+        order = ResumeOrder("shop", self.scene.order.rules, **given)
         resume(self.scene.stage.run, order, self.scene.report, ask if at_terminal else None)
 
     def fail(self, kind: type[AcceleratorError], **given: Any) -> AcceleratorError:
@@ -260,18 +258,19 @@ def test_a_question_is_written_and_one_line_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "is_shown"),
+    ("typed", "said"),
     [
-        pytest.param("https://git.example/locks.git", True, id="an address"),
-        pytest.param("git@git.example:locks.git", True, id="a user of ssh, who is no secret"),
-        pytest.param("ssh://git@git.example/locks.git", True, id="the same as a URL"),
-        pytest.param("origin", True, id="the name of a remote"),
-        pytest.param("https://ann:word@git.example/locks.git", False, id="a password"),
-        pytest.param("https://ghp_token@git.example/locks.git", False, id="a token as the user"),
-        pytest.param("https://:word@git.example/locks.git", False, id="a password without a user"),
+        pytest.param("shop-eu\n", "'shop-eu' was typed, and the app is called shop", id="another"),
+        pytest.param(
+            "a\x1b[2J\n", "was typed, and the app is called shop", id="keys of a terminal"
+        ),
     ],
 )
-def test_a_hint_repeats_no_login_of_a_lock_remote(address: str, is_shown: bool) -> None:
-    said = spell("shop", {"lock_remote": address}, Allowed())
+def test_a_wrong_name_at_the_prompt_is_told_as_that(cut: Cut, typed: str, said: str) -> None:
+    cut.typed = typed
 
-    assert said == "accelerator resume shop" + (f" --lock-remote {address}" if is_shown else "")
+    error = cut.fail(Refused, at_terminal=True)
+
+    assert said in error.message
+    assert "\x1b" not in error.message
+    assert "type shop" in str(error.hint)

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accelerator import planned
 from accelerator.errors import ConfigurationInvalid, HostNotRecognised, UsageProblem
-from accelerator.models import Endpoint
+from accelerator.models import Endpoint, LockMode
 from accelerator.settings import (
     SETTINGS,
     STAGES,
@@ -16,6 +17,7 @@ from accelerator.settings import (
     Settings,
     duration,
     endpoint,
+    examine_settings,
     load_settings,
     parameter,
     parsing,
@@ -228,27 +230,85 @@ def test_config_vars_that_shape_the_build_can_be_declared(
     assert load(**sources).prepare.build_config == expected
 
 
-GONE = [
-    "pipeline",
-    "deadlines.connect",
-    "deadlines.read",
-    *(
-        f"stages.{stage}.{name}"
-        for stage in STAGES
-        for name in ("key_env", "after", "soak", "windows", "confirm")
-    ),
+PLANNED = [
+    f"stages.{stage}.{name}"
+    for stage in STAGES
+    for name in ("key_env", "after", "soak", "windows", "confirm", "approvals")
 ]
 
 
-@pytest.mark.parametrize("name", GONE)
-def test_a_key_that_nothing_honours_is_unknown(name: str) -> None:
+def in_file(name: str) -> dict[str, Any]:
     file: Any = True
     for part in reversed(name.split(".")):
         file = {part: file}
+    assert isinstance(file, dict)
+    return file
 
-    (problem,) = problems_of(file=file)
+
+@pytest.mark.parametrize("name", ["deadlines.connect", "deadlines.read", "after", "stages"])
+def test_a_key_that_nothing_honours_is_unknown(name: str) -> None:
+    (problem,) = problems_of(file=in_file(name))
 
     assert problem.startswith(f'accelerator.toml: unknown key "{name}"')
+
+
+@pytest.mark.parametrize("name", [*PLANNED, "approvals"])
+def test_a_key_of_the_design_is_said_to_be_planned(name: str) -> None:
+    (problem,) = problems_of(file=in_file(name))
+
+    assert problem == f"accelerator.toml: `{name}` is planned, not built yet"
+
+
+@pytest.mark.parametrize("name", ["STAGES_PRODUCTION_KEY_ENV", "STAGES_STAGING_SOAK", "APPROVALS"])
+def test_a_variable_of_the_design_is_said_to_be_planned(name: str) -> None:
+    (problem,) = problems_of(environment={f"ACCELERATOR_{name}": "1"})
+
+    assert problem == f"`ACCELERATOR_{name}` is planned, not built yet"
+
+
+@pytest.mark.parametrize("name", planned.SETTINGS)
+def test_what_is_planned_is_no_setting_yet(name: str) -> None:
+    assert name.replace("*", "staging") not in {setting.name for setting in SETTINGS}
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        pytest.param("on_mis", "on_miss", id="a key"),
+        pytest.param("prepar.apps", "prepare.apps", id="a table"),
+        pytest.param("apps", "prepare.apps", id="a key out of its table"),
+        pytest.param("subdir", "prepare.subdir", id="another"),
+        pytest.param("stage.production.smoke", "stages.production.smoke", id="a table of tables"),
+        pytest.param("deadline.build", "deadlines.build", id="a table by its key"),
+    ],
+)
+def test_a_mistyped_key_is_answered_with_the_one_that_was_meant(written: str, meant: str) -> None:
+    (problem,) = problems_of(file=in_file(written))
+
+    assert problem == f'accelerator.toml: unknown key "{written}"; did you mean "{meant}"?'
+
+
+def test_all_problems_are_found_beside_the_settings_that_are_right() -> None:
+    examined = examine_settings(
+        {}, {"ACCELERATOR_LOCK": "perhaps"}, {"wait": "5m", "on_mis": 1, "timeout": "soon"}
+    )
+
+    assert (examined.settings.wait, examined.settings.lock) == (300.0, LockMode.AUTO)
+    assert [each.setting for each in examined.problems] == [None, "lock", "timeout"]
+    rows = {row.name: row for row in examined.settings.rows(examined.problems)}
+    assert rows["timeout"].source == "accelerator.toml: timeout"
+    assert (rows["timeout"].value, rows["wait"].problem) == ("(wrong)", None)
+
+
+def test_the_first_prepare_app_of_the_file_stays_known_where_a_flag_hides_it() -> None:
+    file = {"prepare": {"apps": ["one", "two"]}}
+    job = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request"}
+
+    hidden = load(flags={"from": ("three",)}, file=file)
+    reviewed = load(flags={"from": ("three",)}, file=file, environment=job)
+
+    assert (hidden.prepare.apps, hidden.home) == (("three",), "one")
+    assert reviewed.home is None
 
 
 def test_the_names_flags_and_variables_of_settings_are_unique() -> None:
@@ -519,10 +579,10 @@ PROBLEMS = [
     *(
         pytest.param(
             {"file": {"lock_remote": address}},
-            'accelerator.toml: lock_remote must be "heroku", the name of a remote of the clone, or '
-            "a git repository: https://HOST/PATH, "
-            "ssh://HOST/PATH or USER@HOST:PATH; a folder or http:// is taken from --lock-remote "
-            "and ACCELERATOR_LOCK_REMOTE only",
+            "accelerator.toml: lock_remote may be no folder and no http:// address, because the "
+            'file comes with the code: write "heroku", the name of a remote of the clone such as '
+            '"origin", or an https:// or ssh:// address; set anything else with --lock-remote or '
+            "ACCELERATOR_LOCK_REMOTE",
             id=f"{address} from the file",
         )
         for address in ("/srv/locks.git", "file:///srv/locks.git", "http://127.0.0.1/locks.git")

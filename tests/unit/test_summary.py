@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from accelerator.errors import BuildFailed
 from accelerator.events import StepFinished
 from accelerator.heroku import Usage
-from accelerator.models import Reason, Route, TargetStatus, Verified
-from accelerator.output.config import render_config
+from accelerator.models import Endpoint, Reason, Route, TargetStatus, Verified
+from accelerator.output.config import Configured, render_config
 from accelerator.output.deploy import render_deploy
 from accelerator.output.outcome import Look, Outcome
 from accelerator.output.prepare import render_prepare
 from accelerator.output.ship import render_ship
 from accelerator.output.timings import BAR_WIDTH, render_timings, sum_up
-from accelerator.settings import Row
+from accelerator.settings import examine_settings
 from accelerator.steps.compare.fit import Check
 from accelerator.steps.plan import Plan
 from accelerator.steps.report import PrepareReport, Report, ShipReport, SourceReport, TargetReport
@@ -407,18 +407,30 @@ def test_a_preparation_that_failed_does_not_say_it_is_prepared(app: str, expecte
     assert lines[0].startswith(f"{SHORT} is not prepared on {expected}")
 
 
-def test_settings_are_a_table_with_their_sources() -> None:
-    rows = (Row("lock", "auto", "default", ""), Row("on_miss", "fail", "the flag", ""))
+def test_settings_are_a_table_with_their_sources_and_what_is_wrong_has_a_line_each() -> None:
+    examined = examine_settings({}, {"ACCELERATOR_LOCK": "perhaps"}, {"wait": "5m", "on_mis": 1})
+    platform = Endpoint("https://api.heroku.com", "https://git.heroku.com")
+    shown = Configured(examined.settings, examined.problems, platform, "HEROKU_API_KEY")
 
-    lines = render_config(rows, "https://api.heroku.com")
+    lines = render_config(shown)
 
-    assert lines == [
-        "setting  value  from",
-        "lock     auto   default",
-        "on_miss  fail   the flag",
-        "",
+    assert lines[0].split() == ["setting", "value", "from"]
+    assert "wait 5m accelerator.toml: wait" in [" ".join(line.split()) for line in lines]
+    assert "lock (wrong) ACCELERATOR_LOCK" in [" ".join(line.split()) for line in lines]
+    assert lines[-6:] == [
         "The platform is https://api.heroku.com.",
+        "The API key is from HEROKU_API_KEY.",
+        "",
+        "Wrong:",
+        '  accelerator.toml: unknown key "on_mis"; did you mean "on_miss"?',
+        "  ACCELERATOR_LOCK must be one of auto, required, off, not 'perhaps'",
     ]
+
+
+def test_settings_without_a_key_say_what_to_do() -> None:
+    shown = Configured(examine_settings({}, {}, None).settings, no_key="set SHOP_KEY")
+
+    assert render_config(shown)[-1] == "No API key was found: set SHOP_KEY."
 
 
 def test_a_plan_is_told_by_its_checks_and_calls() -> None:

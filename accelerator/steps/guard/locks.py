@@ -20,6 +20,7 @@ from accelerator.errors import AcceleratorError, LockUnavailable, NoLockRefs
 from accelerator.models import LockKind, LockMode, StepName
 from accelerator.steps.guard.acquire import take
 from accelerator.steps.guard.holding import HeldLocks
+from accelerator.steps.guard.home import find_home
 from accelerator.steps.guard.keeper import Keeper
 from accelerator.steps.guard.marks import find_marks
 from accelerator.steps.guard.notes import lock_ref
@@ -30,12 +31,14 @@ if TYPE_CHECKING:
 
     from accelerator.models import Commit
     from accelerator.steps.compare.decision import Decision
+    from accelerator.steps.compare.facts import Facts
     from accelerator.steps.guard.findings import Finding
     from accelerator.steps.guard.held import HeldLock
     from accelerator.steps.guard.notes import LockNote
     from accelerator.steps.guard.policy import LockPolicy
     from accelerator.steps.guard.remote import LockRemote
     from accelerator.steps.run import Run
+    from accelerator.waiting import Clock
 
 NO_REMOTE = "name one by --lock-remote, or a prepare app by --from; --lock auto does without"
 FRESH_SECONDS = 15.0  # what was read of the remote so long ago may have changed
@@ -54,10 +57,11 @@ class TargetLocks:
     watch: Watch = field(init=False)
     _is_unlocked: bool = False
     _is_told: bool = False
+    _is_at_home: bool = False
     _keeper: Keeper | None = None
 
     def __post_init__(self) -> None:
-        self.watch = Watch(self.run.marks, self.run.deadline.clock)
+        self.watch = Watch(self.run.marks, self._clock)
         self._is_unlocked = self.policy.mode is LockMode.OFF
 
     @classmethod
@@ -70,6 +74,10 @@ class TargetLocks:
             yield locks
         finally:
             locks.watch.close()
+
+    @property
+    def _clock(self) -> Clock:
+        return self.run.deadline.clock
 
     @property
     def kind(self) -> LockKind:
@@ -87,6 +95,25 @@ class TargetLocks:
     def are_wanted(self) -> bool:
         """True where targets are to be locked, and there is a remote that takes locks."""
         return not self._is_unlocked and self.watch.remote is not None
+
+    def settle_home(self, facts: Facts) -> None:
+        """See to it that the remote is the one that the pipeline of the targets tells, once.
+
+        What is looked at from the start is a guess, where no setting says which it is.
+        """
+        guess = self.run.guess
+        if guess is None or self._is_at_home:
+            return
+        targets = {each.app: each.coupling for each in facts.targets}
+        coupled = {**{each.app: each.coupling for each in facts.sources}, **targets}
+        names = {at.app_id: app for app, at in coupled.items() if at is not None}
+        home = find_home(self.run.heroku, targets, names, guess.app)
+        if home is not None and home != guess.app:
+            self.run.events.note(f"locks and freezes are kept in the git of {home}", "detail")
+            guessed, self.watch = self.watch, Watch(guess.place_at(home), self._clock)
+            self.watch.begin()
+            guessed.close()
+        self._is_at_home = True
 
     def read(self, seconds: float = FRESH_SECONDS) -> Standing | None:
         """Return what stands in the remote, as of so many seconds ago at most.

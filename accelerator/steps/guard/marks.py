@@ -48,7 +48,9 @@ class MarkOrder:
 class Marked:
     """What stands for a target now; ``changed`` is whether this run changed it.
 
-    ``written`` is what became of the note, and None where one was to be removed.
+    ``by``, ``reason`` and ``at`` are those of the note that stands, or that stood until it was
+    removed: None where there was none. ``written`` is what became of the note, and None where one
+    was to be removed.
     """
 
     state: str
@@ -136,8 +138,9 @@ def unlock(desk: Desk, order: MarkOrder) -> Marked:
         note = standing.note if standing else None
     is_gone = _remove(desk.remote, lock_ref(order.target))
     if note is None:
-        return Marked("unlocked", is_gone, order.by)
-    return Marked("unlocked", is_gone, note.holder, at=note.acquired_at)
+        return Marked("unlocked", is_gone)
+    reason = None if note.commit else note.route  # of a lock by hand: it has no route
+    return Marked("unlocked", is_gone, note.holder, reason, note.acquired_at)
 
 
 def freeze(desk: Desk, order: MarkOrder) -> Marked:
@@ -147,7 +150,7 @@ def freeze(desk: Desk, order: MarkOrder) -> Marked:
 
 def unfreeze(desk: Desk, order: MarkOrder) -> Marked:
     """Let deploys through to a target again."""
-    return Marked("open", _remove(desk.remote, freeze_ref(order.target)), order.by)
+    return _lift(desk, freeze_ref(order.target), "open")
 
 
 def reject(desk: Desk, order: MarkOrder) -> Marked:
@@ -157,8 +160,7 @@ def reject(desk: Desk, order: MarkOrder) -> Marked:
 
 def accept(desk: Desk, order: MarkOrder) -> Marked:
     """Let a rejected commit through to a target again."""
-    gone = _remove(desk.remote, reject_ref(order.target, order.commit or ""))
-    return Marked("accepted", gone, order.by)
+    return _lift(desk, reject_ref(order.target, order.commit or ""), "accepted")
 
 
 def find_marks(
@@ -205,6 +207,18 @@ def _mark(desk: Desk, ref: str, order: MarkOrder, state: str) -> Marked:
 def _as_it_stood(state: str, text: str) -> Marked:
     found = parse_mark(text)
     return Marked(state, False, found.by, found.reason, found.at, Written.STOOD)
+
+
+def _lift(desk: Desk, ref: str, state: str) -> Marked:
+    """Remove a mark, and tell whose it was; one that cannot be read goes as well."""
+    standing = None
+    with suppress(LockUnavailable):
+        standing = desk.remote.read(ref)
+    is_gone = _remove(desk.remote, ref)
+    if standing is None:
+        return Marked(state, is_gone)
+    mark = parse_mark(standing[1])
+    return Marked(state, is_gone, mark.by, mark.reason, mark.at)
 
 
 def _remove(remote: LockRemote, ref: str) -> bool:
