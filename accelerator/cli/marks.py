@@ -10,6 +10,7 @@ import click
 from accelerator.cli.endings import epilog
 from accelerator.cli.options import COMMIT, WHERE_LOCKS_ARE, Talk, takes
 from accelerator.cli.session import Session
+from accelerator.cli.texts import demand_text
 from accelerator.errors import UsageProblem
 from accelerator.output.marks import mark_document, render_mark
 from accelerator.settings.parsing import parse_duration
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
     Change = Callable[[Desk, MarkOrder], Marked]
 
 
-def _parse_seconds(_context: click.Context, _option: click.Parameter, typed: str) -> float:
+def _parse_seconds(_context: click.Context, option: click.Parameter, typed: str) -> float:
+    demand_text(option, typed)
     try:
         seconds = parse_duration(typed)
     except ValueError as problem:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from accelerator.cli.texts import demand_texts
 from accelerator.errors import UsageProblem
 from accelerator.models import OnFailure
 from accelerator.settings import SETTINGS, duration, parameter
@@ -109,6 +110,7 @@ def takes(*parts: type[Any] | SettingFlag | Option) -> Option:
     def decorate(command: Command) -> Command:
         @wraps(command)
         def with_values(*arguments: Any, **values: Any) -> Any:
+            demand_texts(click.get_current_context())
             for group in groups:
                 own = {each.name: values.pop(each.name) for each in fields(group)}
                 values[group.__name__.lower()] = group(**own)

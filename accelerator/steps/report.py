@@ -202,12 +202,13 @@ class ShipReport:
 
     commit: Commit | None = None
     tests: str = "not_run"
+    is_without_tests: bool = False
     prepared: PrepareReport | None = None
     stages: list[tuple[str, Report]] = field(default_factory=list)
 
-    def ordered(self, commit: Commit) -> None:
-        """Record which commit is to be shipped."""
-        self.commit = commit
+    def ordered(self, commit: Commit, *, is_without_tests: bool = False) -> None:
+        """Record which commit is to be shipped, and whether tests were wanted."""
+        self.commit, self.is_without_tests = commit, is_without_tests
 
     def tested(self, how: str) -> None:
         """Record how the tests stand: not_run, running, passed, failed or stopped."""

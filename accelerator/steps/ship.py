@@ -64,9 +64,11 @@ def ship(run: Run, order: ShipOrder, report: ShipReport) -> None:
     Failing tests stop the build that runs beside them and nothing is released. A later stage also
     finds the artifact on the stages before it, so that even a miss is built once only.
     """
-    report.ordered(order.prepare.commit)
+    report.ordered(order.prepare.commit, is_without_tests=order.test is None)
     refuse_unusable(run, order.prepare)
-    if order.test is not None:
+    if order.test is None:
+        run.events.note(f"{order.prepare.commit.short} is shipped without tests", "warning")
+    else:
         demand_checkout(run, order.prepare.commit, allow_dirty=order.allow_dirty)
     _test_and_prepare(run, order, report)
     rules = order.rules
