@@ -6,7 +6,13 @@ The classes take facts and write their own message. Only ``__main__`` turns them
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import ClassVar, Self
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NO_APPS: Mapping[str, tuple[str, str]] = MappingProxyType({})
 
 
 class ExitCode(IntEnum):
@@ -122,14 +128,23 @@ class ShallowClone(RepositoryProblem):
 
 
 class Refused(AcceleratorError):
-    """A guard refused. ``reason`` is one of the refusal reasons of the reference."""
+    """A guard refused. ``reason`` is one of the refusal reasons of the reference.
+
+    ``apps`` has the reason and the message of each target that it refused, where it is about some.
+    """
 
     exit_code = ExitCode.REFUSED
     code = "refused"
 
-    def __init__(self, reason: str, message: str, hint: str | None = None) -> None:
+    def __init__(
+        self,
+        reason: str,
+        message: str,
+        hint: str | None = None,
+        apps: Mapping[str, tuple[str, str]] = NO_APPS,
+    ) -> None:
         super().__init__(message, hint)
-        self.reason = reason
+        self.reason, self.apps = reason, apps
 
 
 class Superseded(Refused):

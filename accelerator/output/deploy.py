@@ -18,9 +18,12 @@ from accelerator.output.parts import (
 )
 from accelerator.steps.report import Report
 
+FAILURES = {TargetStatus.PENDING: "not known", TargetStatus.REFUSED: "refused"}
+
 if TYPE_CHECKING:
     from accelerator.steps.plan import Plan
-    from accelerator.steps.report import SourceReport, TargetReport
+    from accelerator.steps.report import TargetReport
+    from accelerator.steps.source_report import SourceReport
 
 
 def deploy_document(report: Report, outcome: Outcome, command: str = "deploy") -> Document:
@@ -81,7 +84,7 @@ def _source(source: SourceReport | None) -> Document | None:
 
 
 def _target(entry: TargetReport) -> Document:
-    previous = entry.previous_release
+    previous, serving = entry.previous_release, entry.serving
     return {
         "app": entry.app,
         "route": entry.route,
@@ -94,6 +97,8 @@ def _target(entry: TargetReport) -> Document:
         "rollback_release": entry.rollback_release,
         "rejection": entry.rejection,
         "error": entry.error,
+        "refusal": entry.refusal,
+        "serving": {"release": serving.release, "commit": serving.commit} if serving else None,
     }
 
 
@@ -136,9 +141,19 @@ def _target_text(entry: TargetReport, commit: str) -> str:
         return f"{commit} {why}; back to the code of v{entry.rolled_back_to}"
     if entry.status in {TargetStatus.SUCCEEDED, TargetStatus.UNCHANGED}:
         return _live_text(entry, commit)
+    if entry.status is TargetStatus.SKIPPED:
+        return _skipped_text(entry, commit)
     if entry.error is not None:
-        return f"{'not known' if entry.status is TargetStatus.PENDING else 'failed'}: {entry.error}"
-    return entry.status
+        return f"{FAILURES.get(entry.status, 'failed')}: {entry.error}"
+    return "not attempted" if entry.status is TargetStatus.PENDING else entry.status
+
+
+def _skipped_text(entry: TargetReport, commit: str) -> str:
+    serving = entry.serving
+    if serving is None or serving.release is None:
+        return f"{commit} is skipped: newer code runs there"
+    held = f" ({serving.commit[:8]})" if serving.commit else ""
+    return f"{commit} is skipped: v{serving.release}{held} runs there, which contains it"
 
 
 def _live_text(entry: TargetReport, commit: str) -> str:

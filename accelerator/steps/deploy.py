@@ -15,16 +15,15 @@ from accelerator.errors import (
     Superseded,
 )
 from accelerator.models import OnFailure, OnMiss, OnSuperseded, Refusal, Route
-from accelerator.steps.compare.before import find_before
 from accelerator.steps.compare.decide import decide, decide_again
 from accelerator.steps.guard.direction import Forward, look_again
 from accelerator.steps.guard.fence import Fence
 from accelerator.steps.guard.findings import demand
 from accelerator.steps.guard.locks import TargetLocks
-from accelerator.steps.guard.notes import LockNote
 from accelerator.steps.guard.predecessor import say_what_is_doubted, see_predecessors_out
 from accelerator.steps.guard.rejecting import Rejection, reject_after_rollback
 from accelerator.steps.guard.source import check_source
+from accelerator.steps.intents import lock_notes
 from accelerator.steps.plan import make_plan
 from accelerator.steps.route.take import leave, take_routes
 from accelerator.steps.verify.addresses import demand_addresses
@@ -72,14 +71,14 @@ def _deploy_locked(
     run: Run, order: DeployOrder, decision: Decision, guard: Guard, report: Report
 ) -> None:
     """Lock every target, look again with the locks in hand, and only then write."""
-    with guard.locks.hold(_lock_notes(order, decision)) as held:
+    with guard.locks.hold(lock_notes(order, decision)) as held:
         report.locked(guard.locks.kind)
         left = see_predecessors_out(run, held)  # what a killed deploy began, to its end
         guard.locks.watch.begin()  # the look before the write, beside the last read
         decision = decide_again(run, order.wanted, report.decided, decision, left)
         guard.check(decision)  # somebody may have been quicker
         say_what_is_doubted(run, decision.facts, order.commit)
-        held.restate(_lock_notes(order, decision))  # the way back, above all
+        held.restate(lock_notes(order, decision))  # the way back, above all
         _ship_waves(run, order, decision, guard.fence, report)
 
 
@@ -152,11 +151,15 @@ class Guard:
         order, on_miss = self.order, self.order.rules.on_miss
         if decision.route is not Route.BUILD or on_miss is OnMiss.BUILD:
             return
+        said = (
+            f"{order.commit.short} is not prepared ({decision.reason}), and --on-miss {on_miss} "
+            "forbids to build it"
+        )
         raise Refused(
             Refusal.MISS_REFUSED,
-            f"{order.commit.short} is not prepared ({decision.reason}), and --on-miss {on_miss} "
-            "forbids to build it",
+            said,
             f"run `accelerator prepare -a {order.prepare_app}` first, or use --on-miss build",
+            dict.fromkeys(decision.writes_to(order.targets), (Refusal.MISS_REFUSED, said)),
         )
 
 
@@ -176,12 +179,14 @@ def _late_job_allowed(run: Run, order: DeployOrder, report: Report) -> Iterator[
     try:
         yield
     except Refused as refusal:
-        report.refused(Refusal(refusal.reason))
+        report.refused(refusal)
         is_late = isinstance(refusal, Superseded)
         if not is_late or order.rules.on_superseded is not OnSuperseded.OK:
             raise
-        run.events.note(f"{refusal.message}: nothing to do")
-        report.left_alone(order.targets)
+        for _, text in refusal.apps.values():
+            run.events.note(f"{text}: skipped")
+        report.left_alone(app for app in order.targets if app not in refusal.apps)
+        report.skipped(refusal.apps)
 
 
 @contextmanager
@@ -197,34 +202,6 @@ def _told_if_cut_short(run: Run, order: DeployOrder, held: HeldLocks) -> Iterato
                 "warning",
             )
         raise
-
-
-def _lock_notes(order: DeployOrder, decision: Decision) -> tuple[LockNote, ...]:
-    """Write down what is about to be done; targets that run the commit are locked as well.
-
-    Where a deploy cut short had made what runs there, the release before that one is handed on.
-    """
-    facts = decision.facts
-    before = {target.app: find_before(facts, target, order.commit) for target in facts.targets}
-    artifact = decision.candidate.artifact.id if decision.candidate else None
-    prepare_apps = [source.app for source in order.rules.sources if source.is_prepare]
-    return tuple(
-        LockNote(
-            app=target.app,
-            holder=order.rules.lock.holder,
-            commit=order.commit.sha,
-            route=decision.routes[target.app],
-            expires_at="",
-            nonce="",
-            link=order.rules.lock.link,
-            artifact=artifact,
-            previous_release=release.version if (release := before[target.app]) else None,
-            extra={"from": prepare_apps},
-            job=order.rules.lock.job,
-            attempt=order.rules.lock.attempt,
-        )
-        for target in decision.facts.targets
-    )
 
 
 def _with_built(decision: Decision, landings: Sequence[Landing]) -> Decision:

@@ -64,7 +64,7 @@ def resume(run: Run, order: ResumeOrder, report: Report, ask: Ask | None = None)
         run.events.note(f"left by {note.describe()}")
         demand_consent(order, note, what, ask)
     except Refused as refusal:
-        report.refused(Refusal(refusal.reason))
+        report.refused(refusal)
         raise
     commit = _with_tree(note.commit, known) if order.rules.same_tree else Commit(note.commit)
     deploy(run, DeployOrder(commit, ((order.app,),), order.rules), report)

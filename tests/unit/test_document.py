@@ -28,9 +28,9 @@ from accelerator.steps.report import (
     PrepareReport,
     Report,
     ShipReport,
-    SourceReport,
     TargetReport,
 )
+from accelerator.steps.source_report import SourceReport
 from tests.unit.fakes import BEGIN, COMMIT, artifact, make_build, make_release, slug
 
 if TYPE_CHECKING:
@@ -99,6 +99,8 @@ def test_a_deploy_is_told_in_the_words_of_the_design() -> None:
                 "rollback_release": None,
                 "rejection": None,
                 "error": None,
+                "refusal": None,
+                "serving": None,
             }
         ],
         "passed_over": ["v6: expired"],

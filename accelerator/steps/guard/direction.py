@@ -137,7 +137,7 @@ def look_again(run: Run, forward: Forward, decision: Decision, wave: Sequence[st
     try:
         demand(found for found in forward.check_targets(facts) if found.target in wave)
     except Superseded as late:  # of some targets only: those of the waves before have it
-        raise Refused(late.reason, late.message, late.hint) from late
+        raise Refused(late.reason, late.message, late.hint, late.apps) from late
     live = [app for app in wave if facts.is_live(facts.target(app), decision.commit)]
     routes = {**decision.routes, **dict.fromkeys(live, Route.LIVE)}
     return replace(decision, facts=facts, routes=routes)
