@@ -394,14 +394,24 @@ class Terminated(KeyboardInterrupt):
 
 
 class Interrupted(AcceleratorError):
-    """The user or the CI system stopped the run."""
+    """The user or the CI system stopped the run.
+
+    ``going_on`` is what may go on at Heroku, ``resumable`` are apps that can be resumed.
+    """
 
     code = "interrupted"
 
-    def __init__(self, terminated: bool = False) -> None:
+    def __init__(
+        self,
+        terminated: bool = False,
+        going_on: tuple[str, ...] = (),
+        resumable: tuple[str, ...] = (),
+    ) -> None:
+        said = f"; this may go on at Heroku: {', '.join(going_on)}" if going_on else ""
+        ways = "".join(f", or `accelerator resume {app}`" for app in resumable)
         super().__init__(
-            "terminated" if terminated else "interrupted",
-            "run the same command again: what was finished is recognised and left alone",
+            f"{'terminated' if terminated else 'interrupted'}{said}",
+            f"run the same command again{ways}: what was finished is recognised and left alone",
         )
         self.exit_code = (  # type: ignore[misc]  # two signals, two codes
             ExitCode.TERMINATED if terminated else ExitCode.INTERRUPTED

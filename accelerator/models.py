@@ -441,6 +441,8 @@ class StepName(StrEnum):
     COMPARE = "compare"
     WAIT = "wait"
     LOCK = "lock"
+    GUARD = "guard"  # what is looked at and noted around the writes
+    UNLOCK = "unlock"
     RECONCILE = "reconcile"
     PROMOTE = "promote"
     RELEASE = "release"

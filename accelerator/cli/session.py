@@ -91,7 +91,7 @@ class Session:
         except AcceleratorError as failure:
             error = failure
         except KeyboardInterrupt as stop:
-            error = Interrupted(isinstance(stop, Terminated))
+            error = self._interrupted(isinstance(stop, Terminated))
         except Exception as bug:
             self._write_bug(bug)
             raise
@@ -104,6 +104,13 @@ class Session:
         outcome = Outcome(tuple(self.steps.steps), usage, error)
         self._write(outcome, document, summary)
         return outcome.exit_code
+
+    def _interrupted(self, is_terminated: bool) -> Interrupted:
+        """Return the error of a run that was stopped, with what goes on without it."""
+        if self._connection is None:
+            return Interrupted(is_terminated)
+        under_way = self._connection.under_way
+        return Interrupted(is_terminated, under_way.texts, under_way.resumable)
 
     def _write(
         self,

@@ -14,7 +14,7 @@ from accelerator.errors import (
     Refused,
     Superseded,
 )
-from accelerator.models import OnFailure, OnMiss, OnSuperseded, Refusal, Route
+from accelerator.models import OnFailure, OnMiss, OnSuperseded, Refusal, Route, StepName
 from accelerator.steps.compare.decide import decide, decide_again
 from accelerator.steps.guard.direction import Forward, look_again
 from accelerator.steps.guard.fence import Fence
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from accelerator.steps.compare.decision import Decision
-    from accelerator.steps.guard.holding import HeldLocks
     from accelerator.steps.order import DeployOrder
     from accelerator.steps.report import Report
     from accelerator.steps.route.landing import Landing
@@ -53,7 +52,7 @@ def deploy(run: Run, order: DeployOrder, report: Report) -> None:
     with (
         _late_job_allowed(run, order, report),
         TargetLocks.opened(run, order.rules.lock) as locks,
-        _told_if_cut_short(run, order, locks.held),
+        _told_if_cut_short(run, locks, report),
     ):
         guard = Guard(run, order, locks)
         decision = decide(run, order.wanted, report.decided)  # joins the build that runs
@@ -78,7 +77,8 @@ def _deploy_locked(
         decision = decide_again(run, order.wanted, report.decided, decision, left)
         guard.check(decision)  # somebody may have been quicker
         say_what_is_doubted(run, decision.facts, order.commit)
-        held.restate(lock_notes(order, decision))  # the way back, above all
+        with run.events.brief(StepName.GUARD):
+            held.restate(lock_notes(order, decision))  # the way back, above all
         _ship_waves(run, order, decision, guard.fence, report)
 
 
@@ -92,7 +92,8 @@ def _ship_waves(
     results = Results()
     for place, wave in enumerate(order.waves):
         try:  # the waves before this one may have taken an hour
-            decision = look_again(run, _forward(run, order), decision, wave) if place else decision
+            if place:
+                decision = look_again(run, _forward(run, order), decision, wave)
             landings = take_routes(run, decision, wave, fence)
         except AcceleratorError as error:
             landings = leave(decision, wave, error)
@@ -137,6 +138,10 @@ class Guard:
 
     def check(self, decision: Decision) -> None:
         """Raise `Refused` for what must not be shipped, or is a miss that must not be built."""
+        with self.run.events.brief(StepName.GUARD):
+            self._check(decision)
+
+    def _check(self, decision: Decision) -> None:
         standing = self.locks.read()
         demand(self.locks.find_marks(self.order.commit, self.order.targets, standing))
         for text in demand(self.forward.check_targets(decision.facts)):
@@ -190,17 +195,15 @@ def _late_job_allowed(run: Run, order: DeployOrder, report: Report) -> Iterator[
 
 
 @contextmanager
-def _told_if_cut_short(run: Run, order: DeployOrder, held: HeldLocks) -> Iterator[None]:
-    """Name the targets on which something was begun when the run is interrupted."""
+def _told_if_cut_short(run: Run, locks: TargetLocks, report: Report) -> Iterator[None]:
+    """Record the targets on which something was begun when the run is interrupted."""
     try:
         yield
     except KeyboardInterrupt:
-        for app in sorted(held.at_stake):
-            run.events.note(
-                f"what was begun on {app} is not known to have ended: `accelerator resume {app} "
-                f"--from {order.prepare_app}` finishes or reports it",
-                "warning",
-            )
+        begun = sorted(locks.held.at_stake)
+        report.cut_short(begun)
+        if locks.are_wanted:  # only a note in the lock remote can be resumed
+            run.under_way.keep(begun)
         raise
 
 
@@ -228,7 +231,8 @@ def _record_end(
     if settled.is_refuted:
         by, why = order.rules.lock.holder, settled.flaw or ""
         rejection = Rejection(settled.app, order.commit, by, why)
-        report.rejected(settled.app, reject_after_rollback(run, fence.back, rejection))
+        with run.events.brief(StepName.GUARD, settled.app):
+            report.rejected(settled.app, reject_after_rollback(run, fence.back, rejection))
     # Stopped by the fence it was not begun: what a deploy before this one left there stays.
     if settled.is_over and not isinstance(settled.error, Refused | LockUnavailable):
         fence.held.ended([settled.app])
@@ -241,7 +245,8 @@ def _compensate(
     finished, held = results.finished, fence.held
     held.turn_back({each.app: verifier.commit_before(each) for each in finished})
     try:
-        fence.back.demand(each.app for each in finished)
+        with verifier.run.events.brief(StepName.GUARD):
+            fence.back.demand(each.app for each in finished)
     except AcceleratorError as lost:  # the failure that led here is still what is told
         return verifier.keep(results, NotWentBack.as_of(Hindrance.LOCK_LOST, said=lost.message))
     on_settled = partial(_record_end, verifier.run, order, fence, report)

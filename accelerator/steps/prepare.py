@@ -89,14 +89,17 @@ def prepare(run: Run, order: PrepareOrder, report: PrepareReport) -> None:
     _cancel_superseded(run, order, pages, known)
 
     build = known or _start(run, order, app)
-    if known is None and (twin := _find_twin(run, order, build, pages)):
+    with run.events.brief(StepName.LOOK, app):
+        twin = _find_twin(run, order, build, pages) if known is None else None
+    if twin is not None:
         report.found(twin.app_name, twin)
         build = twin
     report.building(build)
     build, release = _follow(run, order.commit, build, report)
     report.released(release)
     _warn_of_failed_release(run, release)
-    report.left(_find_artifact(run, build))
+    with run.events.brief(StepName.LOOK, app):
+        report.left(_find_artifact(run, build))
 
 
 def find_known(
@@ -176,7 +179,9 @@ def _same_source(order: PrepareOrder, known: Build | None, inputs: Inputs) -> Sa
 def _cancel_superseded(run: Run, order: PrepareOrder, pages: Pages, joined: Build | None) -> None:
     if not order.cancels_superseded:
         return
-    for build in find_superseded(pages, partial(run.clone.contains, order.commit.sha)):
+    with run.events.brief(StepName.LOOK):
+        superseded = find_superseded(pages, partial(run.clone.contains, order.commit.sha))
+    for build in superseded:
         if build == joined:  # an older commit's, with the same source: it is what is wanted
             continue
         try:
@@ -210,7 +215,10 @@ def _push(run: Run, app: str, commit: Commit) -> Build:
     of it counts.
     """
     run.refuse_if_stopping()
-    with run.events.step(StepName.PUSH, f"Push {commit.short} to {app}", app):
+    with (
+        run.events.step(StepName.PUSH, f"Push {commit.short} to {app}", app),
+        run.under_way.lasting(f"the build of a push to {app}"),
+    ):
         pushed = run.clone.repository().push(
             commit.sha,
             run.git.url_of(app),
@@ -218,7 +226,8 @@ def _push(run: Run, app: str, commit: Commit) -> Build:
             on_line=lambda line: run.events.emit(LogLine(f"build {app}", line)),
             timeout_seconds=run.deadline.within(run.waits.build).remaining,
         )
-    page = run.heroku.builds.fetch_newest(app)
+    with run.events.brief(StepName.LOOK, app):
+        page = run.heroku.builds.fetch_newest(app)
     built = next(iter(find_known(commit, {app: page}, failed_too=True)), None)
     if pushed not in {PushOutcome.PUSHED, PushOutcome.UP_TO_DATE}:
         raise BuildFailed(app, built.id if built else "of the push")
@@ -236,7 +245,8 @@ def _follow(
     """Follow a build and its release to the end; one that has ended is only read."""
     app = build.app_name
     if build.status != "pending" and build.release_id is not None:
-        return build, run.heroku.releases.fetch(app, build.release_id)
+        with run.events.brief(StepName.LOOK, app):
+            return build, run.heroku.releases.fetch(app, build.release_id)
     with run.events.step(StepName.BUILD, f"Build {commit.short} on {app}", app) as step:
         ended = follow_build(run, build)
         report.building(ended)

@@ -175,6 +175,11 @@ class Report:
             entry = self._entry(app)
             entry.status, entry.error = TargetStatus.SKIPPED, None
 
+    def cut_short(self, apps: Iterable[str]) -> None:
+        """Record the targets on which something was begun whose end this run does not see."""
+        for app in apps:
+            self._entry(app).error = "interrupted; what was begun there may still go on"
+
     def _entry(self, app: str) -> TargetReport:
         for entry in self.targets:
             if entry.app == app:

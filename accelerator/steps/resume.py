@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from accelerator.errors import LockUnavailable, NotFound, Refused
 from accelerator.foreign import one_line
-from accelerator.models import Commit, Refusal
+from accelerator.models import Commit, Refusal, StepName
 from accelerator.steps.deploy import deploy
 from accelerator.steps.guard.held import look
 from accelerator.steps.guard.watch import open_remote
@@ -56,7 +56,8 @@ def resume(run: Run, order: ResumeOrder, report: Report, ask: Ask | None = None)
     note speaks for the commit.
     """
     try:
-        note = find_unfinished(run, order.app, order.rules.lock)
+        with run.events.brief(StepName.LOCK, order.app):
+            note = find_unfinished(run, order.app, order.rules.lock)
         report.ordered(Commit(note.commit))
         known = run.clone.find(note.commit)
         what = describe_commit(note.commit, known)

@@ -8,6 +8,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from accelerator.errors import Interrupted
+from accelerator.steps.under_way import UnderWay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -53,6 +54,7 @@ class Run:
     freezes and rejections are kept (None: nowhere). ``stop`` is set when the run is being given up,
     so that work under way beside the main thread starts nothing new. ``environment`` is for
     commands of the user's, without any API key; ``children`` are those that run now.
+    ``under_way`` is what goes on at Heroku.
     """
 
     heroku: Heroku
@@ -65,6 +67,7 @@ class Run:
     stop: Event = field(default_factory=Event)
     environment: Mapping[str, str] = field(default_factory=dict)
     children: set[Child] = field(default_factory=set)
+    under_way: UnderWay = field(default_factory=UnderWay)
 
     def refuse_if_stopping(self) -> None:
         """Raise `Interrupted` when the run is being given up; to be called before anything new."""

@@ -69,7 +69,8 @@ def ship(run: Run, order: ShipOrder, report: ShipReport) -> None:
     if order.test is None:
         run.events.note(f"{order.prepare.commit.short} is shipped without tests", "warning")
     else:
-        demand_checkout(run, order.prepare.commit, allow_dirty=order.allow_dirty)
+        with run.events.brief(StepName.GUARD):
+            demand_checkout(run, order.prepare.commit, allow_dirty=order.allow_dirty)
     _test_and_prepare(run, order, report)
     rules = order.rules
     for stage, targets in order.stages:
@@ -120,6 +121,7 @@ def _test(run: Run, tests: ChildCommand) -> None:
     shown = hide_credentials(tests.command)
     with run.events.step(StepName.TEST, f"Test: {shown}"):
         status = tests.wait() or 0
+        run.refuse_if_stopping()  # then it was ended by us, and its status is no verdict
         if status != 0:
             raise TestsFailed(shown, status)
 

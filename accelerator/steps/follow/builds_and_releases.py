@@ -93,7 +93,8 @@ def follow_build(run: Run, build: Build, seconds: float | None = None) -> Build:
         f"build {build.id} on {app} still runs at the deadline",
         "run the same command again to join what is built by then",
     )
-    ended = logs.wait_for_end(lambda: run.heroku.builds.fetch(app, build.id), still)
+    with run.under_way.lasting(f"build {build.id} on {app}"):
+        ended = logs.wait_for_end(lambda: run.heroku.builds.fetch(app, build.id), still)
     if ended.status != "succeeded":
         raise BuildFailed(app, ended.id)
     return ended
@@ -169,9 +170,10 @@ def follow_release(run: Run, release: Release) -> Release:
         f"look with `heroku releases:info v{release.version} -a {app}`, then run this again",
     )
     turn = Turn(run, app, release.id, deadline)
-    return logs.wait_for_end(
-        lambda: run.heroku.releases.fetch(app, release.id), still, turn.waits_on
-    )
+    with run.under_way.lasting(f"the release command of v{release.version} on {app}"):
+        return logs.wait_for_end(
+            lambda: run.heroku.releases.fetch(app, release.id), still, turn.waits_on
+        )
 
 
 class Turn:

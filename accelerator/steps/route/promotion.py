@@ -61,7 +61,8 @@ def take(
     only = apps[0] if len(apps) == 1 else None
     with run.events.step(StepName.PROMOTE, title, only) as step:
         try:
-            ends = promote(run, candidate, tuple(targets), fence)
+            with run.under_way.lasting(f"the promotion to {', '.join(apps)}"):
+                ends = promote(run, candidate, tuple(targets), fence)
         except NotPromoted as declined:
             step.outcome, step.detail = "failed", "declined"
             run.events.note(f"{declined}; the artifact is released by its id instead", "warning")
