@@ -18,7 +18,7 @@ from accelerator.credentials import find_home, find_key, without_key
 from accelerator.environment import detect_ci, find_commit
 from accelerator.errors import UsageProblem
 from accelerator.heroku import Heroku
-from accelerator.models import Commit, LockMode, Secret
+from accelerator.models import Commit, LockMode, Secret, StepName
 from accelerator.places import Places
 from accelerator.repository import HerokuGit, Lineage, for_git
 from accelerator.settings import STAGES, endpoint
@@ -28,6 +28,7 @@ from accelerator.steps.guard.direction import Direction
 from accelerator.steps.guard.policy import LockPolicy, demand_enough
 from accelerator.steps.order import Rules
 from accelerator.steps.run import Run, Waits
+from accelerator.steps.under_way import UnderWay
 from accelerator.steps.verify.settled import Verification
 from accelerator.steps.verify.smoke import parse_check
 from accelerator.waiting import Deadline
@@ -67,6 +68,7 @@ class Connection:
             directory, self._for_git, subdir, is_exact=is_exact, deadline=self.deadline
         )
         self._heroku: Heroku | None = None
+        self.under_way = UnderWay()
 
     @cached_property
     def endpoint(self) -> Endpoint:
@@ -107,6 +109,7 @@ class Connection:
             self.places.marks,
             environment=self.environment_without_key,
             guess=self.places.guess,
+            under_way=self.under_way,
         )
 
     def run_at_home(self, app: str) -> Run:
@@ -222,7 +225,8 @@ class Connection:
         Raises `UsageProblem` for an app that is in two waves: it would be released twice.
         """
         source = StageSource(self.prepare_apps[0], self.settings.pipeline)
-        found = tuple(resolve_targets(self.heroku, source, wave) for wave in waves)
+        with self.events.brief(StepName.LOOK):
+            found = tuple(resolve_targets(self.heroku, source, wave) for wave in waves)
         apps = [app for wave in found for app in wave]
         if twice := sorted({app for app in apps if apps.count(app) > 1}):
             raise UsageProblem(

@@ -6,7 +6,13 @@ The classes take facts and write their own message. Only ``__main__`` turns them
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import ClassVar, Self
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NO_APPS: Mapping[str, tuple[str, str]] = MappingProxyType({})
 
 
 class ExitCode(IntEnum):
@@ -149,14 +155,23 @@ class ShallowClone(RepositoryProblem):
 
 
 class Refused(AcceleratorError):
-    """A guard refused. ``reason`` is one of the refusal reasons of the reference."""
+    """A guard refused. ``reason`` is one of the refusal reasons of the reference.
+
+    ``apps`` has the reason and the message of each target that it refused, where it is about some.
+    """
 
     exit_code = ExitCode.REFUSED
     code = "refused"
 
-    def __init__(self, reason: str, message: str, hint: str | None = None) -> None:
+    def __init__(
+        self,
+        reason: str,
+        message: str,
+        hint: str | None = None,
+        apps: Mapping[str, tuple[str, str]] = NO_APPS,
+    ) -> None:
         super().__init__(message, hint)
-        self.reason = reason
+        self.reason, self.apps = reason, apps
 
 
 class Superseded(Refused):
@@ -422,14 +437,24 @@ class Terminated(KeyboardInterrupt):
 
 
 class Interrupted(AcceleratorError):
-    """The user or the CI system stopped the run."""
+    """The user or the CI system stopped the run.
+
+    ``going_on`` is what may go on at Heroku, ``resumable`` are apps that can be resumed.
+    """
 
     code = "interrupted"
 
-    def __init__(self, terminated: bool = False) -> None:
+    def __init__(
+        self,
+        terminated: bool = False,
+        going_on: tuple[str, ...] = (),
+        resumable: tuple[str, ...] = (),
+    ) -> None:
+        said = f"; this may go on at Heroku: {', '.join(going_on)}" if going_on else ""
+        ways = "".join(f", or `accelerator resume {app}`" for app in resumable)
         super().__init__(
-            "terminated" if terminated else "interrupted",
-            "run the same command again: what was finished is recognised and left alone",
+            f"{'terminated' if terminated else 'interrupted'}{said}",
+            f"run the same command again{ways}: what was finished is recognised and left alone",
         )
         self.exit_code = (  # type: ignore[misc]  # two signals, two codes
             ExitCode.TERMINATED if terminated else ExitCode.INTERRUPTED

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from accelerator.errors import Interrupted
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
@@ -34,7 +36,10 @@ class StepStarted:
 
 @dataclass(frozen=True, slots=True)
 class StepFinished:
-    """A step ended; `outcome` is ``ok``, ``failed`` or ``skipped``, `detail` is for people."""
+    """A step ended; `outcome` is ``ok``, ``failed``, ``skipped`` or ``interrupted``.
+
+    `detail` is for people.
+    """
 
     name: StepName
     outcome: str
@@ -42,6 +47,14 @@ class StepFinished:
     seconds: float
     detail: str = ""
     app: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BriefStep(StepFinished):
+    """A step that began without a word, as it is over in a moment nearly always.
+
+    With these every second of a run belongs to a step: the time between two others is in them.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,18 +204,32 @@ class Recorder:
     def step(
         self, name: StepName, title: str, app: str | None = None, limit: float | None = None
     ) -> Iterator[Step]:
-        """Time a step; an exception marks it failed and goes on.
+        """Time a step; an exception marks it failed or interrupted, and goes on.
 
         `limit` is the step's own deadline in seconds. `Step.tell` says what it waits for.
         """
+        self.emit(StepStarted(name, title, self.clock.moment(), app, limit))
+        with self._timed(StepFinished, name, app) as step:
+            yield step
+
+    @contextmanager
+    def brief(self, name: StepName, app: str | None = None) -> Iterator[Step]:
+        """Time what is worth no line when it begins: it is over in a moment nearly always."""
+        with self._timed(BriefStep, name, app) as step:
+            yield step
+
+    @contextmanager
+    def _timed(self, kind: type[StepFinished], name: StepName, app: str | None) -> Iterator[Step]:
         started_at, begun = self.clock.moment(), self.clock.now()
-        self.emit(StepStarted(name, title, started_at, app, limit))
         step = Step(lambda text: self.emit(Progress(name, text, app)))
         try:
             yield step
+        except (KeyboardInterrupt, Interrupted):
+            step.outcome = "interrupted"  # no verdict on what it was about
+            raise
         except BaseException:
             step.outcome = "failed"
             raise
         finally:
             seconds = self.clock.now() - begun
-            self.emit(StepFinished(name, step.outcome, started_at, seconds, step.detail, app))
+            self.emit(kind(name, step.outcome, started_at, seconds, step.detail, app))

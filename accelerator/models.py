@@ -413,11 +413,13 @@ class Strategy(StrEnum):
 class TargetStatus(StrEnum):
     """What became of a target; stable words of the JSON."""
 
-    PENDING = "pending"  # not reached, or its end is not known
+    PENDING = "pending"  # not attempted, or its end is not known
     SUCCEEDED = "succeeded"
     UNCHANGED = "unchanged"  # it ran the commit before
     FAILED = "failed"
     COMPENSATED = "compensated"  # returned to the release before, as another target failed
+    REFUSED = "refused"  # a guard said no before anything was written there
+    SKIPPED = "skipped"  # it has left the commit behind, and that was said to be fine
 
 
 class Verified(StrEnum):
@@ -441,6 +443,8 @@ class StepName(StrEnum):
     COMPARE = "compare"
     WAIT = "wait"
     LOCK = "lock"
+    GUARD = "guard"  # what is looked at and noted around the writes
+    UNLOCK = "unlock"
     RECONCILE = "reconcile"
     PROMOTE = "promote"
     RELEASE = "release"

@@ -81,6 +81,9 @@ variable that begins with `ACCELERATOR_PREPARE_`, `ACCELERATOR_DEADLINES_` or
 `ACCELERATOR_STAGES_`, or that is a known one with a slip in it. Any other `ACCELERATOR_…` variable
 may belong to another program: a warning names it, and it is not read.
 
+An empty variable counts as unset: CI systems set those of inputs that nobody filled in. An empty
+flag (`--commit ""`) is an error, as it is what an unset variable leaves behind.
+
 A duration is `90` (seconds), `30s`, `10m`, `1h30m` or `1d`. A list in a variable or a flag is
 separated at its line ends, or else at its commas; a flag may also be repeated. In the file a list
 is a TOML array, and a single text is one item.

@@ -100,7 +100,7 @@ def local(
     api_key: str | None,
     with_tls: bool,
     tls_port: int | None,
-    data: Path | None,
+    data: str | None,
     hosts: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -128,13 +128,13 @@ def local(
         tls_port=(tls_port or 0) if with_tls or tls_port is not None else None,
         api_keys=[api_key] if api_key else [],
         token=invocation.environment.get(VARIABLE),
-        data=data,
+        data=Path(data) if data is not None else None,
         names=hosts,
     )
     with _stop_signals() as stopped:
         platform = _start(order)
         try:
-            _tell(Door(invocation.stdout), platform, data, as_json=as_json)
+            _tell(Door(invocation.stdout), platform, order.data, as_json=as_json)
             stopped.recv(1)
         finally:
             platform.stop()

@@ -10,6 +10,7 @@ import click
 from accelerator.cli.helping import command
 from accelerator.cli.options import OUTPUT, WHERE_LOCKS_ARE, Target, commit
 from accelerator.cli.parts import Option, takes
+from accelerator.cli.texts import demand_text
 from accelerator.errors import UsageProblem
 from accelerator.foreign import one_line
 from accelerator.settings.parsing import parse_duration
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     Change = Callable[[Desk, MarkOrder], Marked]
 
 
-def _parse_seconds(_context: click.Context, _option: click.Parameter, typed: str) -> float:
+def _parse_seconds(_context: click.Context, option: click.Parameter, typed: str) -> float:
+    demand_text(option, typed)
     try:
         seconds = parse_duration(typed)
     except ValueError as problem:

@@ -25,6 +25,7 @@ import click
 from accelerator.cli.completing import SETTINGS_COMPLETED
 from accelerator.cli.helping import HEADINGS, OTHERS, Positional, added_last
 from accelerator.cli.inforce import find_own_commit, find_value
+from accelerator.cli.texts import demand_texts
 from accelerator.settings import SETTINGS, duration, parameter
 from accelerator.settings.parsing import nearest
 
@@ -166,6 +167,7 @@ def takes(*parts: Part) -> Option:
     def decorate(command: Command) -> Command:
         @wraps(command)
         def with_values(*arguments: Any, **values: Any) -> Any:
+            demand_texts(click.get_current_context())
             for group in groups:
                 own = {each.name: values.pop(each.name) for each in fields(group)}
                 values[group.__name__.lower()] = group(**own)

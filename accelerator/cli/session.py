@@ -112,7 +112,7 @@ class Session:
             suggest(failure, self._connection, takes_stages=self.name != "prepare")
             failure.hint = complete(failure.hint or "", self.typed) or None
         except KeyboardInterrupt as stop:
-            error = Interrupted(isinstance(stop, Terminated))
+            error = self._interrupted(isinstance(stop, Terminated))
         except Exception as bug:
             self._write_bug(bug)
             raise
@@ -132,6 +132,13 @@ class Session:
         if isinstance(event, Note):
             event = replace(event, text=complete(event.text, self.typed))
         self.console(event)
+
+    def _interrupted(self, is_terminated: bool) -> Interrupted:
+        """Return the error of a run that was stopped, with what goes on without it."""
+        if self._connection is None:
+            return Interrupted(is_terminated)
+        under_way = self._connection.under_way
+        return Interrupted(is_terminated, under_way.texts, under_way.resumable)
 
     def _write(
         self,

@@ -21,6 +21,7 @@ from accelerator.cli.options import (
     demand_targets,
 )
 from accelerator.cli.parts import setting, takes
+from accelerator.errors import UsageProblem
 
 if TYPE_CHECKING:
     from accelerator.cli.invocation import Invocation
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     "Tests",
     click.option(
         "--test", metavar="CMD", help="The test command. The shell runs it beside the build."
+    ),
+    click.option(
+        "--no-test", is_flag=True, help="Ship without tests. One of --test and --no-test is needed."
     ),
     click.option(
         "--allow-dirty",
@@ -63,6 +67,7 @@ def ship(
     talk: Talk,
     given: Given,
     test: str | None,
+    no_test: bool,
     allow_dirty: bool,
     to: tuple[str, ...],
     commit: str | None,
@@ -72,7 +77,7 @@ def ship(
 
     Failing tests stop the build that runs beside them, and nothing is released. The tests run on
     the checked-out files, without the API key in their environment. If those files differ from
-    the commit, nothing is done, unless --allow-dirty is given.
+    the commit, nothing is done, unless --allow-dirty is given. --no-test ships without tests.
 
     \b
       accelerator ship --test 'pytest -q' --from foo-prepare --to staging
@@ -88,11 +93,12 @@ def ship(
     report = ShipReport()
 
     def work() -> None:
+        demand_tests(test, is_without=no_test)
         connection = session.connection
         targets = demand_targets(to)
         rules = connection.make_rules(allow_older=allowed.older, allow_diverged=allowed.diverged)
         named = connection.clone.resolve(connection.find_commit(commit).sha)
-        report.ordered(named)
+        report.ordered(named, is_without_tests=no_test)
         settings, pool = connection.settings, connection.prepare_apps
         strategy, verify_source = settings.prepare.strategy, settings.verify_source
         prepare = PrepareOrder(
@@ -105,7 +111,7 @@ def ship(
         )
         apps = connection.resolve_waves((target,) for target in targets)
         stages = tuple(zip(targets, apps, strict=True))
-        order = ShipOrder(prepare, stages, rules, test or None, allow_dirty)
+        order = ShipOrder(prepare, stages, rules, test, allow_dirty)
         step.ship(connection.run, order, report)
 
     return session.perform(
@@ -113,3 +119,15 @@ def ship(
         lambda outcome: ship_document(report, outcome),
         lambda outcome: render_ship(report, outcome),
     )
+
+
+def demand_tests(test: str | None, *, is_without: bool) -> None:
+    """Refuse to ship untested unless somebody says so."""
+    if test is None and not is_without:
+        raise UsageProblem(
+            "no test command is named",
+            "use --test with the command that runs your tests: --test 'pytest -q'; or --no-test, "
+            "to ship without tests",
+        )
+    if test is not None and is_without:
+        raise UsageProblem("--test and --no-test exclude each other", "leave out one of them")

@@ -125,7 +125,7 @@ def deploy_unprepared(scene: Scene) -> dict[str, Any]:
 
 def ship(scene: Scene) -> tuple[dict[str, Any], Lap]:
     """Ship a commit: tests beside the build, then promotions."""
-    tests = ("--test", scene.tests) if scene.tests else ()
+    tests = ("--test", scene.tests) if scene.tests else ("--no-test",)
     document = accelerate(
         scene,
         "ship",

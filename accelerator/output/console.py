@@ -10,6 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, TextIO
 
 from accelerator.events import (
+    BriefStep,
     Event,
     Evidence,
     LogLine,
@@ -30,7 +31,13 @@ if TYPE_CHECKING:
     from accelerator.waiting import Clock
 
 SIGNED = "(signed url)"  # what the path of a signed address is replaced with in events
-MARKS = {"ok": ("done", "green"), "failed": ("FAILED", "red"), "skipped": ("skipped", "yellow")}
+NOTABLE_SECONDS = 1.0  # what took so long gets a line, although none was written when it began
+MARKS = {
+    "ok": ("done", "green"),
+    "failed": ("FAILED", "red"),
+    "skipped": ("skipped", "yellow"),
+    "interrupted": ("interrupted", "yellow"),
+}
 
 
 class Console:
@@ -51,6 +58,7 @@ class Console:
         self._writers: dict[type, Callable[..., None]] = {
             StepStarted: self._started,
             StepFinished: self._finished,
+            BriefStep: self._brief,
             LogLine: self._log,
             Evidence: self._evidence,
             Note: self._note,
@@ -138,6 +146,10 @@ class Console:
         detail = f" · {one_line(event.detail)}" if event.detail else ""
         took = f" · {render_seconds(event.seconds)}"
         self._line(f"    {name} ", Painted(word, fg=colour), f"{detail}{took}")
+
+    def _brief(self, event: BriefStep) -> None:
+        if event.seconds >= NOTABLE_SECONDS:
+            self._finished(event)
 
     def _log(self, event: LogLine) -> None:
         if self._verbosity >= 0:

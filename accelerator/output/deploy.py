@@ -19,7 +19,8 @@ from accelerator.steps.report import Report
 
 if TYPE_CHECKING:
     from accelerator.steps.plan import Plan
-    from accelerator.steps.report import SourceReport, TargetReport
+    from accelerator.steps.report import TargetReport
+    from accelerator.steps.source_report import SourceReport
     from accelerator.steps.verify.saw import Checked, Saw
 
 
@@ -76,7 +77,7 @@ def _source(source: SourceReport | None) -> Document | None:
 
 
 def _target(entry: TargetReport) -> Document:
-    previous = entry.previous_release
+    previous, serving = entry.previous_release, entry.serving
     return {
         "app": entry.app,
         "stage": entry.stage,
@@ -92,6 +93,8 @@ def _target(entry: TargetReport) -> Document:
         "rollback_release": entry.rollback_release,
         "rejection": entry.rejection,
         "error": entry.error,
+        "refusal": entry.refusal,
+        "serving": {"release": serving.release, "commit": serving.commit} if serving else None,
         "proof": _proof(entry.saw),
     }
 

@@ -15,6 +15,7 @@ def ship_document(report: ShipReport, outcome: Outcome) -> Document:
     return {
         **commit_head("ship", report.commit, outcome),
         "tests": report.tests,
+        "no_test": report.is_without_tests,
         "prepared": prepared_keys(report.prepared) if report.prepared else None,
         "stages": [{"stage": stage, **deployed_keys(staged)} for stage, staged in report.stages],
         **run_tail(outcome),
@@ -25,7 +26,8 @@ def render_ship(report: ShipReport, outcome: Outcome) -> list[str]:
     """Render the result of a ship, stage by stage."""
     if outcome.look.is_quiet:
         return [line for _, staged in report.stages for line in target_lines(staged, is_quiet=True)]
-    lines = [f"Tests {report.tests.replace('_', ' ')}."]
+    why = " (--no-test)" if report.is_without_tests else ""
+    lines = [f"Tests {report.tests.replace('_', ' ')}{why}."]
     for stage, staged in report.stages:
         lines += [f"Stage {stage}:", *(f"  {line}" for line in target_lines(staged))]
     return with_timings(lines, outcome)

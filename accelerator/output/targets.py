@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from accelerator.steps.report import Report, TargetReport
 
 SUBJECT_LETTERS = 32
+FAILURES = {TargetStatus.PENDING: "not known", TargetStatus.REFUSED: "refused"}
 FIRST_STAGE, LAST_STAGE = "staging", "production"
 
 
@@ -80,9 +81,19 @@ def _end(entry: TargetReport, commit: str) -> str:
         already = " already" if entry.status is TargetStatus.UNCHANGED else ""
         left = f"; {entry.error}" if entry.error else ""  # it was to go back, as others failed
         return f"{commit} is live{already} as {version}, {_verified(entry)}{left}"
+    if entry.status is TargetStatus.SKIPPED:
+        return _skipped(entry, commit)
     if entry.error is not None:
-        return f"{'not known' if entry.status is TargetStatus.PENDING else 'failed'}: {entry.error}"
-    return entry.status
+        return f"{FAILURES.get(entry.status, 'failed')}: {entry.error}"
+    return "not attempted" if entry.status is TargetStatus.PENDING else entry.status
+
+
+def _skipped(entry: TargetReport, commit: str) -> str:
+    serving = entry.serving
+    if serving is None or serving.release is None:
+        return f"{commit} is skipped: newer code runs there"
+    held = f" ({serving.commit[:8]})" if serving.commit else ""
+    return f"{commit} is skipped: v{serving.release}{held} runs there, which contains it"
 
 
 def _is_live(entry: TargetReport) -> bool:

@@ -14,17 +14,16 @@ from accelerator.errors import (
     Refused,
     Superseded,
 )
-from accelerator.models import OnFailure, OnMiss, OnSuperseded, Refusal, Route
-from accelerator.steps.compare.before import find_before
+from accelerator.models import OnFailure, OnMiss, OnSuperseded, Refusal, Route, StepName
 from accelerator.steps.compare.decide import decide, decide_again
 from accelerator.steps.guard.direction import Forward, look_again
 from accelerator.steps.guard.fence import Fence
 from accelerator.steps.guard.findings import demand
 from accelerator.steps.guard.locks import TargetLocks
-from accelerator.steps.guard.notes import LockNote
 from accelerator.steps.guard.predecessor import say_what_is_doubted, see_predecessors_out
 from accelerator.steps.guard.rejecting import Rejection, reject_after_rollback
 from accelerator.steps.guard.source import check_source
+from accelerator.steps.intents import lock_notes
 from accelerator.steps.plan import make_plan
 from accelerator.steps.route.take import leave, take_routes
 from accelerator.steps.verify.addresses import demand_addresses
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from accelerator.steps.compare.decision import Decision
-    from accelerator.steps.guard.holding import HeldLocks
     from accelerator.steps.order import DeployOrder
     from accelerator.steps.report import Report
     from accelerator.steps.route.landing import Landing
@@ -54,7 +52,7 @@ def deploy(run: Run, order: DeployOrder, report: Report) -> None:
     with (
         _late_job_allowed(run, order, report),
         TargetLocks.opened(run, order.rules.lock) as locks,
-        _told_if_cut_short(run, order, locks.held),
+        _told_if_cut_short(run, locks, report),
     ):
         guard = Guard(run, order, locks)
         decision = decide(run, order.wanted, report.decided)  # joins the build that runs
@@ -72,14 +70,15 @@ def _deploy_locked(
     run: Run, order: DeployOrder, decision: Decision, guard: Guard, report: Report
 ) -> None:
     """Lock every target, look again with the locks in hand, and only then write."""
-    with guard.locks.hold(_lock_notes(order, decision)) as held:
+    with guard.locks.hold(lock_notes(order, decision)) as held:
         report.locked(guard.locks.kind)
         left = see_predecessors_out(run, held)  # what a killed deploy began, to its end
         guard.locks.watch.begin()  # the look before the write, beside the last read
         decision = decide_again(run, order.wanted, report.decided, decision, left)
         guard.check(decision)  # somebody may have been quicker
         say_what_is_doubted(run, decision.facts, order.commit)
-        held.restate(_lock_notes(order, decision))  # the way back, above all
+        with run.events.brief(StepName.GUARD):
+            held.restate(lock_notes(order, decision))  # the way back, above all
         _ship_waves(run, order, decision, guard.fence, report)
 
 
@@ -93,7 +92,8 @@ def _ship_waves(
     results = Results()
     for place, wave in enumerate(order.waves):
         try:  # the waves before this one may have taken an hour
-            decision = look_again(run, _forward(run, order), decision, wave) if place else decision
+            if place:
+                decision = look_again(run, _forward(run, order), decision, wave)
             landings = take_routes(run, decision, wave, fence)
         except AcceleratorError as error:
             landings = leave(decision, wave, error)
@@ -138,7 +138,11 @@ class Guard:
 
     def check(self, decision: Decision) -> None:
         """Raise `Refused` for what must not be shipped, or is a miss that must not be built."""
-        self.locks.settle_home(decision.facts)
+        with self.run.events.brief(StepName.GUARD):
+            self.locks.settle_home(decision.facts)
+            self._check(decision)
+
+    def _check(self, decision: Decision) -> None:
         standing = self.locks.read()
         demand(self.locks.find_marks(self.order.commit, self.order.targets, standing))
         for text in demand(self.forward.check_targets(decision.facts)):
@@ -153,11 +157,15 @@ class Guard:
         order, on_miss = self.order, self.order.rules.on_miss
         if decision.route is not Route.BUILD or on_miss is OnMiss.BUILD:
             return
+        said = (
+            f"{order.commit.short} is not prepared ({decision.reason}), and --on-miss {on_miss} "
+            "forbids to build it"
+        )
         raise Refused(
             Refusal.MISS_REFUSED,
-            f"{order.commit.short} is not prepared ({decision.reason}), and --on-miss {on_miss} "
-            "forbids to build it",
+            said,
             f"run `accelerator prepare -a {order.prepare_app}` first, or use --on-miss build",
+            dict.fromkeys(decision.writes_to(order.targets), (Refusal.MISS_REFUSED, said)),
         )
 
 
@@ -177,55 +185,27 @@ def _late_job_allowed(run: Run, order: DeployOrder, report: Report) -> Iterator[
     try:
         yield
     except Refused as refusal:
-        report.refused(Refusal(refusal.reason))
+        report.refused(refusal)
         is_late = isinstance(refusal, Superseded)
         if not is_late or order.rules.on_superseded is not OnSuperseded.OK:
             raise
-        run.events.note(f"{refusal.message}: nothing to do")
-        report.left_alone(order.targets)
+        for _, text in refusal.apps.values():
+            run.events.note(f"{text}: skipped")
+        report.left_alone(app for app in order.targets if app not in refusal.apps)
+        report.skipped(refusal.apps)
 
 
 @contextmanager
-def _told_if_cut_short(run: Run, order: DeployOrder, held: HeldLocks) -> Iterator[None]:
-    """Name the targets on which something was begun when the run is interrupted."""
+def _told_if_cut_short(run: Run, locks: TargetLocks, report: Report) -> Iterator[None]:
+    """Record the targets on which something was begun when the run is interrupted."""
     try:
         yield
     except KeyboardInterrupt:
-        for app in sorted(held.at_stake):
-            run.events.note(
-                f"what was begun on {app} is not known to have ended: `accelerator resume {app} "
-                f"--commit {order.commit.sha}` finishes or reports it",
-                "warning",
-            )
+        begun = sorted(locks.held.at_stake)
+        report.cut_short(begun)
+        if locks.are_wanted:  # only a note in the lock remote can be resumed
+            run.under_way.keep(begun)
         raise
-
-
-def _lock_notes(order: DeployOrder, decision: Decision) -> tuple[LockNote, ...]:
-    """Write down what is about to be done; targets that run the commit are locked as well.
-
-    Where a deploy cut short had made what runs there, the release before that one is handed on.
-    """
-    facts = decision.facts
-    before = {target.app: find_before(facts, target, order.commit) for target in facts.targets}
-    artifact = decision.candidate.artifact.id if decision.candidate else None
-    prepare_apps = [source.app for source in order.rules.sources if source.is_prepare]
-    return tuple(
-        LockNote(
-            app=target.app,
-            holder=order.rules.lock.holder,
-            commit=order.commit.sha,
-            route=decision.routes[target.app],
-            expires_at="",
-            nonce="",
-            link=order.rules.lock.link,
-            artifact=artifact,
-            previous_release=release.version if (release := before[target.app]) else None,
-            extra={"from": prepare_apps},
-            job=order.rules.lock.job,
-            attempt=order.rules.lock.attempt,
-        )
-        for target in decision.facts.targets
-    )
 
 
 def _with_built(decision: Decision, landings: Sequence[Landing]) -> Decision:
@@ -252,7 +232,8 @@ def _record_end(
     if settled.is_refuted:
         by, why = order.rules.lock.holder, settled.flaw or ""
         rejection = Rejection(settled.app, order.commit, by, why)
-        report.rejected(settled.app, reject_after_rollback(run, fence.back, rejection))
+        with run.events.brief(StepName.GUARD, settled.app):
+            report.rejected(settled.app, reject_after_rollback(run, fence.back, rejection))
     # Stopped by the fence it was not begun: what a deploy before this one left there stays.
     if settled.is_over and not isinstance(settled.error, Refused | LockUnavailable):
         fence.held.ended([settled.app])
@@ -265,7 +246,8 @@ def _compensate(
     finished, held = results.finished, fence.held
     held.turn_back({each.app: verifier.commit_before(each) for each in finished})
     try:
-        fence.back.demand(each.app for each in finished)
+        with verifier.run.events.brief(StepName.GUARD):
+            fence.back.demand(each.app for each in finished)
     except AcceleratorError as lost:  # the failure that led here is still what is told
         return verifier.keep(results, NotWentBack.as_of(Hindrance.LOCK_LOST, said=lost.message))
     on_settled = partial(_record_end, verifier.run, order, fence, report)

@@ -90,7 +90,9 @@ def prepare(run: Run, order: PrepareOrder, report: PrepareReport) -> None:
     _cancel_superseded(run, order, pages, known)
 
     build = known or _start(run, order, app)
-    if known is None and (twin := _find_twin(run, order, build, pages)):
+    with run.events.brief(StepName.LOOK, app):
+        twin = _find_twin(run, order, build, pages) if known is None else None
+    if twin is not None:
         report.found(twin.app_name, twin)
         build = twin
     report.building(build)
@@ -98,7 +100,8 @@ def prepare(run: Run, order: PrepareOrder, report: PrepareReport) -> None:
     build, release = _follow(run, order.commit, build, report, is_shown=is_shown)
     report.released(release)
     _warn_of_failed_release(run, release)
-    report.left(_find_artifact(run, build))
+    with run.events.brief(StepName.LOOK, app):
+        report.left(_find_artifact(run, build))
 
 
 def find_known(
@@ -178,7 +181,9 @@ def _same_source(order: PrepareOrder, known: Build | None, inputs: Inputs) -> Sa
 def _cancel_superseded(run: Run, order: PrepareOrder, pages: Pages, joined: Build | None) -> None:
     if not order.cancels_superseded:
         return
-    for build in find_superseded(pages, partial(run.clone.contains, order.commit.sha)):
+    with run.events.brief(StepName.LOOK):
+        superseded = find_superseded(pages, partial(run.clone.contains, order.commit.sha))
+    for build in superseded:
         if build == joined:  # an older commit's, with the same source: it is what is wanted
             continue
         try:
@@ -213,17 +218,21 @@ def _push(run: Run, app: str, commit: Commit) -> Build:
     """
     run.refuse_if_stopping()
     limit = run.waits.build
-    with run.events.step(StepName.PUSH, f"Push {commit.short} to {app}", app, limit) as step:
+    with (
+        run.events.step(StepName.PUSH, f"Push {commit.short} to {app}", app, limit) as step,
+        run.under_way.lasting(f"the build of a push to {app}"),
+        showing_push(run, app) as shown,
+    ):
         step.tell("build running inside the push")
-        with showing_push(run, app) as shown:
-            pushed = run.clone.repository().push(
-                commit.sha,
-                run.git.url_of(app),
-                key=run.git.key,
-                on_line=shown.take,
-                timeout_seconds=run.deadline.within(run.waits.build).remaining,
-            )
-    page = run.heroku.builds.fetch_newest(app)
+        pushed = run.clone.repository().push(
+            commit.sha,
+            run.git.url_of(app),
+            key=run.git.key,
+            on_line=shown.take,
+            timeout_seconds=run.deadline.within(run.waits.build).remaining,
+        )
+    with run.events.brief(StepName.LOOK, app):
+        page = run.heroku.builds.fetch_newest(app)
     built = next(iter(find_known(commit, {app: page}, failed_too=True)), None)
     if pushed not in {PushOutcome.PUSHED, PushOutcome.UP_TO_DATE}:
         shown.explain()
@@ -245,7 +254,8 @@ def _follow(
     """
     app, is_done = build.app_name, build.status == "succeeded" and is_shown
     if is_done and build.release_id is not None:
-        return build, run.heroku.releases.fetch(app, build.release_id)
+        with run.events.brief(StepName.LOOK, app):
+            return build, run.heroku.releases.fetch(app, build.release_id)
     title, limit = f"Build {commit.short} on {app}", run.waits.build
     with run.events.step(StepName.BUILD, title, app, limit) as step:
         ended = build if is_done else follow_build(run, build, step.tell)

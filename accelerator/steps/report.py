@@ -10,10 +10,19 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from accelerator.models import LockKind, Reason, Route, Strategy, TargetStatus, Verified
+from accelerator.errors import Refused
+from accelerator.models import (
+    LockKind,
+    Reason,
+    Refusal,
+    Route,
+    Strategy,
+    TargetStatus,
+    Verified,
+)
 from accelerator.steps.compare.before import find_before
-from accelerator.steps.compare.decision import witness_of
-from accelerator.steps.compare.witness import find_released
+from accelerator.steps.compare.witness import find_released, find_running
+from accelerator.steps.source_report import source_of
 from accelerator.steps.verify.going_back import WentBack
 
 if TYPE_CHECKING:
@@ -24,7 +33,6 @@ if TYPE_CHECKING:
         ArtifactRef,
         Build,
         Commit,
-        Refusal,
         Release,
         Written,
     )
@@ -35,6 +43,7 @@ if TYPE_CHECKING:
     from accelerator.steps.guard.probe import Probed
     from accelerator.steps.plan import Plan
     from accelerator.steps.route.landing import Landing
+    from accelerator.steps.source_report import SourceReport
     from accelerator.steps.verify.saw import Saw
     from accelerator.steps.verify.settled import Results, Settled
 
@@ -47,17 +56,12 @@ class Compensation(StrEnum):
     NONE = "none"
 
 
-@dataclass
-class SourceReport:
-    """The release that holds the commit, on the app it was found on."""
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What ran on a target when it was last read before a write: None where that is not known."""
 
-    app: str
-    release: Release | None
-    artifact: Artifact | ArtifactRef
+    release: int | None
     commit: str | None
-    metadata: str
-    verified: Verified = Verified.NOT_RUN
-    same: SameSource | None = None
 
 
 @dataclass
@@ -79,6 +83,8 @@ class TargetReport:
     stage: str | None = None
     web_url: str | None = None
     previous_commit: str | None = None
+    refusal: Refusal | None = None
+    serving: Serving | None = None
 
 
 @dataclass
@@ -103,7 +109,7 @@ class Report:
         """Record what is to be done, and what the targets run so far."""
         self.route, self.reason = decision.route, decision.reason
         self.passed_over = list(decision.passed_over)
-        self.source = _source_of(decision)
+        self.source = source_of(decision)
         for target in decision.facts.targets:
             entry = self._entry(target.app)
             entry.route = decision.routes[target.app]
@@ -111,10 +117,16 @@ class Report:
             entry.previous_release, entry.stage = before, target.stage
             entry.previous_commit = _commit_of(decision, target, before)
             entry.web_url = target.info.web_url if target.info else entry.web_url
+            version = target.current.version if target.current else None
+            entry.serving = Serving(version, find_running(decision.facts, target).commit)
 
-    def refused(self, reason: Refusal) -> None:
-        """Record which guard said no."""
-        self.reason = reason
+    def refused(self, refusal: Refused) -> None:
+        """Record which guard said no, and to which targets."""
+        self.reason = Refusal(refusal.reason)
+        for entry in self.targets:
+            if told := refusal.apps.get(entry.app):
+                entry.status, entry.refusal = TargetStatus.REFUSED, Refusal(told[0])
+                entry.error = told[1]
 
     def locked(self, kind: LockKind) -> None:
         """Record how good the locks are under which the writes are made."""
@@ -147,6 +159,8 @@ class Report:
             entry.release, entry.error = settled.release or entry.release, settled.complaint
             entry.artifact = settled.artifact or entry.artifact
             entry.saw = settled.saw
+            if isinstance(settled.error, Refused):
+                entry.refusal = Refusal(settled.error.reason)
             entry.rolled_back_to = settled.rolled_back_to
             went = settled.went_back
             entry.rollback_release = went.made.version if isinstance(went, WentBack) else None
@@ -164,6 +178,17 @@ class Report:
         """Record the targets for which there was nothing to do."""
         for app in apps:
             self._entry(app).status = TargetStatus.UNCHANGED
+
+    def skipped(self, apps: Iterable[str]) -> None:
+        """Record the targets that were refused, and may be: they have left the commit behind."""
+        for app in apps:
+            entry = self._entry(app)
+            entry.status, entry.error = TargetStatus.SKIPPED, None
+
+    def cut_short(self, apps: Iterable[str]) -> None:
+        """Record the targets on which something was begun whose end this run does not see."""
+        for app in apps:
+            self._entry(app).error = "interrupted; what was begun there may still go on"
 
     def _entry(self, app: str) -> TargetReport:
         for entry in self.targets:
@@ -215,10 +240,11 @@ class ShipReport:
     tests: str = "not_run"
     prepared: PrepareReport | None = None
     stages: list[tuple[str, Report]] = field(default_factory=list)
+    is_without_tests: bool = False
 
-    def ordered(self, commit: Commit) -> None:
-        """Record which commit is to be shipped."""
-        self.commit = commit
+    def ordered(self, commit: Commit, *, is_without_tests: bool = False) -> None:
+        """Record which commit is to be shipped, and whether tests were wanted."""
+        self.commit, self.is_without_tests = commit, is_without_tests
 
     def tested(self, how: str) -> None:
         """Record how the tests stand: not_run, running, passed, failed or stopped."""
@@ -264,19 +290,3 @@ class MarkReport:
 
 def _commit_of(decision: Decision, target: TargetState, before: Release | None) -> str | None:
     return find_released(decision.facts, target, before).commit if before else None
-
-
-def _source_of(decision: Decision) -> SourceReport | None:
-    candidate = decision.candidate
-    if candidate is None:
-        return None
-    facts, ref = decision.facts, candidate.artifact
-    return SourceReport(
-        candidate.source.app,
-        candidate.release,
-        facts.known(ref),
-        facts.commit_of(ref),
-        witness_of(candidate, decision.source_commit),
-        Verified.NOT_RUN if facts.archives is None else Verified.PASSED,
-        facts.find_same(ref, decision.commit),
-    )

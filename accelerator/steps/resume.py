@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from accelerator.errors import LockUnavailable, NotFound, Refused
 from accelerator.foreign import one_line
-from accelerator.models import Commit, Refusal
+from accelerator.models import Commit, Refusal, StepName
 from accelerator.steps.deploy import deploy
 from accelerator.steps.guard.held import look
 from accelerator.steps.guard.watch import open_remote
@@ -54,7 +54,8 @@ def resume(run: Run, order: ResumeOrder, report: Report, ask: Ask | None = None)
     note speaks for the commit.
     """
     try:
-        note = find_unfinished(run, order.app, order.rules.lock)
+        with run.events.brief(StepName.LOCK, order.app):
+            note = find_unfinished(run, order.app, order.rules.lock)
         report.ordered(Commit(note.commit))
         known = run.clone.find(note.commit)
         what = describe_commit(note.commit, known)
@@ -62,7 +63,7 @@ def resume(run: Run, order: ResumeOrder, report: Report, ask: Ask | None = None)
         run.events.note(f"left by {note.describe()}")
         demand_consent(order, note, what, ask)
     except Refused as refusal:
-        report.refused(Refusal(refusal.reason))
+        report.refused(refusal)
         raise
     commit = _with_tree(note.commit, known) if order.rules.same_tree else Commit(note.commit)
     deploy(run, DeployOrder(commit, ((order.app,),), order.rules), report)

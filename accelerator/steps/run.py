@@ -9,6 +9,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from accelerator.errors import Interrupted
+from accelerator.steps.under_way import UnderWay
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -80,7 +81,7 @@ class Run:
     another app's git, once the pipeline of the targets is known. ``stop`` is set when the run is
     being given up, so that work under way beside the main thread starts nothing new.
     ``environment`` is for commands of the user's, without any API key; ``children`` are those that
-    run now.
+    run now. ``under_way`` is what goes on at Heroku.
     """
 
     heroku: Heroku
@@ -94,6 +95,7 @@ class Run:
     environment: Mapping[str, str] = field(default_factory=dict)
     children: set[Child] = field(default_factory=set)
     guess: GuessedHome | None = None
+    under_way: UnderWay = field(default_factory=UnderWay)
 
     def refuse_if_stopping(self) -> None:
         """Raise `Interrupted` when the run is being given up; to be called before anything new."""

@@ -63,10 +63,13 @@ def ship(run: Run, order: ShipOrder, report: ShipReport) -> None:
     Failing tests stop the build that runs beside them and nothing is released. A later stage also
     finds the artifact on the stages before it, so that even a miss is built once only.
     """
-    report.ordered(order.prepare.commit)
+    report.ordered(order.prepare.commit, is_without_tests=order.test is None)
     refuse_unusable(run, order.prepare)
-    if order.test is not None:
-        demand_checkout(run, order.prepare.commit, allow_dirty=order.allow_dirty)
+    if order.test is None:
+        run.events.note(f"{order.prepare.commit.short} is shipped without tests", "warning")
+    else:
+        with run.events.brief(StepName.GUARD):
+            demand_checkout(run, order.prepare.commit, allow_dirty=order.allow_dirty)
     _test_and_prepare(run, order, report)
     rules = order.rules
     for stage, targets in order.stages:
@@ -100,6 +103,7 @@ def _test(run: Run, tests: ChildCommand) -> None:
     shown = hide_credentials(tests.command)
     with run.events.step(StepName.TEST, f"Test: {shown}"):
         status = tests.wait() or 0
+        run.refuse_if_stopping()  # then it was ended by us, and its status is no verdict
         if status != 0:
             if tests.last:
                 title = "the last lines of the tests"

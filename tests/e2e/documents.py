@@ -79,7 +79,18 @@ SOURCE = _object(
 TARGET = _object(
     app=TEXT,
     route=_or_null({"enum": ROUTES}),
-    status={"enum": ["pending", "succeeded", "failed", "unchanged", "compensated"]},
+    status={
+        "enum": [
+            "pending",
+            "succeeded",
+            "failed",
+            "unchanged",
+            "compensated",
+            "skipped",
+            "refused",
+            "not_attempted",
+        ]
+    },
     release=_or_null(WHOLE),
     previous_release=_or_null(WHOLE),
     artifact=_or_null(ARTIFACT),
@@ -88,7 +99,7 @@ TARGET = _object(
 )
 STEP = _object(
     name=TEXT,
-    outcome={"enum": ["ok", "failed", "skipped"]},
+    outcome={"enum": ["ok", "failed", "skipped", "interrupted"]},
     started_at=MOMENT,
     seconds={"type": "number", "minimum": 0},
     app=_or_null(TEXT),
@@ -116,6 +127,7 @@ BODIES: dict[str, dict[str, Document]] = {
     "prepare": PREPARED,
     "ship": {
         "tests": {"enum": ["not_run", "running", "passed", "failed", "stopped"]},
+        "no_test": {"type": "boolean"},
         "prepared": _or_null(_object(**PREPARED)),
         "stages": _list(_object(stage=TEXT, **DEPLOYED)),
     },

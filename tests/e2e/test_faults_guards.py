@@ -57,7 +57,10 @@ def test_a_late_job_may_be_green_and_does_nothing(
 
     document = result.check(0)
     assert document["reason"] == "superseded"
-    assert [target["status"] for target in document["targets"]] == ["unchanged"]
+    [target] = document["targets"]
+    assert (target["status"], target["refusal"]) == ("skipped", "superseded")
+    assert target["serving"]["release"] == pipeline.staging.current["version"]
+    assert "no release" not in result.stderr
     assert journal().writes == []
     assert pipeline.staging.current["id"] == serving
 

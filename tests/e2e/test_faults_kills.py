@@ -136,8 +136,12 @@ def test_a_promotion_that_goes_on_without_its_cancelled_job_is_not_made_twice(
         finished = run("deploy", *pipeline.to_staging, "--json", env=env)
 
     assert stopped is not None
-    stopped.check(143)
-    assert f"`accelerator resume {pipeline.staging.name} --from" in stopped.stderr
+    told = stopped.check(143)
+    assert f"`accelerator resume {pipeline.staging.name}" in str(told["error"]["hint"])
+    assert f"the promotion to {pipeline.staging.name}" in told["error"]["message"]
+    assert "promote interrupted" in stopped.stderr
+    assert "FAILED" not in stopped.stderr
+    assert {step["outcome"] for step in told["steps"]} == {"ok", "interrupted"}
     assert "cut short" in finished.stderr
     finished.check(0)
     assert (pipeline.staging.commit, count_releases(pipeline.staging)) == (commit, before + 1)
@@ -188,7 +192,7 @@ def test_a_cancelled_job_ends_its_smoke_commands_and_takes_their_end_for_no_verd
     assert told["error"]["code"] == "interrupted"
     assert [target["status"] for target in told["targets"]] == ["pending", "pending"]
     for target in pipeline.targets:
-        assert f"`accelerator resume {target.name} --from" in stopped.stderr
+        assert f"`accelerator resume {target.name}" in stopped.stderr
     eventually(lambda: not [pid for pid in pids.read_text().split() if is_alive(int(pid))])
 
 

@@ -14,7 +14,16 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from accelerator.errors import NotFound, OutcomeUnknown, RequestInvalid
-from accelerator.events import Event, Evidence, LogLine, Note, Progress, Recorder, StepFinished
+from accelerator.events import (
+    BriefStep,
+    Event,
+    Evidence,
+    LogLine,
+    Note,
+    Progress,
+    Recorder,
+    StepFinished,
+)
 from accelerator.models import (
     Ancestry,
     App,
@@ -760,6 +769,11 @@ class Ear:
         return [event.text for event in self.events if isinstance(event, Progress)]
 
     def finished(self) -> list[StepFinished]:
+        """Give the steps that are told as they begin."""
+        return [each for each in self.timed() if not isinstance(each, BriefStep)]
+
+    def timed(self) -> list[StepFinished]:
+        """Give all steps, brief ones too."""
         return [event for event in self.events if isinstance(event, StepFinished)]
 
 

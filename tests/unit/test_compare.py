@@ -645,6 +645,7 @@ CONFIG = make_release("shop", 8, "good")  # a config var was set since: the same
         pytest.param((shop(7, "old", "failed"), shop(6, "x")), 7, None, True, id="it had failed"),
         pytest.param((shop(7, "old", "expired"),), 7, None, True, id="its code is gone"),
         pytest.param((shop(7, None), shop(6, "old")), 7, None, True, id="it had no code"),
+        pytest.param((shop(7, None),), 7, None, False, id="the first deploy: there was no code"),
         pytest.param((shop(7, "old"), shop(3, "bad")), 3, None, True, id="long ago"),
         pytest.param((shop(7, "old"),), 10, None, True, id="it is still to come"),
         pytest.param((shop(7, "old"),), 6, None, True, id="it is not listed"),

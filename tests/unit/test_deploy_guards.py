@@ -22,7 +22,8 @@ from accelerator.errors import (
     VerificationFailed,
     WrongArtifact,
 )
-from accelerator.models import Ancestry, LockMode, OnSuperseded, Reason, Refusal, Route
+from accelerator.models import Ancestry, LockMode, OnMiss, OnSuperseded, Reason, Refusal, Route
+from accelerator.output.deploy import target_lines
 from accelerator.steps.guard.direction import Direction
 from accelerator.steps.guard.held import look
 from accelerator.steps.guard.leases import LEASE, LOOK_SECONDS
@@ -34,7 +35,7 @@ from accelerator.steps.guard.notes import (
     reject_ref,
     render_note,
 )
-from accelerator.steps.report import Report
+from accelerator.steps.report import Report, Serving
 from tests.unit.deployscene import BUILT, PROMOTION, Scene, scene
 from tests.unit.fakes import (
     COMMIT,
@@ -99,7 +100,49 @@ def test_a_late_job_may_do_nothing_and_succeed() -> None:
 
     assert late.writes() == []
     assert report.reason is Refusal.SUPERSEDED
-    assert [entry.status for entry in report.targets] == ["unchanged", "unchanged"]
+    assert [entry.status for entry in report.targets] == ["skipped", "skipped"]
+    assert [entry.serving for entry in report.targets] == [Serving(1, OTHER.sha)] * 2
+    assert target_lines(report)[0] == (
+        f"shop: {COMMIT.short} is skipped: v1 ({OTHER.short}) runs there, which contains it"
+    )
+
+
+def test_a_late_job_leaves_what_runs_its_commit_already() -> None:
+    late = locked(make_app("shop", "good"), make_app("shop-eu", "old"))
+
+    report = late.deploy(ancestry=relate(COMMIT, OTHER), on_superseded=OnSuperseded.OK)
+
+    assert [entry.status for entry in report.targets] == ["unchanged", "skipped"]
+
+
+def test_only_the_targets_that_a_guard_refuses_are_told_as_refused() -> None:
+    half = locked()
+    half.refs.put(freeze_ref("shop"), MARK)
+
+    half.fail(Refused)
+
+    assert [entry.status for entry in half.report.targets] == ["refused", "pending"]
+    assert [entry.refusal for entry in half.report.targets] == [Refusal.FROZEN, None]
+    refused, left = target_lines(half.report)
+    assert refused.startswith("shop: refused: shop is frozen")
+    assert left == "shop-eu: not attempted"
+
+
+def test_a_target_that_somebody_else_has_locked_is_told_as_refused() -> None:
+    busy = one()
+    busy.refs.put(lock_ref("shop"), render_note(make_note(holder="them")))
+
+    busy.fail(Refused)
+
+    assert (busy.entry("shop").status, busy.entry("shop").refusal) == ("refused", Refusal.LOCKED)
+
+
+def test_a_miss_that_must_not_be_built_is_refused_to_the_targets_that_wait() -> None:
+    miss = locked(make_app("shop", "good"), make_app("shop-eu", "old"), prepared=None)
+
+    miss.fail(Refused, on_miss=OnMiss.FAIL)
+
+    assert [entry.status for entry in miss.report.targets] == ["pending", "refused"]
 
 
 def test_a_late_job_does_not_pass_while_a_target_still_waits_for_its_commit() -> None:

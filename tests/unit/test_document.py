@@ -28,9 +28,9 @@ from accelerator.steps.report import (
     PrepareReport,
     Report,
     ShipReport,
-    SourceReport,
     TargetReport,
 )
+from accelerator.steps.source_report import SourceReport
 from accelerator.steps.verify.saw import Answer, Checked, Count, Saw
 from tests.unit.fakes import BEGIN, COMMIT, artifact, make_build, make_release, slug
 
@@ -109,6 +109,8 @@ def test_a_deploy_is_told_in_the_words_of_the_design() -> None:
                 "rollback_release": None,
                 "rejection": None,
                 "error": None,
+                "refusal": None,
+                "serving": None,
                 "proof": {
                     "dynos": {"web": {"up": 2, "wanted": 2, "crashed": 0}},
                     "checks": [

@@ -104,6 +104,12 @@ WITH_FACTS = [
     (TestsFailed("make test", 2), 13, "tests_failed", ["make test", "exited 2"]),
     (Interrupted(), 130, "interrupted", ["interrupted"]),
     (Interrupted(terminated=True), 143, "interrupted", ["terminated"]),
+    (
+        Interrupted(going_on=("build 7 on shop",), resumable=("shop",)),
+        130,
+        "interrupted",
+        ["interrupted", "may go on at Heroku: build 7 on shop"],
+    ),
 ]
 
 # Failures whose message is given by whoever raises them.

@@ -2,7 +2,17 @@ from __future__ import annotations
 
 import pytest
 
-from accelerator.events import Event, LogLine, Note, Progress, Recorder, StepFinished, StepStarted
+from accelerator.errors import Interrupted, Terminated
+from accelerator.events import (
+    BriefStep,
+    Event,
+    LogLine,
+    Note,
+    Progress,
+    Recorder,
+    StepFinished,
+    StepStarted,
+)
 from tests.unit.fakes import BEGIN, Ear, FakeClock
 
 
@@ -40,15 +50,17 @@ def test_a_step_ends_as_it_says(recorder: Recorder, ear: Ear) -> None:
 
 
 @pytest.mark.parametrize(
-    "error",
+    ("error", "outcome"),
     [
-        pytest.param(ValueError("broken"), id="an error"),
-        pytest.param(KeyboardInterrupt(), id="an interrupt"),
-        pytest.param(SystemExit(3), id="an exit"),
+        pytest.param(ValueError("broken"), "failed", id="an error"),
+        pytest.param(SystemExit(3), "failed", id="an exit"),
+        pytest.param(KeyboardInterrupt(), "interrupted", id="an interrupt"),
+        pytest.param(Terminated(), "interrupted", id="the end of its job"),
+        pytest.param(Interrupted(), "interrupted", id="an interrupt, beside the main thread"),
     ],
 )
-def test_a_step_that_raises_has_failed_and_lets_the_error_pass(
-    recorder: Recorder, clock: FakeClock, ear: Ear, error: BaseException
+def test_a_step_that_raises_has_failed_or_was_interrupted_and_lets_the_error_pass(
+    recorder: Recorder, clock: FakeClock, ear: Ear, error: BaseException, outcome: str
 ) -> None:
     def fail_in_a_step() -> None:
         with recorder.step("build", "Build") as step:
@@ -60,7 +72,16 @@ def test_a_step_that_raises_has_failed_and_lets_the_error_pass(
         fail_in_a_step()
 
     assert caught.value is error
-    assert ear.finished() == [StepFinished("build", "failed", BEGIN, 1.0, "half")]
+    assert ear.finished() == [StepFinished("build", outcome, BEGIN, 1.0, "half")]
+
+
+def test_a_brief_step_is_timed_and_begins_without_a_word(
+    recorder: Recorder, clock: FakeClock, ear: Ear
+) -> None:
+    with recorder.brief("guard", "shop"):
+        clock.pass_seconds(2)
+
+    assert ear.events == [BriefStep("guard", "ok", BEGIN, 2.0, "", "shop")]
 
 
 def test_steps_inside_steps_end_first(recorder: Recorder, clock: FakeClock, ear: Ear) -> None:

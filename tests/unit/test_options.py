@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import io
 from collections import Counter
 from dataclasses import FrozenInstanceError
+from pathlib import Path
 from typing import Any
 
 import click
@@ -10,6 +12,7 @@ from click.testing import CliRunner
 
 from accelerator.cli import COMMANDS
 from accelerator.cli import main as root_command
+from accelerator.cli.invocation import Invocation
 from accelerator.cli.options import (
     FROM,
     ON_A_MISS,
@@ -22,7 +25,7 @@ from accelerator.cli.options import (
     Waves,
 )
 from accelerator.cli.parts import SettingOption, ToldOption, setting, takes
-from accelerator.errors import UsageProblem
+from accelerator.errors import ExitCode, UsageProblem
 from accelerator.models import OnFailure
 from accelerator.settings import SETTINGS, load_settings
 
@@ -84,7 +87,6 @@ def test_flags_of_settings_that_were_not_typed_leave_the_word_to_the_next_source
         pytest.param((), "smoke", (), id="a list not typed"),
         pytest.param(("--smoke", "/a,b", "--smoke", "/c"), "smoke", ("/a,b", "/c"), id="repeated"),
         pytest.param(("--from", "a", "--from", "b"), "from", ("a", "b"), id="a Python keyword"),
-        pytest.param(("--subdir", ""), "subdir", "", id="an empty text is not left out"),
         pytest.param(("--wait", "1", "--wait", "2"), "wait", "2", id="the last of two texts"),
         pytest.param(("--on-miss", "wait"), "on_miss", "wait", id="a word"),
     ],
@@ -175,3 +177,94 @@ def test_no_two_options_of_a_command_fill_the_same_value(name: str) -> None:
     filled = Counter(one.name for one in command_named(name).params)
 
     assert [each for each, times in filled.items() if times > 1] == []
+
+
+def parameters_with_texts() -> list[Any]:
+    """Give the options and arguments of all commands that take a text."""
+    found = []
+    for name in COMMANDS:
+        for each in command_named(name).params:
+            is_flag = isinstance(each, click.Option) and (each.is_flag or each.count)
+            if isinstance(each.type, click.types.StringParamType) and not is_flag:
+                found.append(pytest.param(name, each, id=f"{name} {each.opts[0]}"))
+    return found
+
+
+def refusal_of(command: str, *arguments: str) -> UsageProblem:
+    """Give how a command refuses what was typed, before it looks at anything else."""
+    refused = CliRunner().invoke(command_named(command), arguments, standalone_mode=False)
+    assert isinstance(refused.exception, UsageProblem), refused.exception
+    return refused.exception
+
+
+def typed_with(parameter: click.Parameter, text: str, command: click.Command) -> list[str]:
+    """Give the arguments of a command with this text, and all that it requires beside."""
+    others = [each for each in command.params if each.required and each is not parameter]
+    words = [*([parameter.opts[-1]] if isinstance(parameter, click.Option) else []), text]
+    for each in others:
+        words += [each.opts[-1], "x"] if isinstance(each, click.Option) else ["x"]
+    return words
+
+
+@pytest.mark.parametrize(("name", "parameter"), parameters_with_texts())
+@pytest.mark.parametrize("text", ["", "  "])
+def test_no_command_takes_an_empty_text_for_one_that_was_not_given(
+    name: str, parameter: click.Parameter, text: str
+) -> None:
+    spelling = next((each for each in parameter.opts if each[:2] == "--"), None)
+
+    refused = refusal_of(name, *typed_with(parameter, text, command_named(name)))
+
+    assert refused.message.endswith("is empty (an unset variable?)")
+    assert (spelling or parameter.human_readable_name) in refused.message
+
+
+def test_a_list_of_targets_with_commas_says_how_each_is_named() -> None:
+    refused = refusal_of("deploy", "--to", "staging, foo-eu")
+
+    assert "staging, foo-eu" in refused.message
+    assert (refused.hint or "").endswith("--to staging --to foo-eu")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(("deploy", "--then", "a,b"), id="a wave"),
+        pytest.param(("deploy", "--from", "a,b"), id="prepare apps"),
+        pytest.param(("prepare", "-a", "a,b"), id="prepare apps by their short flag"),
+        pytest.param(("resume", "x", "--confirm", "a,b"), id="a confirmation"),
+        pytest.param(("unlock", "a,b"), id="an argument"),
+    ],
+)
+def test_a_name_with_a_comma_is_refused_wherever_an_app_is_named(
+    arguments: tuple[str, ...],
+) -> None:
+    command, *rest = arguments
+
+    assert "a,b" in refusal_of(command, *rest).message
+
+
+def test_texts_that_are_no_names_may_have_commas() -> None:
+    handed = typed("--smoke", "/a 200 one, two", "--to", "a")
+
+    assert handed["given"]["smoke"] == ("/a 200 one, two",)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param((), "no test command is named", id="neither"),
+        pytest.param(("--test", "true", "--no-test"), "exclude each other", id="both"),
+    ],
+)
+def test_ship_wants_a_test_command_or_the_word_that_there_is_none(
+    arguments: tuple[str, ...], said: str
+) -> None:
+    edge = Invocation({}, Path.cwd(), io.StringIO(), stderr := io.StringIO())
+
+    ended = CliRunner().invoke(
+        command_named("ship"), ["--to", "x", *arguments], obj=edge, standalone_mode=False
+    )
+
+    assert (ended.return_value, said in stderr.getvalue()) == (ExitCode.USAGE, True)
+    assert "--no-test" in stderr.getvalue()

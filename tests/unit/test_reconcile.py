@@ -275,6 +275,43 @@ def test_whatever_else_shows_the_time_of_its_traces_is_waited_out(
     assert stage.ear.finished()[-1].detail == "no more of it to be seen"
 
 
+def test_the_build_that_was_begun_is_all_there_is_to_wait_for(stage: Stage) -> None:
+    note = left_by("build", stage, artifact=None)
+    stage.clock.pass_seconds(1)
+    running = make_build("shop", None, COMMIT, status="pending", created_at=stage.clock.moment())
+    stage.app("shop").builds.append(running)
+
+    def end() -> None:
+        ended = replace(running, status="succeeded", release_id=stage.app("shop").land("new").id)
+        stage.app("shop").builds[:] = [ended]
+
+    later(stage, f"builds.fetch shop {running.id}", 3, end)
+
+    wait_out(stage.run, note, stage.clock.moment())
+
+    assert sum(stage.clock.naps) < 3
+    assert [step.name for step in stage.ear.finished()] == ["reconcile", "reconcile"]
+
+
+def test_a_build_from_before_the_one_that_was_begun_says_nothing_of_it(stage: Stage) -> None:
+    stage.clock.pass_seconds(60)
+    note = left_by("build", stage, acquired_at=stage.clock.moment().isoformat())
+    stage.app("shop").builds.append(make_build("shop", "good", COMMIT))
+
+    wait_out(stage.run, note, stage.clock.moment())
+
+    assert sum(stage.clock.naps) > stage.run.waits.traces
+
+
+def test_after_a_promotion_that_has_ended_nothing_is_waited_for(pipeline: Stage) -> None:
+    begun(pipeline, looks=0)
+    left = left_by("promote", pipeline, extra={"promotion": "promotion-1"}, previous_release=None)
+
+    wait_out(pipeline.run, left, pipeline.clock.moment())
+
+    assert sum(pipeline.clock.naps) == 0
+
+
 def begun(stage: Stage, looks: int) -> LockNote:
     """Begin a promotion that is pending for so many looks, and write it down."""
     stage.heroku.promotions.create("pipe", "id-of-shop-prepare", "shop-prepare-v1", ["id-of-shop"])

@@ -17,6 +17,8 @@ from accelerator.errors import (
 )
 from accelerator.lines import LINE_BYTES
 from accelerator.models import PushOutcome, Reason, Route, Strategy
+from accelerator.output.outcome import Outcome
+from accelerator.output.ship import render_ship, ship_document
 from accelerator.repository.checkout import Difference
 from accelerator.steps import ship as ship_step
 from accelerator.steps.compare.wanted import SourceApp
@@ -314,7 +316,24 @@ def test_other_files_are_allowed_where_somebody_says_so_or_nothing_runs_on_them(
 
     assert "the checkout has changes in web.py" in warning
     assert held(scene, "shop-staging", "shop") == [BUILT, BUILT]
-    assert scene.stage.ear.warnings() == [warning]
+    _, without_tests = scene.stage.ear.warnings()
+    assert without_tests == f"{COMMIT.short} is shipped without tests"
+
+
+@pytest.mark.parametrize(
+    ("tests", "is_without", "said"),
+    [
+        pytest.param(None, True, "Tests not run (--no-test).", id="as it was asked for"),
+        pytest.param("true", False, "Tests passed.", id="with tests"),
+    ],
+)
+def test_the_result_says_that_a_commit_was_shipped_without_tests(
+    tests: str | None, is_without: bool, said: str, scene: Scene
+) -> None:
+    report = scene.ship(tests)
+
+    assert ship_document(report, Outcome())["no_test"] is is_without
+    assert render_ship(report, Outcome())[0] == said
 
 
 def test_an_interrupt_stops_tests_and_build(scene: Scene) -> None:

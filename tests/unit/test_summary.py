@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from accelerator.errors import BuildFailed
 from accelerator.events import StepFinished
 from accelerator.heroku import Usage
-from accelerator.models import Endpoint, Reason, Route, TargetStatus, Verified
+from accelerator.models import Endpoint, Reason, Refusal, Route, TargetStatus, Verified
 from accelerator.output.config import Configured, render_config
 from accelerator.output.deploy import render_deploy
 from accelerator.output.outcome import Look, Outcome
@@ -20,9 +20,10 @@ from accelerator.output.timings import BAR_WIDTH, render_timings, sum_up
 from accelerator.settings import examine_settings
 from accelerator.steps.compare.fit import Check
 from accelerator.steps.plan import Plan
-from accelerator.steps.report import PrepareReport, Report, ShipReport, SourceReport, TargetReport
+from accelerator.steps.report import PrepareReport, Report, Serving, ShipReport, TargetReport
 from accelerator.steps.route.landing import Write
-from tests.unit.fakes import BEGIN, COMMIT, artifact, make_release
+from accelerator.steps.source_report import SourceReport
+from tests.unit.fakes import BEGIN, COMMIT, OTHER, artifact, make_release
 
 SHORT = COMMIT.short
 
@@ -170,7 +171,27 @@ def entry(**changes: object) -> TargetReport:
             f"{SHORT} is live as v34, verified; not returned, as eu cannot be",
             id="not returned",
         ),
-        pytest.param(TargetReport("shop"), "pending", id="not reached"),
+        pytest.param(
+            TargetReport(
+                "shop",
+                status=TargetStatus.REFUSED,
+                error="shop is frozen by ann",
+                refusal=Refusal.FROZEN,
+            ),
+            "refused: shop is frozen by ann",
+            id="refused",
+        ),
+        pytest.param(
+            TargetReport("shop", status=TargetStatus.SKIPPED, serving=Serving(12, OTHER.sha)),
+            f"{SHORT} is skipped: v12 ({OTHER.short}) runs there, which contains it",
+            id="skipped",
+        ),
+        pytest.param(
+            TargetReport("shop", status=TargetStatus.SKIPPED, serving=Serving(12, None)),
+            f"{SHORT} is skipped: v12 runs there, which contains it",
+            id="skipped, of a commit that is known by a hint only",
+        ),
+        pytest.param(TargetReport("shop"), "not attempted", id="not reached"),
         pytest.param(
             entry(status=TargetStatus.UNCHANGED, verified=Verified.NOT_RUN),
             f"{SHORT} is live already as v34, not verified",

@@ -34,7 +34,9 @@ def find_doubted(facts: Facts, target: TargetState, commit: Commit) -> CutShort 
     if find_adopted(facts, target, commit) is not None or target.current is None:
         return None
     now = target.current.artifact
-    same = {release.version for release in target.releases if release.artifact == now}
+    # What had no code counts where no code was there before: on a first deploy.
+    codes = {now} if target.find_before_current() else {now, None}
+    same = {release.version for release in target.releases if release.artifact in codes}
     named = _list_cut_short(facts, target, commit)
     return next((each for each in named if each.previous_version not in {None, *same}), None)
 

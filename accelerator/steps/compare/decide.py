@@ -26,7 +26,7 @@ from accelerator.steps.follow.logs import show_end
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from accelerator.models import Build
+    from accelerator.models import Build, Commit
     from accelerator.steps.compare.decision import Decision
     from accelerator.steps.compare.facts import Facts
     from accelerator.steps.compare.states import CutShort
@@ -60,7 +60,7 @@ def decide_again(
     through after all. Where a build would follow everything is read: it costs minutes.
     """
     commit, known = wanted.commit, replace(before.facts, cut_short=cut_short)
-    facts = _let_releases_end(run, wanted, refresh_targets(run, commit, known))
+    facts = _let_releases_end(run, wanted, _refresh(run, commit, known))
     decision = compare(commit, facts)
     if decision.route in {Route.BUILD, Route.WAIT} or before.route is Route.BUILD:
         decision = _look(run, wanted, on_decided, facts)
@@ -126,9 +126,16 @@ def _let_releases_end(run: Run, wanted: Wanted, facts: Facts) -> Facts:
     tops = [target.releases[0] for target in facts.targets if target.releases]
     pending = [release for release in tops if release.status == "pending"]
     for release in pending:
-        run.events.note(f"{release.app_name} v{release.version} is still being released")
-        follow_release(run, release)
-    return refresh_targets(run, wanted.commit, facts) if pending else facts
+        app = release.app_name
+        title = f"Let v{release.version} of {app} end, which is still being released"
+        with run.events.step(StepName.RECONCILE, title, app, run.waits.release_phase) as step:
+            step.detail = f"v{release.version} {follow_release(run, release).status}"
+    return _refresh(run, wanted.commit, facts) if pending else facts
+
+
+def _refresh(run: Run, commit: Commit, facts: Facts) -> Facts:
+    with run.events.brief(StepName.GUARD):
+        return refresh_targets(run, commit, facts)
 
 
 def _tell(run: Run, decision: Decision) -> None:

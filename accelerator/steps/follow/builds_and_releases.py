@@ -51,7 +51,10 @@ def follow_build(run: Run, build: Build, tell: Tell = say_nothing) -> Build:
     with Logs(run, deadline) as logs:
         logs.follow(build.output_stream_url, source, may_be_silent=False)
         tell("build running")
-        ended = wait_for_end(run, logs, deadline, lambda: run.heroku.builds.fetch(app, build.id))
+        with run.under_way.lasting(f"build {build.id} on {app}"):
+            ended = wait_for_end(
+                run, logs, deadline, lambda: run.heroku.builds.fetch(app, build.id)
+            )
         if ended is None:
             raise OutcomeUnknown(
                 f"build {build.id} on {app} still runs at the deadline",
@@ -133,7 +136,8 @@ def follow_release(run: Run, release: Release, tell: Tell = say_nothing) -> Rele
         else:
             tell("release command running")
             turn = Turn(run, app, release.id, deadline, tell)
-            release = _wait_for_turn(run, logs, turn, release)
+            with run.under_way.lasting(f"the release command of v{release.version} on {app}"):
+                release = _wait_for_turn(run, logs, turn, release)
         explain_release(logs, release)
     return release
 

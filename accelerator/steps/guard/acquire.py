@@ -201,11 +201,15 @@ def _refusal(app: str, seen: object, now: datetime) -> Refused:
     remove = f"if no deploy is running, remove it with `accelerator unlock {app}`"
     if not isinstance(seen, Found):
         said = f"{app} is locked by others again and again, or something is in the lock's place"
-        return Refused(Refusal.LOCKED, said, f"try again; {remove}")
+        return _locked(app, said, f"try again; {remove}")
     if flaw := seen.find_flaw(now):
-        return Refused(Refusal.LOCKED, f"{app} has {flaw}", remove)
+        return _locked(app, f"{app} has {flaw}", remove)
     way = f"see `accelerator resume {app}`"
     if seen.note is not None and not seen.note.commit:  # by hand: there is nothing to resume
         way = f"remove it with `accelerator unlock {app}`"
     said = f"{app} is locked by {seen.describe(now)}"
-    return Refused(Refusal.LOCKED, said, f"wait for it (--lock-wait 10m), or {way}")
+    return _locked(app, said, f"wait for it (--lock-wait 10m), or {way}")
+
+
+def _locked(app: str, said: str, hint: str) -> Refused:
+    return Refused(Refusal.LOCKED, said, hint, {app: (Refusal.LOCKED, said)})

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from accelerator.errors import Refused, Superseded
-from accelerator.models import Ancestry, Refusal, Route
+from accelerator.models import Ancestry, Refusal, Route, StepName
 from accelerator.steps.compare.reading import refresh_moved
 from accelerator.steps.compare.witness import find_running
 from accelerator.steps.guard.findings import Finding, demand
@@ -133,11 +133,12 @@ def look_again(run: Run, forward: Forward, decision: Decision, wave: Sequence[st
     Without a lock, or past it, somebody may have shipped there while earlier waves were verified.
     What runs the commit by now is left alone.
     """
-    facts = refresh_moved(run, decision.commit, decision.facts, wave)
     try:
-        demand(found for found in forward.check_targets(facts) if found.target in wave)
+        with run.events.brief(StepName.GUARD):
+            facts = refresh_moved(run, decision.commit, decision.facts, wave)
+            demand(found for found in forward.check_targets(facts) if found.target in wave)
     except Superseded as late:  # of some targets only: those of the waves before have it
-        raise Refused(late.reason, late.message, late.hint) from late
+        raise Refused(late.reason, late.message, late.hint, late.apps) from late
     live = [app for app in wave if facts.is_live(facts.target(app), decision.commit)]
     routes = {**decision.routes, **dict.fromkeys(live, Route.LIVE)}
     return replace(decision, facts=facts, routes=routes)

@@ -36,4 +36,5 @@ def demand(findings: Iterable[Finding]) -> tuple[str, ...]:
     # A target that is merely behind still wants the commit: that job may not pass as done.
     first = next((finding for finding in refused if finding not in late), refused[0])
     kind = Superseded if len(late) == len(findings) else Refused
-    raise kind(str(first.refusal), first.text, first.hint)
+    apps = {finding.target: (str(finding.refusal), finding.text) for finding in refused}
+    raise kind(str(first.refusal), first.text, first.hint, apps)

@@ -115,10 +115,12 @@ class HeldLock:
         if not self.is_lost and self._is_stale:
             self.renew()
         if self.is_lost:
+            said = f"the lock of {self.note.app} ran out, or somebody took it away"
             raise Refused(
                 Refusal.LOCKED,
-                f"the lock of {self.note.app} ran out, or somebody took it away",
+                said,
                 "nothing more was written; run the same command again",
+                {self.note.app: (Refusal.LOCKED, said)},
             )
 
     def see(self, standing: str | None) -> None:

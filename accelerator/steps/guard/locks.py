@@ -73,7 +73,8 @@ class TargetLocks:
         try:
             yield locks
         finally:
-            locks.watch.close()
+            with run.events.brief(StepName.UNLOCK):
+                locks.watch.close()
 
     @property
     def _clock(self) -> Clock:
@@ -171,7 +172,8 @@ class TargetLocks:
             self._hurry()
             raise
         finally:
-            self._let_go_of_all()
+            with self.run.events.brief(StepName.UNLOCK):
+                self._let_go_of_all()
 
     def tell_soon(self) -> None:
         """Have the notes written soon: what they have to say may be asked for by the next run."""

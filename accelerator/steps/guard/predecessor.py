@@ -12,6 +12,7 @@ what is shipped or gone back to; at most it makes us wait, for as long as our ow
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from accelerator.errors import BuildFailed, KeyRefused, NotFound, OutcomeUnknown, RequestInvalid
@@ -19,11 +20,10 @@ from accelerator.models import Route, StepName
 from accelerator.steps.compare.before import find_doubted
 from accelerator.steps.compare.states import CutShort
 from accelerator.steps.follow.builds_and_releases import find_release_of_build, follow_build
+from accelerator.steps.guard.leases import SKEW_SECONDS
 from accelerator.waiting import StillPending, wait_for
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from accelerator.models import Commit
     from accelerator.steps.compare.facts import Facts
     from accelerator.steps.guard.holding import HeldLocks
@@ -58,7 +58,10 @@ def wait_out(run: Run, note: LockNote, taken_at: datetime) -> None:
     have been begun in the holder's last moment. Once it is seen there is nothing more to wait for.
     """
     run.events.note(f"the deploy before this one was cut short: {note.describe()}", "warning")
-    _follow_promotion(run, note)
+    if _follow_promotion(run, note):
+        return
+    if note.route == Route.BUILD:
+        let_builds_end(run, note.app)
     since = (run.heroku.moment() - note.last_write_at(taken_at)).total_seconds()
     left = run.waits.traces - since
     if left > 0:
@@ -81,11 +84,22 @@ def _has_shown(run: Run, note: LockNote) -> bool:
 
     It makes another one only on the way back, and says so in its note before.
     """
+    if note.route == Route.BUILD:
+        return _has_built(run, note)
     version, artifact = note.previous_release, note.artifact
     if version is None or artifact is None or note.route not in _RELEASING:
         return False
     newer = (r for r in run.heroku.releases.fetch_newest(note.app, 20) if r.version > version)
     return any(r.artifact is not None and r.artifact.id == artifact for r in newer)
+
+
+def _has_built(run: Run, note: LockNote) -> bool:
+    """Look whether the one build has ended that the last holder began; it makes no other one."""
+    if not note.acquired_at:
+        return False
+    begun = datetime.fromisoformat(note.acquired_at) - timedelta(seconds=SKEW_SECONDS)
+    ended = (b for b in run.heroku.builds.fetch_newest(note.app, 20) if b.status != "pending")
+    return any(build.commit == note.commit and build.created_at >= begun for build in ended)
 
 
 def say_what_is_doubted(run: Run, facts: Facts, commit: Commit) -> None:
@@ -106,7 +120,9 @@ def let_builds_end(run: Run, app: str) -> None:
 
     It releases when it is done, over whatever was released meanwhile: so nothing is, until then.
     """
-    for build in run.heroku.builds.fetch_newest(app, 20):
+    with run.events.brief(StepName.RECONCILE, app):
+        page = run.heroku.builds.fetch_newest(app, 20)
+    for build in page:
         if build.status != "pending":
             continue
         title = f"Let the build that runs on {app} end"
@@ -116,11 +132,14 @@ def let_builds_end(run: Run, app: str) -> None:
                 find_release_of_build(run, follow_build(run, build, step.tell), step.tell)
 
 
-def _follow_promotion(run: Run, note: LockNote) -> None:
-    """Wait for the end of the promotion that was begun; raises `OutcomeUnknown` at the deadline."""
+def _follow_promotion(run: Run, note: LockNote) -> bool:
+    """Wait for the end of the promotion that was begun; raises `OutcomeUnknown` at the deadline.
+
+    Return whether it has ended on the target, and nothing else can follow but what a note says.
+    """
     promotion = note.promotion
     if promotion is None:
-        return
+        return False
     title, limit = f"Let the promotion to {note.app} end", run.waits.promotion
     with (
         suppress(NotFound, RequestInvalid, KeyRefused),  # it is none of ours
@@ -140,5 +159,7 @@ def _follow_promotion(run: Run, note: LockNote) -> None:
                 "run the same command again later: it is not asked for twice",
             ) from None
         step.detail = ", ".join(sorted({end.status for end in ends}))
-        if run.heroku.apps.fetch(note.app).id not in {end.app_id for end in ends}:
-            run.events.note(f"promotion {promotion} is none to {note.app}", "warning")
+        if run.heroku.apps.fetch(note.app).id in {end.app_id for end in ends}:
+            return note.route == Route.PROMOTE
+        run.events.note(f"promotion {promotion} is none to {note.app}", "warning")
+    return False

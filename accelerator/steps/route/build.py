@@ -80,7 +80,7 @@ def _build_on(run: Run, decision: Decision, target: TargetState, fence: Fence) -
 
 def _read_built(run: Run, app: str, ref: ArtifactRef) -> Artifact | ArtifactRef:
     """Read what a build left, for the report: nothing fails when that cannot be read."""
-    with suppress(AcceleratorError):
+    with suppress(AcceleratorError), run.events.brief(StepName.LOOK, app):
         return find_artifact(run.heroku, app, ref) or ref
     return ref
 
@@ -94,11 +94,13 @@ def build(
     release's status is the caller's to judge: a failed release command on a prepare app does not
     spoil the artifact. Raises `BuildFailed`, or `OutcomeUnknown` when no release shows up.
     """
-    started = _find_running(run, app, commit, proven)
+    with run.events.brief(StepName.LOOK, app):
+        started = _find_running(run, app, commit, proven)
     if started is None:
         started = start_build(run, app, commit, fence)
     else:
-        fence.demand([app])  # it releases in our name
+        with run.events.brief(StepName.GUARD, app):
+            fence.demand([app])  # it releases in our name
     title, limit = f"Build {commit.short} on {app}", run.waits.build
     with run.events.step(StepName.BUILD, title, app, limit) as step:
         finished = follow_build(run, started, step.tell)
@@ -126,11 +128,16 @@ def start_build(run: Run, app: str, commit: Commit, fence: Fence) -> Build:
             blob = run.heroku.sources.create()
             run.heroku.sources.upload(blob, cast("BinaryIO", spool), packed.size)
     run.refuse_if_stopping()
-    fence.demand([app])
+    with run.events.brief(StepName.GUARD, app):
+        fence.demand([app])
     begun, said = run.heroku.moment(), commit.subject or commit.short
     again = pass_again(run, fence, [app])
     try:
-        started = run.heroku.builds.create(app, blob, commit.sha, said, packed.checksum, again)
+        with (
+            run.events.brief(StepName.UPLOAD, app),
+            run.under_way.lasting(f"a build of {commit.short} on {app}"),
+        ):
+            started = run.heroku.builds.create(app, blob, commit.sha, said, packed.checksum, again)
     except OutcomeUnknown:
         found = find_build(run, app, commit.sha, packed.checksum, begun)
         if found is None:

@@ -64,7 +64,8 @@ def take(
     only = apps[0] if len(apps) == 1 else None
     with run.events.step(StepName.PROMOTE, title, only, run.waits.promotion) as step:
         try:
-            ends = promote(run, candidate, tuple(targets), fence, step.tell)
+            with run.under_way.lasting(f"the promotion to {', '.join(apps)}"):
+                ends = promote(run, candidate, tuple(targets), fence, step.tell)
         except NotPromoted as declined:
             step.outcome, step.detail = "failed", "declined"
             run.events.note(f"{declined}; the artifact is released by its id instead", "warning")

@@ -79,7 +79,8 @@ def release(
     fence.demand([app])
     again = pass_again(run, fence, [app])
     try:
-        created = run.heroku.releases.create(app, artifact, description, again)
+        with run.under_way.lasting(f"a release on {app}"):
+            created = run.heroku.releases.create(app, artifact, description, again)
     except OutcomeUnknown:
         made = find_release(run, trace_of(target, artifact))
         if made is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from accelerator.errors import ExitCode, NotReturned, OutcomeUnknown
+from accelerator.errors import ExitCode, NotReturned, OutcomeUnknown, Refused
 from accelerator.models import TargetStatus, Verified
 from accelerator.steps.route.landing import is_open
 from accelerator.steps.verify.going_back import Hindrance, NotWentBack, WentBack
@@ -134,6 +134,7 @@ class Settled:
         """Return the same with a failure; one that leaves the end open is pending."""
         settled = replace(self, error=error)
         status = TargetStatus.FAILED if settled.is_known else TargetStatus.PENDING
+        status = TargetStatus.REFUSED if isinstance(error, Refused) else status
         return replace(settled, status=status)
 
 

@@ -18,7 +18,7 @@ from accelerator.errors import (
     VerificationFailed,
 )
 from accelerator.events import TargetSettled
-from accelerator.models import Artifact, Commit, Route, TargetStatus, Verified
+from accelerator.models import Artifact, Commit, Route, StepName, TargetStatus, Verified
 from accelerator.steps.compare.witness import find_released
 from accelerator.steps.verify.adjacency import refuse_if_overtaken
 from accelerator.steps.verify.going_back import (
@@ -88,7 +88,8 @@ class Verifier:
             return self.keep(results, why)
         if not finished:
             return results
-        looks = self.run.side_by_side(self._look_back, finished)
+        with self.run.events.brief(StepName.GUARD):
+            looks = self.run.side_by_side(self._look_back, finished)
         if hindered := [each for each in looks if each.went_back is not None]:
             names = ", ".join(each.app for each in hindered)
             other = NotWentBack.as_of(Hindrance.NOT_ALL, apps=names)
@@ -131,7 +132,8 @@ class Verifier:
             self.run.refuse_if_stopping()  # what was cut short proves nothing
             settled = self._proved(landing, proof)
             if proof.outcome is Verified.PASSED and landing.route is not Route.LIVE:
-                refuse_if_overtaken(self.run, self.forward, self.decision.facts, proof.release)
+                with self.run.events.brief(StepName.GUARD, landing.app):
+                    refuse_if_overtaken(self.run, self.forward, self.decision.facts, proof.release)
         except AcceleratorError as error:
             is_late = isinstance(error, Unreachable) and self.run.deadline.remaining <= 0
             return settled.failed(_out_of_time(landing.app, error.message) if is_late else error)

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+
+from accelerator.errors import BuildFailed, Interrupted
+from accelerator.steps.under_way import UnderWay
+from tests.unit.deployscene import scene
+from tests.unit.fakes import make_app
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), Interrupted()])
+def test_what_is_followed_when_a_run_is_stopped_stays_listed(stop: BaseException) -> None:
+    under_way = UnderWay()
+
+    with pytest.raises(type(stop)), under_way.lasting("build 7 on shop"):
+        raise stop
+
+    assert under_way.texts == ("build 7 on shop",)
+
+
+def test_what_has_ended_is_listed_no_more() -> None:
+    under_way = UnderWay()
+
+    with under_way.lasting("build 7 on shop"):
+        during = under_way.texts
+    with pytest.raises(BuildFailed), under_way.lasting("build 8 on shop"):
+        raise BuildFailed("shop", "8")
+
+    assert (during, under_way.texts) == (("build 7 on shop",), ())
+
+
+def test_what_goes_on_twice_is_told_once_in_the_order_of_its_beginning() -> None:
+    under_way = UnderWay()
+
+    with under_way.lasting("b"), under_way.lasting("a"), under_way.lasting("b"):
+        during = under_way.texts
+
+    assert during == ("b", "a")
+
+
+@pytest.mark.parametrize(
+    ("call", "goes_on"),
+    [
+        pytest.param(
+            "promotions.fetch_targets promotion-1", ("the promotion to shop",), id="promoting"
+        ),
+        pytest.param("dynos.fetch shop", (), id="verifying: all was released"),
+        pytest.param("slugs.fetch shop-prepare good", None, id="comparing: nothing was begun"),
+    ],
+)
+def test_an_interrupted_deploy_knows_what_goes_on_without_it(
+    call: str, goes_on: tuple[str, ...] | None
+) -> None:
+    made = scene("good", make_app("shop", "old"))
+    made.lock()
+    made.stage.heroku.failures[call] = KeyboardInterrupt()  # type: ignore[assignment]
+
+    with pytest.raises(KeyboardInterrupt):
+        made.deploy()
+
+    under_way = made.stage.run.under_way
+    assert under_way.texts == (goes_on or ())
+    assert under_way.resumable == (() if goes_on is None else ("shop",))
+    assert {step.outcome for step in made.stage.ear.timed()} <= {"ok", "interrupted"}
