@@ -1,1 +1,1 @@
-"""Benchmarks of the whole process from outside, as `docs/explanation/benchmarks.md` tells."""
+"""Benchmarks of the whole process from outside, as `docs/lab/benchmarks.md` tells."""

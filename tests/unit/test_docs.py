@@ -372,23 +372,27 @@ def test_commands_that_are_shown_exist_with_their_options(page: Path) -> None:
             assert set(shown) <= options_of(command), line
 
 
+FAULT_TESTS = re.compile(r"`((?:unit/|contract/)?)(test_\w+\.py)::(\w+)`")
+
+
 def test_every_fault_is_shown_by_a_test_there_is() -> None:
-    named = re.findall(r"`(test_\w+\.py)::(\w+)`", read("faults.md"))
-    modules = {path.name: path for path in ROOT.glob("tests/e2e/test_*.py")}
+    named = {(folder or "e2e/", *rest) for folder, *rest in FAULT_TESTS.findall(read("faults.md"))}
     defined = {
-        (name, node.name)
-        for name, path in modules.items()
+        (f"{path.parent.name}/", path.name, node.name)
+        for folder in ("e2e", "unit", "contract")
+        for path in ROOT.glob(f"tests/{folder}/test_*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.FunctionDef)
     }
 
-    faults = {name for name in modules if name.startswith("test_faults_")}
+    faults = {path.name for path in ROOT.glob("tests/e2e/test_faults_*.py")}
     told = [line for line in read("faults.md").splitlines() if line.startswith("| ")]
     untold = [line for line in told if "::" not in line and "| --- |" not in line]
 
-    assert sorted({*named} - defined) == []
-    assert sorted(faults - {name for name, _ in named}) == []
+    assert sorted(named - defined) == []
+    assert sorted(faults - {name for _, name, _ in named}) == []
     assert {line.split(" | ")[0] for line in untold} == {"| fault"}
+    assert len(re.findall("::", read("faults.md"))) == len(FAULT_TESTS.findall(read("faults.md")))
 
 
 WALK = (ROOT / "docs" / "explanation" / "one-deploy.md").read_text(encoding="utf-8")
