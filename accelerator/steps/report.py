@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from accelerator.models import LockKind, Reason, Route, Strategy, TargetStatus, Verified
 from accelerator.steps.compare.before import find_before
 from accelerator.steps.compare.decision import witness_of
-from accelerator.steps.verify.going_back import WentBack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -131,6 +130,9 @@ class Report:
 
     def settled(self, results: Iterable[Settled]) -> None:
         """Record how targets ended."""
+        # Late: a command line that is wrong is told in the keys of a report, without all of this.
+        from accelerator.steps.verify.going_back import WentBack  # noqa: PLC0415
+
         for settled in results:
             entry = self._entry(settled.app)
             entry.status, entry.verified = settled.status, settled.verified
