@@ -29,7 +29,7 @@ from accelerator.cli.invocation import Invocation
 from accelerator.cli.mistakes import describe_mistake
 from accelerator.errors import AcceleratorError, ExitCode, Interrupted, Terminated, UsageProblem
 from accelerator.output.door import Door
-from accelerator.output.streams import find_trouble, open_standard_streams
+from accelerator.output.streams import find_trouble, open_standard_streams, wants_color
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -152,8 +152,6 @@ def forget(variable: str) -> None:
 
 def _tell(arguments: list[str], error: AcceleratorError) -> int:
     """Say what kept a command from beginning; return its exit code."""
-    from accelerator.output.terminal import wants_color  # noqa: PLC0415  # not for --help
-
     color = wants_color(sys.stderr, os.environ)
     first, *more = error.lines
     Door(sys.stderr, color=color).error(first, error.hint, more)

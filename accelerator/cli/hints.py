@@ -36,9 +36,13 @@ _OWN = {"resume": frozenset(("--commit",))}
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """An option as it was typed; an empty `value` is that of a switch."""
+    """An option as it was typed; an empty `value` is that of a switch.
+
+    `is_setting`: the ``--app`` that is a setting is not the ``--app`` that names a target.
+    """
 
     names: frozenset[str]
+    is_setting: bool
     spelling: str
     value: str = ""
 
@@ -84,7 +88,8 @@ def _complete(command: str, typed: Sequence[Flag]) -> str:
         word
         for flag in typed
         for option in options
-        if flag.names & _spellings(option) - _OWN.get(name, frozenset())
+        if flag.is_setting is isinstance(option, SettingOption)
+        and flag.names & _spellings(option) - _OWN.get(name, frozenset())
         and not present & _spellings(option)
         for word in _respelled(flag, option).words
     ]
@@ -95,7 +100,7 @@ def _respelled(flag: Flag, option: click.Option) -> Flag:
     """Return a flag as another command spells it: ``--from`` is the ``--app`` of `prepare`."""
     if flag.spelling in {*option.opts, *option.secondary_opts}:
         return flag
-    return Flag(flag.names, _long(option.opts), flag.value)
+    return Flag(flag.names, flag.is_setting, _long(option.opts), flag.value)
 
 
 def _spellings(option: click.Option) -> frozenset[str]:
@@ -112,13 +117,13 @@ def _is_about(option: click.Option) -> bool:
 
 
 def _flags_of(option: click.Option, value: object) -> Iterator[Flag]:
-    names = _spellings(option)
+    kind = _spellings(option), isinstance(option, SettingOption)
     if isinstance(value, bool):
-        yield Flag(names, _long(option.opts if value else option.secondary_opts))
+        yield Flag(*kind, _long(option.opts if value else option.secondary_opts))
         return
     values = [str(one) for one in (value if isinstance(value, tuple) else (value,))]
     if all(map(_may_be_shown, values)):  # some of several checks would be other checks
-        yield from (Flag(names, _long(option.opts), one) for one in values if one)
+        yield from (Flag(*kind, _long(option.opts), one) for one in values if one)
 
 
 def _long(spellings: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from accelerator.heroku.parsing import (
     parse_email,
     parse_feature,
     parse_formation,
+    parse_name,
 )
 
 if TYPE_CHECKING:
@@ -35,8 +36,7 @@ class Apps:
 
     def fetch_names(self) -> tuple[str, ...]:
         """Read the names of the apps that the key may see: once, and no more than a page."""
-        found = self._connection.fetch_once(("apps",), parse_app)
-        return tuple(app.name for app in found)
+        return self._connection.fetch_once(("apps",), parse_name)
 
     def create(self, name: str) -> App:
         """Create an app of that name."""

@@ -247,6 +247,11 @@ def parse_config_vars(item: Json) -> dict[str, str]:
     return as_texts(item, as_text)
 
 
+def parse_name(item: Json) -> str:
+    """Read the name of an app, and nothing else of it."""
+    return as_word(as_object(item).get("name"))
+
+
 def parse_email(item: Json) -> str:
     """Read the address of an account."""
     return as_text(as_object(item).get("email"))

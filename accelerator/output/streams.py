@@ -14,9 +14,12 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import TextIO
 
     from _typeshed import ReadableBuffer
+
+SAYS_NO = {"", "0", "false"}
 
 
 class Lasting(io.FileIO):
@@ -68,3 +71,12 @@ def _lasting(number: int, given: TextIO | None) -> TextIO:
         errors="backslashreplace",
         line_buffering=True,
     )
+
+
+def wants_color(stream: TextIO, environment: Mapping[str, str]) -> bool:
+    """Return whether a stream should get colours: a terminal, or FORCE_COLOR; never NO_COLOR."""
+    if environment.get("NO_COLOR"):
+        return False
+    if forced := environment.get("FORCE_COLOR"):
+        return forced.lower() not in SAYS_NO
+    return stream.isatty() and environment.get("TERM") != "dumb"

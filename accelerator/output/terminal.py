@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from accelerator.environment import detect_ci
 from accelerator.output.console import Console
+from accelerator.output.streams import SAYS_NO, wants_color
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from accelerator.waiting import Clock
 
 USUAL_COLUMNS = 80
-SAYS_NO = {"", "0", "false"}
 
 
 def make_console(
@@ -37,15 +37,6 @@ def is_live(stream: TextIO, environment: Mapping[str, str]) -> bool:
     is_able = environment.get("TERM") != "dumb"
     is_ci = environment.get("CI", "").lower() not in SAYS_NO or detect_ci(environment).name
     return stream.isatty() and is_able and not is_ci
-
-
-def wants_color(stream: TextIO, environment: Mapping[str, str]) -> bool:
-    """Return whether a stream should get colours: a terminal, or FORCE_COLOR; never NO_COLOR."""
-    if environment.get("NO_COLOR"):
-        return False
-    if forced := environment.get("FORCE_COLOR"):
-        return forced.lower() not in SAYS_NO
-    return stream.isatty() and environment.get("TERM") != "dumb"
 
 
 def count_columns(stream: TextIO) -> int:

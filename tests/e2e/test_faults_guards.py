@@ -283,7 +283,7 @@ def test_an_unfinished_deploy_is_resumed_by_the_name_of_its_target(
 
     where = ("--from", pipeline.prepare.name, "--json")
     resumed = run("resume", "staging", *where, "--commit", commit[:12])
-    nothing = run("resume", pipeline.staging.name, *where)
+    nothing = run("resume", "--app", pipeline.staging.name, *where)
 
     assert resumed.exit_code == 0, resumed.told
     assert resumed.document["commit"] == commit

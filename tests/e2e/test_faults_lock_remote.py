@@ -30,7 +30,7 @@ def test_a_freeze_in_the_projects_own_repository_is_seen_by_whoever_names_its_re
     keep_locks(repo, tmp_path)
     repo.write({"accelerator.toml": 'lock_remote = "project"\nlock = "required"\n'})
     prepare(pipeline, repo, run)
-    run("freeze", pipeline.staging.name, "--reason", "sale", "--from", pipeline.prepare.name)
+    run("freeze", "-a", pipeline.staging.name, "--reason", "sale", "--from", pipeline.prepare.name)
     branches = repo.git("ls-remote", "--heads", "project")
 
     refused = run("deploy", *pipeline.to_staging, "--json")

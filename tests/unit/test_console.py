@@ -18,7 +18,7 @@ from accelerator.events import (
 )
 from accelerator.heroku.answers import SIGNED
 from accelerator.output.console import Console
-from accelerator.output.terminal import wants_color
+from accelerator.output.streams import wants_color
 from accelerator.output.wording import render_seconds
 from tests.unit.fakes import BEGIN, FakeClock
 

@@ -123,9 +123,9 @@ def test_only_the_targets_that_a_guard_refuses_are_told_as_refused() -> None:
 
     assert [entry.status for entry in half.report.targets] == ["refused", "pending"]
     assert [entry.refusal for entry in half.report.targets] == [Refusal.FROZEN, None]
-    refused, left = target_lines(half.report)
-    assert refused.startswith("shop: refused: shop is frozen")
-    assert left == "shop-eu: not attempted"
+    lines = target_lines(half.report)
+    assert lines[0].startswith("shop: refused: shop is frozen")
+    assert "shop-eu: not attempted" in lines
 
 
 def test_a_target_that_somebody_else_has_locked_is_told_as_refused() -> None:

@@ -221,3 +221,12 @@ def test_what_is_only_told_imports_nothing_that_a_deploy_needs(
     assert "accelerator.cli" in imported
     assert {name.partition(".")[0] for name in imported} & HEAVY == set()
     assert sorted(name for name in ours if name.split(".")[1] in HEAVY_OF_OURS) == []
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in {"completion", "help"}])
+def test_a_slip_that_is_told_in_json_imports_no_library_that_a_deploy_needs(
+    name: str, tmp_path: Path
+) -> None:
+    imported = imported_by((name, "--bogus", "--json"), tmp_path)
+
+    assert {name.partition(".")[0] for name in imported} & HEAVY == set()

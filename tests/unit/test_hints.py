@@ -53,7 +53,9 @@ HINTS = sorted(
         if "localheroku" not in path.parts
         for text in texts(path)
         for command in NAMED.findall(text)
-        if not re.search(r"[A-Z]{3}", command)  # what stands for a word is no command to paste
+        if not re.search(
+            r"[A-Z]{3}|^accelerator -", command
+        )  # what stands for a word is no command to paste
     }
 )
 

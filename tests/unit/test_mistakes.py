@@ -29,7 +29,7 @@ from accelerator.cli.mistakes import describe_mistake
         pytest.param(
             ["deploy", "--on-miss", "foo"],
             "deploy",
-            "invalid value for '--on-miss': 'foo' is not one of 'build', 'wait', 'fail'",
+            "invalid value for '--on-miss': 'foo' is not one of build, wait, fail",
             "`accelerator deploy --help` shows the options",
             id="a wrong value",
         ),
