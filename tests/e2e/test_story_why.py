@@ -13,7 +13,7 @@ from tests.e2e.sample import BROKEN, UNBUILDABLE, WITH_RELEASE_COMMAND
 if TYPE_CHECKING:
     from tests.e2e.commands import Command
     from tests.e2e.sample import Repository
-    from tests.e2e.world import Pipeline
+    from tests.e2e.world import Pipeline, Platform
 
 CRASHING = {"Procfile": "web: echo reading settings; echo no such module flask >&2; exit 1\n"}
 
@@ -41,6 +41,31 @@ def test_a_build_that_fails_shows_the_end_of_its_log_also_to_the_quiet(
 
     assert result.exit_code == 4
     assert result.stderr.count("!     this does not compile") == 1
+
+
+def test_a_build_that_fails_unread_says_that_its_log_could_not_be_read(
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    repo.commit(UNBUILDABLE)
+    heroku.fault("GET", "^/-/builds/", status=403)
+
+    result = run("prepare", "--app", pipeline.prepare.name, "--json")
+
+    error = result.check(4)["error"]
+    assert "the build log could not be read: it is answered with 403" in error["message"]
+    assert "above" not in error["hint"]
+
+
+def test_a_build_log_that_is_refused_at_first_is_shown_whole_and_once(
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    repo.commit()
+    heroku.fault("GET", "^/-/builds/", status=404, occurrences=[1, 2, 3])
+
+    result = run("prepare", "--app", pipeline.prepare.name, "--json")
+
+    result.check(0)
+    assert result.stderr.count("-----> Compiling") == 1
 
 
 def test_a_declined_push_says_why_in_its_error(
