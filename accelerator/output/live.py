@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from accelerator.events import Evidence, LogLine, Progress, StepFinished, StepStarted
 from accelerator.output.console import Console
-from accelerator.output.door import Door, Painted
+from accelerator.output.door import Door, Painted, harmless
 from accelerator.output.picture import INDENT, Marks, Picture
 from accelerator.output.screen import Screen
 from accelerator.output.wording import NARROWEST, wrap
@@ -151,10 +151,12 @@ class Live(Console):
 
     def _draw(self) -> None:
         columns, rows = self._screen.size
+        now = self._clock.now()
+        again = [("    ", harmless(text)) for text in self._repeats.list_recent(now)][: rows // 4]
         picture: list[Drawn] = []
-        if not self._picture.is_empty:
-            lines = self._picture.lines(self._clock.now(), rows - 1)
-            picture = self._painter.paint(lines, columns - 1)
+        if again or not self._picture.is_empty:
+            lines = self._picture.lines(now, max(rows - 1 - len(again), 1))
+            picture = self._painter.paint([*lines, *again], columns - 1)
         self._seen = (columns, picture)
         self._put(picture)
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # What differs between two failures for one cause: addresses in memory, ports, seconds.
 _CHANGING = re.compile(r"0x[0-9a-f]+|\d+")
 
+RECENT_SECONDS = 10.0  # longer than the pause before the next try
+
 
 @dataclass
 class _Cause:
@@ -25,6 +27,12 @@ class _Cause:
     since: float
     last: float
     count: int = 0
+
+    @property
+    def told(self) -> str:
+        """Return how often it came since it was last told of."""
+        times = "once more" if self.count == 1 else f"{self.count} more times"
+        return f"{self.text}: {times} in {render_seconds(self.last - self.since)}"
 
 
 class Repeats:
@@ -46,7 +54,10 @@ class Repeats:
         """Yield a line for each cause that came again since it was last told of."""
         for cause in self._causes.values():
             if cause.count:
-                times = "once more" if cause.count == 1 else f"{cause.count} more times"
-                took = render_seconds(cause.last - cause.since)
-                yield f"{cause.text}: {times} in {took}"
+                yield cause.told
             cause.count, cause.since = 0, cause.last
+
+    def list_recent(self, now: float) -> list[str]:
+        """Return a line for each cause that came again a moment ago; they are told of later."""
+        causes = self._causes.values()
+        return [each.told for each in causes if each.count and now - each.last < RECENT_SECONDS]

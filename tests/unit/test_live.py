@@ -18,6 +18,7 @@ from accelerator.events import (
     Note,
     Progress,
     Recorder,
+    Retried,
     StepFinished,
     StepStarted,
 )
@@ -189,6 +190,22 @@ def test_a_long_sentence_is_broken_between_words_and_never_within_a_command(
         "error: " + "x" * 50,
         "       yes",
     ]
+
+
+def test_what_is_asked_again_and_again_is_counted_in_place(scene: Scene) -> None:
+    for _ in range(5):
+        scene.events.emit(Retried("GET /apps", "answered 503", 1.0))
+        drawn = scene.draw()
+    scene.clock.pass_seconds(60)
+    later = scene.draw()
+    scene.live.settle()
+
+    assert drawn == [
+        "    answered 503; trying again in 1.0 s",
+        "    answered 503: 4 more times in 0 ms",
+    ]
+    assert later == drawn[:1]
+    assert scene.terminal.screen.text == drawn
 
 
 def test_a_blank_line_parts_the_steps_from_the_result(scene: Scene) -> None:

@@ -1,0 +1,85 @@
+"""The session's talk: bugs of threads and questions stay out of what is drawn."""
+
+from __future__ import annotations
+
+import io
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from accelerator.cli.invocation import Invocation
+from accelerator.cli.options import Talk
+from accelerator.cli.session import Session
+from tests.unit.test_live import Terminal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from accelerator.output.outcome import Outcome
+
+
+def make_session(directory: Path, stdout: io.StringIO, typed: str = "") -> tuple[Session, Terminal]:
+    terminal = Terminal()
+    invocation = Invocation({}, directory, stdout, terminal, stdin=io.StringIO(typed))
+    return Session("deploy", invocation, Talk()), terminal
+
+
+def test_the_traceback_of_a_thread_stays_and_the_picture_goes_on_below_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, terminal = make_session(tmp_path, io.StringIO())
+    monkeypatch.setattr(threading, "excepthook", lambda _: terminal.write("Traceback\nno\n"))
+
+    def fail() -> None:
+        raise RuntimeError("no")
+
+    def work() -> None:
+        with session.events.step("build", "Build c0ffee on shop", "shop"):
+            session.heartbeat.beat()
+            thread = threading.Thread(target=fail)
+            thread.start()
+            thread.join()
+
+    session.perform(work, lambda _: {}, lambda _: [])
+
+    text = terminal.screen.text
+    assert text[:2] == ["Traceback", "no"]
+    assert "Build c0ffee on shop" in text[2]
+
+
+def test_a_question_is_asked_where_nothing_is_drawn(tmp_path: Path) -> None:
+    session, terminal = make_session(tmp_path, io.StringIO(), "shop\n")
+
+    with session.events.step("build", "Build c0ffee on shop", "shop"):
+        session.heartbeat.beat()
+        answer = session.ask("Which app?")
+
+    assert answer == "shop\n"
+    assert terminal.screen.text[0].startswith("Which app?")
+
+
+@pytest.mark.parametrize(
+    ("stdout", "expected"),
+    [
+        pytest.param(io.StringIO(), 1, id="a pipe gets lines whole"),
+        pytest.param(Terminal(), 2, id="a terminal gets lines that fit"),
+    ],
+)
+def test_long_lines_of_a_result_are_broken_for_terminals_only(
+    stdout: io.StringIO, expected: int, tmp_path: Path
+) -> None:
+    session, _ = make_session(tmp_path, stdout)
+
+    session.perform(lambda: None, lambda _: {}, lambda _: ["word " * 20])
+
+    assert len(stdout.getvalue().splitlines()) == expected
+
+
+def test_the_result_knows_that_the_steps_were_seen(tmp_path: Path) -> None:
+    looks: list[Outcome] = []
+    for stdout in (io.StringIO(), Terminal()):
+        session, _ = make_session(tmp_path, stdout)
+        session.perform(lambda: None, lambda _: {}, lambda outcome: looks.append(outcome) or [])
+
+    assert [each.look.has_seen_steps for each in looks] == [False, True]
