@@ -252,7 +252,11 @@ ORDER_AND_LOCKS = tuple(
     map(setting, ("--on-superseded", "--strict", "--lock", "--lock-wait", "--lock-remote"))
 )
 WHERE_LOCKS_ARE = (
-    setting("--from", help="The prepare app, whose git repository holds the locks."),
+    setting(
+        "--from",
+        help="The prepare app: whose pipeline stage names mean, and where the locks of targets in "
+        "no pipeline are.",
+    ),
     setting("--lock-remote", help="Another git repository that holds the locks."),
 )
 

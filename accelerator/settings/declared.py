@@ -193,8 +193,9 @@ _GLOBAL = (
         "the git repository that holds the locks",
         parsing.parse_lock_remote,
         flags=("--lock-remote",),
-        unless_set="the prepare app's own",
-        option_help="The git repository that holds the locks.  [default: the prepare app's]",
+        unless_set="of the pipeline's prepare app",
+        option_help="The git repository that holds the locks.  [default: that of the prepare app "
+        "in the target's pipeline]",
         metavar="NAME|URL",
     ),
     Setting(
