@@ -137,7 +137,7 @@ def test_a_promotion_that_goes_on_without_its_cancelled_job_is_not_made_twice(
 
     assert stopped is not None
     stopped.check(143)
-    assert f"`accelerator resume {pipeline.staging.name} --from" in stopped.stderr
+    assert f"`accelerator resume {pipeline.staging.name} --commit {commit}" in stopped.stderr
     assert "cut short" in finished.stderr
     finished.check(0)
     assert (pipeline.staging.commit, count_releases(pipeline.staging)) == (commit, before + 1)
@@ -174,7 +174,7 @@ def test_a_deploy_that_is_stopped_under_its_lock_leaves_nothing_in_the_temporary
 def test_a_cancelled_job_ends_its_smoke_commands_and_takes_their_end_for_no_verdict(
     end: str, pipeline: Pipeline, repo: Repository, run: Command, tmp_path: Path
 ) -> None:
-    prepare(pipeline, repo, run)
+    commit = prepare(pipeline, repo, run)
     pids = tmp_path / "pids"
     smoke = ("--smoke", f"$ echo $$ >> {pids}; {end}")
     patient = {"ACCELERATOR_DEADLINES_SMOKE_DEADLINE": "90s"}
@@ -188,7 +188,7 @@ def test_a_cancelled_job_ends_its_smoke_commands_and_takes_their_end_for_no_verd
     assert told["error"]["code"] == "interrupted"
     assert [target["status"] for target in told["targets"]] == ["pending", "pending"]
     for target in pipeline.targets:
-        assert f"`accelerator resume {target.name} --from" in stopped.stderr
+        assert f"`accelerator resume {target.name} --commit {commit}" in stopped.stderr
     eventually(lambda: not [pid for pid in pids.read_text().split() if is_alive(int(pid))])
 
 
