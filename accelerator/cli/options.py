@@ -194,7 +194,11 @@ GUARDS: tuple[Part, ...] = ("Guards", Allowed, *map(setting, ("--on-superseded",
 LOCKS: tuple[Part, ...] = ("Locks", *map(setting, ("--lock", "--lock-wait", "--lock-remote")))
 WHERE_LOCKS_ARE: tuple[Part, ...] = (
     "Where locks are kept",
-    setting("--from", help="The prepare app, whose git repository holds the locks."),
+    setting(
+        "--from",
+        help="The prepare app. Its pipeline gives stage names a meaning. For a target in no "
+        "pipeline, its git repository holds the locks.",
+    ),
     setting("--lock-remote", help="Another git repository that holds the locks."),
 )
 OUTPUT: tuple[Part, ...] = (LAST, Talk)

@@ -150,7 +150,7 @@ def checked(call: Call, response: requests.Response, hide: str = "", key_source:
     status = response.status_code
     if status >= 500 or status == 408:
         words = _words(call, response, hide)
-        why = f"{words} (answered {status})" if words else f"Heroku answered {status}"
+        why = f"{words.rstrip('.')} (answered {status})" if words else f"Heroku answered {status}"
         raise NoAnswer(why, reached=True, details=_told(call, response, hide))
     if status >= 400:
         error = _refusal(call, response, hide, key_source)
@@ -184,7 +184,7 @@ def _refusal(
     call: Call, response: requests.Response, hide: str, key_source: str
 ) -> AcceleratorError:
     body, words = _body(response), _words(call, response, hide)
-    said = words or f"Heroku answered {response.status_code}"
+    said = words.rstrip(".") or f"Heroku answered {response.status_code}"
     match response.status_code:
         case 401 | 402 | 403:
             whose = f", with the API key from {key_source}" if key_source else ""
@@ -195,7 +195,7 @@ def _refusal(
             resource = None if resource is None else _clean(resource, hide)
             missing = describe_missing(call.path, resource)
             return NotFound(
-                f"{said.rstrip('.')}: {missing} was not found, or the key may not see it",
+                f"{said}: {missing} was not found, or the key may not see it",
                 "check the spelling, and that the key's account has access",
                 resource,
                 find_app(call.path, resource),

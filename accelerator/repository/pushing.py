@@ -100,7 +100,7 @@ def run_push(
             watch.cancel()
     if late.is_set():
         raise _unfinished(push, f"git did not end within {push.timeout_seconds:g} seconds")
-    return _judge(push, status, report, said)
+    return _judge(push, status, report, said, key.source)
 
 
 def _watch(process: subprocess.Popen[bytes], seconds: float | None, late: Event) -> Timer:
@@ -154,12 +154,12 @@ _DONE = re.compile(r"^(?P<flag>[ +*=])\t", re.MULTILINE)
 _BEHIND = ("non-fast-forward", "fetch first", "stale info", "needs force")
 
 
-def _judge(push: Push, status: int, report: str, said: _Said) -> PushOutcome:
+def _judge(push: Push, status: int, report: str, said: _Said, key_source: str) -> PushOutcome:
     if refusal := _REFUSAL.search(report):
         return _judge_refusal(push, refusal["reason"], said)
     if status == 0 and (done := _DONE.search(report)):
         return PushOutcome.UP_TO_DATE if done["flag"] == "=" else PushOutcome.PUSHED
-    raise _failure(push, said)
+    raise _failure(push, said, key_source)
 
 
 def _judge_refusal(push: Push, reason: str, said: _Said) -> PushOutcome:
@@ -187,26 +187,27 @@ def _quoted(said: _Said) -> str:
     return f" ({server})" if server else ""
 
 
-def _failure(push: Push, said: _Said) -> AcceleratorError:
+def _failure(push: Push, said: _Said, key_source: str) -> AcceleratorError:
     """Return what a failed push means: it certainly did nothing, or it may still be going on."""
     host, text = urlsplit(push.url).netloc, "\n".join(said.by_git)
     last = next((line for line in reversed(text.splitlines()) if ": " in line), "no reason given")
+    key = f"the API key from {key_source}" if key_source else "the API key"
     if any(words in text for words in _NO_KEY):
-        return KeyRefused(f"{host} refuses the API key for git", _TRY_SOURCE)
+        return KeyRefused(f"{host} refuses {key} for git", _TRY_SOURCE)
     if "' not found" in text:
         return NotFound(
             f"there is no repository at {push.url}, or the key may not see it",
             "check the app's name, and that the key's account is a collaborator",
         )
     if "unable to access" in text:
-        return _by_status(host, _STATUS.search(text), last)
+        return _by_status(host, key, _STATUS.search(text), last)
     return _unfinished(push, said.by_both or last)
 
 
-def _by_status(host: str, found: re.Match[str] | None, last: str) -> AcceleratorError:
+def _by_status(host: str, key: str, found: re.Match[str] | None, last: str) -> AcceleratorError:
     status = found["status"] if found else ""
     if status == "403":
-        return KeyRefused(f"{host} says that the key may not push there (403)")
+        return KeyRefused(f"{host} says that {key} may not push there (403)")
     if status == "429":
         return RateLimited(
             f"Heroku's hourly limit of git requests is used up at {host} (429); it ends within the "

@@ -78,6 +78,7 @@ class RefStore:
     def __init__(self, host: LockHost) -> None:
         remote = read_remote(host.url)
         self.is_metered = self.is_advisory = host.is_heroku
+        self._key_source = host.key.source if host.key else ""
         self._namespace = ON_HEROKU if host.is_heroku else OF_ITS_OWN
         self._redact = Redactor(host.key, remote.password, *host.secrets)
         self._access = make_access(remote, host.key, host.environment, host.entries, host.secrets)
@@ -279,7 +280,9 @@ class RefStore:
 
     def _unavailable(self, why: str) -> LockUnavailable:
         said = replies.name_limit(self._shown(why), is_metered=self.is_metered)
-        return LockUnavailable(said, replies.find_remedy(why, is_metered=self.is_metered))
+        source = self._key_source
+        remedy = replies.find_remedy(why, is_metered=self.is_metered, key_source=source)
+        return LockUnavailable(said, remedy)
 
     def _shown(self, complaint: str) -> str:
         """Return what git or the server said, without secrets: both repeat addresses."""

@@ -115,15 +115,20 @@ def name_limit(why: str, *, is_metered: bool) -> str:
     return why
 
 
-def find_remedy(why: str, *, is_metered: bool) -> str | None:
-    """Return what to do about a lock remote that cannot be used; None where time may help."""
+def find_remedy(why: str, *, is_metered: bool, key_source: str = "") -> str | None:
+    """Return what to do about a lock remote that cannot be used; None where time may help.
+
+    `key_source` says where the API key is from, where one was sent.
+    """
     if is_metered and _TOO_MANY.search(why):
         return (
             "Heroku's git takes 75 requests an hour from each account for each app: run it again "
             "when the hour is over, or have lock_remote name another repository"
         )
     if _NO_LOGIN.search(why):
-        who = "the API key's account" if is_metered else "the login that git finds for it"
+        account = f"the account of the API key from {key_source}" if key_source else ""
+        herokus = account or "the API key's account"
+        who = herokus if is_metered else "the login that git finds for it"
         return f"{who} has to be allowed to push there; --lock-remote names another repository"
     if _NO_REPOSITORY.search(why):
         return "check the address of lock_remote, and that the login that git finds may see it"

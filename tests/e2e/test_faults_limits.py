@@ -100,7 +100,7 @@ def test_a_rate_limit_past_the_deadline_ends_the_deploy_and_the_next_one_makes_i
     again = run("deploy", *pipeline.to_staging, "--json")
 
     assert limited.check(11)["error"]["code"] == "rate_limited"
-    assert "Slow down." in limited.document["error"]["message"]
+    assert "Slow down" in limited.document["error"]["message"]
     assert writes == ["POST /pipeline-promotions"] * sent
     assert between == before
     assert again.check(0)["route"] == "promote"

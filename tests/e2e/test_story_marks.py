@@ -82,3 +82,11 @@ def test_the_source_of_a_refused_key_is_named_after_herokus_own_words(
     assert error["message"].startswith("Invalid credentials provided")
     assert "with the API key from HEROKU_API_KEY" in error["message"]
     assert "(request " in error["details"]
+
+
+def test_resume_finds_its_prepare_app_through_the_pipeline(
+    pipeline: Pipeline, run: Command
+) -> None:
+    document = run("resume", pipeline.staging.name, "--json").check(12)
+
+    assert "no deploy to" in document["error"]["message"]

@@ -202,7 +202,7 @@ def test_a_refused_key_is_named_by_where_it_was_found(status: int) -> None:
     with pytest.raises(KeyRefused) as caught:
         checked(READ, answer(status, {"message": "No."}), "HRKU-1", "SHOP_KEY")
 
-    assert caught.value.message == f"No. ({READ}, with the API key from SHOP_KEY)"
+    assert caught.value.message == f"No ({READ}, with the API key from SHOP_KEY)"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import shlex
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ import accelerator
 from accelerator.cli import COMMANDS
 from accelerator.cli import main as commands
 from accelerator.cli.hints import complete, typed_flags
+from accelerator.cli.invocation import Invocation
+from accelerator.cli.options import Talk
+from accelerator.cli.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -164,3 +168,16 @@ def test_a_hint_repeats_no_check_that_may_hold_a_secret_or_is_no_plain_text(chec
 
 def test_without_a_command_under_way_a_hint_stays_as_it_is() -> None:
     assert complete("`accelerator unlock shop`", typed_flags(None)) == "`accelerator unlock shop`"
+
+
+def test_a_note_of_a_run_names_a_command_that_can_be_pasted(tmp_path: Path) -> None:
+    command, stderr = commands.get_command(click.Context(commands), "deploy"), StringIO()
+    assert command is not None
+    arguments = ["--to", "shop", "--from", "shop-prepare", "--lock-remote", "origin"]
+
+    with command.make_context("deploy", arguments).scope():
+        session = Session("deploy", Invocation({}, tmp_path, StringIO(), stderr), Talk())
+    session.events.note("`accelerator resume shop` finishes it", "warning")
+
+    said = "`accelerator resume shop --from shop-prepare --lock-remote origin` finishes it"
+    assert stderr.getvalue() == f"    warning: {said}\n"

@@ -764,3 +764,30 @@ def test_a_repository_that_is_not_there_is_told_with_what_to_check(
 
 def test_the_prefix_of_git_is_no_reason() -> None:
     assert replies.find_reason("", "fatal: unable to access 'x'") == "unable to access 'x'"
+
+
+@pytest.mark.parametrize(
+    ("why", "is_metered", "is_named"),
+    [
+        pytest.param("The requested URL returned error: 429", True, True, id="HTTP"),
+        pytest.param("Too many requests for this Git repo.", True, True, id="in words"),
+        pytest.param("The requested URL returned error: 429", False, False, id="elsewhere"),
+        pytest.param("The requested URL returned error: 503", True, False, id="another error"),
+    ],
+)
+def test_herokus_hourly_limit_is_called_by_its_name_and_its_end(
+    why: str, is_metered: bool, is_named: bool
+) -> None:
+    said = replies.name_limit(why, is_metered=is_metered)
+
+    assert why in said
+    assert ("Heroku's hourly limit" in said) is is_named
+    assert ("it ends within the hour" in said) is is_named
+
+
+def test_a_key_that_may_not_push_is_named_by_where_it_was_found() -> None:
+    why = "The requested URL returned error: 403"
+
+    assert "the API key from SHOP_KEY has to be allowed" in str(
+        replies.find_remedy(why, is_metered=True, key_source="SHOP_KEY")
+    )

@@ -420,3 +420,11 @@ def test_helpers_hooks_and_tags_have_no_part_in_a_push(
 
     assert not touched.exists()
     assert run(["git", "tag"], bare, work.environment) == ""
+
+
+def test_herokus_hourly_limit_is_named_with_its_end(host: GitHost, work: Work) -> None:
+    host.create("shop")
+    host.answers["refs"] = 429
+
+    with pytest.raises(RateLimited, match=r"hourly limit .* it ends within the hour"):
+        work.push(work.commit("one"), f"{host.url}/shop.git")
