@@ -178,7 +178,7 @@ def test_a_deploy_that_is_stopped_under_its_lock_leaves_nothing_in_the_temporary
 def test_a_cancelled_job_ends_its_smoke_commands_and_takes_their_end_for_no_verdict(
     end: str, pipeline: Pipeline, repo: Repository, run: Command, tmp_path: Path
 ) -> None:
-    commit = prepare(pipeline, repo, run)
+    prepare(pipeline, repo, run)
     pids = tmp_path / "pids"
     smoke = ("--smoke", f"$ echo $$ >> {pids}; {end}")
     patient = {"ACCELERATOR_DEADLINES_SMOKE_DEADLINE": "90s"}
