@@ -17,7 +17,6 @@ import io
 import os
 import signal
 import threading
-import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -173,6 +172,8 @@ def _refuse(arguments: list[str], error: AcceleratorError) -> int:
 
 def _show_bug(bug: BaseException | None) -> None:
     """Write a traceback: its last line may quote what a stranger wrote."""
+    import traceback  # noqa: PLC0415  # for bugs only
+
     Door(sys.stderr).text("".join(traceback.format_exception(bug)))
 
 
