@@ -70,7 +70,11 @@ def resume(
 
     def work() -> None:
         connection = session.connection
-        rules = connection.make_rules(allow_older=allowed.older, allow_diverged=allowed.diverged)
+        rules = connection.make_rules(
+            allow_older=allowed.older,
+            allow_diverged=allowed.diverged,
+            may_lose_processes=allowed.missing_processes,
+        )
         app = connection.find_app(target)
         if confirmation.app not in {None, app}:
             raise UsageProblem(
@@ -107,6 +111,7 @@ def spell(target: str, given: Given, allowed: Allowed) -> str:
         parts += ["--lock-remote", remote]
     parts += ["--allow-older"] if allowed.older else []
     parts += ["--allow-diverged"] if allowed.diverged else []
+    parts += ["--allow-missing-processes"] if allowed.missing_processes else []
     return shlex.join(parts)
 
 

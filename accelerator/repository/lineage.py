@@ -125,6 +125,12 @@ class Lineage:
             self._inputs.update(self.repository().read_inputs(missing, self.folder))
         return {sha: self._inputs[sha] for sha in shas if sha in self._inputs}
 
+    def process_types(self, sha: str) -> frozenset[str] | None:
+        """Return what a commit declares in its Procfile; None where that cannot be told."""
+        with suppress(AcceleratorError):
+            return self.repository().process_types(sha, self.folder)
+        return None
+
     def find_same_source(self, newer: str, other: str) -> str | None:
         """Find the newest commit in the history of `newer` with the source of `other`.
 

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from accelerator.errors import AcceleratorError, BuildFailed, OutcomeUnknown, UsageProblem
+from accelerator.errors import (
+    AcceleratorError,
+    BuildFailed,
+    NothingToRun,
+    OutcomeUnknown,
+    UsageProblem,
+)
 from accelerator.events import LogLine
 from accelerator.models import PushOutcome, StepName, Strategy
 from accelerator.steps.compare.fingerprints import Declared
@@ -75,7 +81,7 @@ def prepare(run: Run, order: PrepareOrder, report: PrepareReport) -> None:
     Nothing is built that is built: an artifact of the commit is found, a running build of it is
     joined, also one that somebody begins at the same moment. What would come out otherwise by now
     is built anew. A release command that fails on the prepare app is reported, not raised: the
-    artifact is sound. Raises `BuildFailed`, or `OutcomeUnknown` at a deadline.
+    artifact is sound. Raises `BuildFailed`, `NothingToRun`, or `OutcomeUnknown` at a deadline.
     """
     report.ordered(order.commit, order.strategy)
     refuse_unusable(run, order)
@@ -98,8 +104,7 @@ def prepare(run: Run, order: PrepareOrder, report: PrepareReport) -> None:
     build, release = _follow(run, order.commit, build, report)
     report.released(release)
     _warn_of_failed_release(run, release)
-    with run.events.brief(StepName.LOOK, app):
-        report.left(_find_artifact(run, build))
+    _take_artifact(run, build, report)
 
 
 def find_known(
@@ -262,6 +267,15 @@ def _warn_of_failed_release(run: Run, release: Release | None) -> None:
             f"{release.status}; the build is sound and can still be released",
             "warning",
         )
+
+
+def _take_artifact(run: Run, build: Build, report: PrepareReport) -> None:
+    """Read what the build left; raises `NothingToRun` where that has no process type."""
+    with run.events.brief(StepName.LOOK, build.app_name):
+        artifact = _find_artifact(run, build)
+    report.left(artifact)
+    if artifact is not None and artifact.process_types is not None and not artifact.process_types:
+        raise NothingToRun(build.app_name, build.id)
 
 
 def _find_artifact(run: Run, build: Build) -> Artifact | None:

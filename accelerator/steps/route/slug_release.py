@@ -51,6 +51,7 @@ def _land(
     held = decision.facts.known(artifact)
     description = describe_release(decision.commit, decision.facts.commit_of(artifact))
     try:
+        fence.admit(target, held)
         with run.events.step(StepName.RELEASE, f"Release {artifact.id[:8]} on {app}", app):
             made = release(run, target, artifact, description, fence)
     except AcceleratorError as error:
