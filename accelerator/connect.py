@@ -64,7 +64,12 @@ class Connection:
         self._for_git = for_git(without_key(environment, given, settings.key_env))
         subdir, is_exact = settings.prepare.subdir, settings.verify_source
         self.clone = Lineage(
-            directory, self._for_git, subdir, is_exact=is_exact, deadline=self.deadline
+            directory,
+            self._for_git,
+            subdir,
+            is_exact=is_exact,
+            deadline=self.deadline,
+            tell=events.note,
         )
         self._heroku: Heroku | None = None
         self.under_way = UnderWay()

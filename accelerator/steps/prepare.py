@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -94,7 +94,7 @@ def prepare(run: Run, order: PrepareOrder, report: PrepareReport) -> None:
     report.found(app, known, _same_source(order, known, inputs))
     _cancel_superseded(run, order, pages, known)
 
-    build = known or _start(run, order, app)
+    build = known or _start(run, order, app, report)
     with run.events.brief(StepName.LOOK, app):
         twin = _find_twin(run, order, build, pages) if known is None else None
     if twin is not None:
@@ -196,10 +196,10 @@ def _cancel_superseded(run: Run, order: PrepareOrder, pages: Pages, joined: Buil
             run.events.note(f"build {build.id} was not cancelled: {error.message}", "detail")
 
 
-def _start(run: Run, order: PrepareOrder, app: str) -> Build:
+def _start(run: Run, order: PrepareOrder, app: str, report: PrepareReport) -> Build:
     if order.strategy is Strategy.SOURCE:
         return start_build(run, app, order.commit, NoFence())
-    return _push(run, app, order.commit)
+    return _push(run, app, order.commit, report)
 
 
 def _find_twin(run: Run, order: PrepareOrder, ours: Build, pages: Pages) -> Build | None:
@@ -213,7 +213,7 @@ def _find_twin(run: Run, order: PrepareOrder, ours: Build, pages: Pages) -> Buil
     return join_twin(run, ours, pages, proven)
 
 
-def _push(run: Run, app: str, commit: Commit) -> Build:
+def _push(run: Run, app: str, commit: Commit, report: PrepareReport) -> Build:
     """Start a build by a git push, which lasts as long as the build.
 
     When the app's git repository holds the commit already, git sends nothing and the newest build
@@ -234,6 +234,8 @@ def _push(run: Run, app: str, commit: Commit) -> Build:
     with run.events.brief(StepName.LOOK, app):
         page = run.heroku.builds.fetch_newest(app)
     built = next(iter(find_known(commit, {app: page}, failed_too=True)), None)
+    if built is not None:
+        report.building(built)
     if pushed not in {PushOutcome.PUSHED, PushOutcome.UP_TO_DATE}:
         raise BuildFailed(app, built.id if built else "of the push")
     if built is None:
@@ -253,7 +255,11 @@ def _follow(
         with run.events.brief(StepName.LOOK, app):
             return build, run.heroku.releases.fetch(app, build.release_id)
     with run.events.step(StepName.BUILD, f"Build {commit.short} on {app}", app) as step:
-        ended = follow_build(run, build)
+        try:
+            ended = follow_build(run, build)
+        except BuildFailed:
+            report.building(replace(build, status="failed"))
+            raise
         report.building(ended)
         release = find_release_of_build(run, ended)
         step.detail = f"v{release.version}" if release else "built, not released"

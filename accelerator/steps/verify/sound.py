@@ -28,10 +28,10 @@ _PLAIN = re.compile(r"[\w./+-]+")  # a word that the shell takes as it is
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 # Of the shell itself: POSIX, and what bash and others have beside it.
 _WORDS = (
-    ". : [ alias bg break builtin case cd command continue declare do done echo elif else esac eval "
-    "exec exit export false fg fi for function getopts hash if jobs kill let local printf pwd read "
-    "readonly return select set shift shopt source test then time times trap true type typeset "
-    "ulimit umask unalias unset until wait while"
+    ". : [ alias bg break builtin case cd command continue declare do done echo elif else esac "
+    "eval exec exit export false fg fi for function getopts hash if jobs kill let local printf "
+    "pwd read readonly return select set shift shopt source test then time times trap true type "
+    "typeset ulimit umask unalias unset until wait while"
 )
 _SHELL = frozenset(_WORDS.split(" "))
 
