@@ -233,11 +233,12 @@ def _push(run: Run, app: str, commit: Commit, report: PrepareReport) -> Build:
         )
     with run.events.brief(StepName.LOOK, app):
         page = run.heroku.builds.fetch_newest(app)
-    built = next(iter(find_known(commit, {app: page}, failed_too=True)), None)
-    if built is not None:
-        report.building(built)
     if pushed not in {PushOutcome.PUSHED, PushOutcome.UP_TO_DATE}:
-        raise BuildFailed(app, built.id if built else "of the push")
+        failed = next((b for b in page if (b.commit, b.status) == (commit.sha, "failed")), None)
+        if failed is not None:
+            report.building(failed)
+        raise BuildFailed(app, failed.id if failed else "of the push")
+    built = next(iter(find_known(commit, {app: page}, failed_too=True)), None)
     if built is None:
         raise OutcomeUnknown(
             f"{app} has {commit.short} in git but no build of it",
