@@ -30,7 +30,7 @@ from accelerator.steps.order import Rules
 from accelerator.steps.run import Run, Waits
 from accelerator.steps.under_way import UnderWay
 from accelerator.steps.verify.settled import Verification
-from accelerator.steps.verify.smoke import parse_check
+from accelerator.steps.verify.sound import demand_sound
 from accelerator.waiting import Deadline
 
 if TYPE_CHECKING:
@@ -65,7 +65,12 @@ class Connection:
         self._for_git = for_git(without_key(environment, given, settings.key_env))
         subdir, is_exact = settings.prepare.subdir, settings.verify_source
         self.clone = Lineage(
-            directory, self._for_git, subdir, is_exact=is_exact, deadline=self.deadline
+            directory,
+            self._for_git,
+            subdir,
+            is_exact=is_exact,
+            deadline=self.deadline,
+            tell=events.note,
         )
         self._heroku: Heroku | None = None
         self.under_way = UnderWay()
@@ -188,6 +193,7 @@ class Connection:
         *,
         allow_older: bool = False,
         allow_diverged: bool = False,
+        may_lose_processes: bool = False,
         sources: tuple[str, ...] | None = None,
     ) -> Rules:
         """Make the rules of deploys; whatever is wrong in them is raised before any request.
@@ -209,6 +215,7 @@ class Connection:
             build_config=settings.prepare.build_config,
             direction=Direction(allow_older, allow_diverged, settings.strict),
             on_superseded=settings.on_superseded,
+            may_lose_processes=may_lose_processes,
             lock=LockPolicy(
                 settings.lock,
                 settings.lock_wait,
@@ -271,8 +278,8 @@ class Connection:
 
     def _make_verification(self) -> Verification:
         settings = self.settings
-        everywhere = _parse_checks(settings.smoke)
-        by_stage = {stage: _parse_checks(settings.smoke_of(stage)) for stage in STAGES}
+        everywhere = _parse_checks(settings, None)
+        by_stage = {stage: _parse_checks(settings, stage) for stage in STAGES}
         return Verification(everywhere, by_stage, settings.rollback)
 
 
@@ -284,5 +291,6 @@ def _find_user() -> str:
         return f"user {os.getuid()}"
 
 
-def _parse_checks(texts: tuple[str, ...]) -> tuple[SmokeCheck, ...]:
-    return tuple(parse_check(text) for text in texts)
+def _parse_checks(settings: Settings, stage: str | None) -> tuple[SmokeCheck, ...]:
+    source = settings.smoke_source(stage)
+    return tuple(demand_sound(text, source) for text in settings.smoke_of(stage))

@@ -223,6 +223,21 @@ class BuildFailed(AcceleratorError):
         super().__init__(message, f"{hint}; nothing was released on {app}")
 
 
+class NothingToRun(AcceleratorError):
+    """A build succeeded and left no process type: there is nothing in it to be shipped."""
+
+    exit_code = ExitCode.BUILD_FAILED
+    code = "nothing_to_run"
+
+    def __init__(self, app: str, build_id: str) -> None:
+        super().__init__(
+            f"build {build_id} on {app} has nothing to run: no Procfile names a process type, and "
+            "the buildpack has none of its own",
+            "add a Procfile with a line for each process type, such as `web: ./serve`; ship that "
+            "commit",
+        )
+
+
 class SourceDiffers(AcceleratorError):
     """A build that was just started names another source than the one that was sent."""
 

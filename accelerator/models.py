@@ -93,7 +93,10 @@ class ArtifactKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """An immutable build result. ``commit`` is free text on Heroku's side and may be absent."""
+    """An immutable build result. ``commit`` is free text on Heroku's side and may be absent.
+
+    Without ``process_types`` there is nothing to run; None where that is not known.
+    """
 
     kind: ArtifactKind
     id: str
@@ -101,7 +104,7 @@ class Artifact:
     commit: str | None = None
     stack: str | None = None
     size: int | None = None
-    process_types: Mapping[str, str] = field(default_factory=dict)
+    process_types: Mapping[str, str] | None = None
     deleted_at: datetime | None = None
 
     @property
@@ -328,6 +331,7 @@ class Refusal(StrEnum):
     MISS_REFUSED = "miss_refused"
     DIRTY_CHECKOUT = "dirty_checkout"
     SOURCE_UNVERIFIED = "source_unverified"
+    PROCESSES_MISSING = "processes_missing"
 
 
 class Reason(StrEnum):

@@ -85,7 +85,11 @@ def deploy(
     def work() -> None:
         connection = session.connection
         targets = demand_targets(to)
-        rules = connection.make_rules(allow_older=allowed.older, allow_diverged=allowed.diverged)
+        rules = connection.make_rules(
+            allow_older=allowed.older,
+            allow_diverged=allowed.diverged,
+            may_lose_processes=allowed.missing_processes,
+        )
         named = connection.find_commit(commit)
         report.ordered(named)
         resolved = connection.resolve_waves((targets, *((each,) for each in waves.then)))

@@ -27,7 +27,15 @@ if TYPE_CHECKING:
 
 _COMMAND = re.compile(r"`(accelerator [a-z]+(?: [^`]*)?)`")
 # Options that are no settings, and what a run is about all the same.
-_ABOUT = ("--config", "--commit", "--to", "--then", "--allow-older", "--allow-diverged")
+_ABOUT = (
+    "--config",
+    "--commit",
+    "--to",
+    "--then",
+    "--allow-older",
+    "--allow-diverged",
+    "--allow-missing-processes",
+)
 # More time is what many of these hints are about.
 _NOT_AGAIN = frozenset(("--timeout",))
 # A note names its commit itself: another one would be refused.

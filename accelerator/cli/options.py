@@ -79,6 +79,12 @@ class Allowed:
         default=False,
         help="Ship a commit that is on another line of history.",
     )
+    missing_processes: bool = option(
+        "--allow-missing-processes",
+        is_flag=True,
+        default=False,
+        help="Ship a commit without a process type that runs now, and end its dynos.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,7 +89,10 @@ def resume(
             )
         wanted, sources = confirmation.commit, connection.places.find_sources(app)
         rules = connection.make_rules(
-            allow_older=allowed.older, allow_diverged=allowed.diverged, sources=sources
+            allow_older=allowed.older,
+            allow_diverged=allowed.diverged,
+            may_lose_processes=allowed.missing_processes,
+            sources=sources,
         )
         order = ResumeOrder(
             app,

@@ -96,7 +96,11 @@ def ship(
         demand_tests(test, is_without=no_test)
         connection = session.connection
         targets = demand_targets(to)
-        rules = connection.make_rules(allow_older=allowed.older, allow_diverged=allowed.diverged)
+        rules = connection.make_rules(
+            allow_older=allowed.older,
+            allow_diverged=allowed.diverged,
+            may_lose_processes=allowed.missing_processes,
+        )
         named = connection.clone.resolve(connection.find_commit(commit).sha)
         report.ordered(named, is_without_tests=no_test)
         settings, pool = connection.settings, connection.prepare_apps

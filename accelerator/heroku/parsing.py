@@ -5,6 +5,7 @@ A value of another type than Heroku's raises `ValueError`: nothing wrong-typed g
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from accelerator import foreign
@@ -112,7 +113,7 @@ def parse_slug(item: Json) -> Artifact:
         commit=maybe(as_text, slug.get("commit")) or None,
         stack=_name(slug.get("stack")),
         size=maybe(as_number, slug.get("size")),
-        process_types=as_texts(slug.get("process_types") or {}, as_text),
+        process_types=maybe(partial(as_texts, read=as_text), slug.get("process_types")),
         deleted_at=maybe(parse_moment, slug.get("deleted_at") or None),
     )
 
@@ -153,7 +154,7 @@ def parse_oci_image(items: Json) -> Artifact:
         checksum=maybe(as_text, image.get("digest")),
         commit=maybe(as_text, image.get("commit")) or None,
         stack=_name(image.get("stack")),
-        process_types=as_texts(image.get("process_types") or {}, _command),
+        process_types=maybe(partial(as_texts, read=_command), image.get("process_types")),
         deleted_at=maybe(parse_moment, image.get("deleted_at") or None),
     )
 

@@ -15,6 +15,7 @@ from accelerator.repository.commands import LOW_SPEED, OUT_OF_TIME, Git, open_re
 from accelerator.repository.inputs import read_inputs
 from accelerator.repository.own_remotes import find_own_remote
 from accelerator.repository.packing import Packed, fast
+from accelerator.repository.procfile import read_process_types
 from accelerator.repository.pushing import Push, run_push
 from accelerator.repository.surroundings import for_git
 
@@ -133,6 +134,10 @@ class Repository:
         status = self._git.ask(*quietly, *what, seconds=FETCH_SECONDS).status
         self._is_origin_silent = status == OUT_OF_TIME
         return status == 0
+
+    def process_types(self, sha: str, folder: str | None = None) -> frozenset[str] | None:
+        """Return what a commit declares in its Procfile; None where that cannot be told."""
+        return read_process_types(self._git, sha, folder)
 
     def read_inputs(self, shas: Iterable[str], folder: str | None = None) -> dict[str, BuildInput]:
         """Return what a build of each of these commits is made of; unknown ones are left out."""

@@ -19,7 +19,7 @@ from accelerator.repository.packing import Packed, exact, fast
 from accelerator.repository.surroundings import for_git
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from accelerator.models import BuildInput, Commit
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from accelerator.waiting import Deadline
 
 _MOST_COMPARED = 200
+NOTABLE_SECONDS = 2.0
 
 
 PEEL_SECONDS = 10.0
@@ -37,7 +38,8 @@ class Lineage:
 
     `folder` is the part of the repository that is built (a monorepo's), or None for all of it.
     With `is_exact` the bytes of an archive follow from the commit alone: it is not compressed. Past
-    the `deadline` git, which may ask a server for what the clone lacks, is not waited for.
+    the `deadline` git, which may ask a server for what the clone lacks, is not waited for. `tell`
+    hears of that, with a level of `events.Note`.
     """
 
     def __init__(
@@ -48,9 +50,10 @@ class Lineage:
         *,
         is_exact: bool = False,
         deadline: Deadline | None = None,
+        tell: Callable[[str, str], None] = lambda _text, _level: None,
     ) -> None:
         self.directory, self._environment, self.folder = directory, environment, folder
-        self._deadline = deadline
+        self._deadline, self._tell = deadline, tell
         self._packing = exact if is_exact else fast
         self._told: dict[tuple[str, str], Ancestry] = {}
         self._checksums: dict[str, frozenset[str]] = {}
@@ -125,6 +128,12 @@ class Lineage:
             self._inputs.update(self.repository().read_inputs(missing, self.folder))
         return {sha: self._inputs[sha] for sha in shas if sha in self._inputs}
 
+    def process_types(self, sha: str) -> frozenset[str] | None:
+        """Return what a commit declares in its Procfile; None where that cannot be told."""
+        with suppress(AcceleratorError):
+            return self.repository().process_types(sha, self.folder)
+        return None
+
     def find_same_source(self, newer: str, other: str) -> str | None:
         """Find the newest commit in the history of `newer` with the source of `other`.
 
@@ -159,9 +168,27 @@ class Lineage:
         for everything in (False, True):
             if told is not Ancestry.UNKNOWN:
                 break
-            if repository.deepen(older, newer, everything=everything):
+            if self._deepen(repository, older, newer, everything=everything):
                 told = repository.ancestry(older, newer)
         return told
+
+    def _deepen(self, repository: Repository, *shas: str, everything: bool) -> bool:
+        """Fetch what is missing to compare commits, and say so; return whether more may be known.
+
+        As a `detail`; and as a note once it took long.
+        """
+        named = " and ".join(sha[:8] for sha in shas)
+        self._tell(f"this clone cannot compare {named}: asking origin for more history", "detail")
+        begun = self._deadline.clock.now() if self._deadline else 0.0
+        is_more = repository.deepen(*shas, everything=everything)
+        took = self._deadline.clock.now() - begun if self._deadline else 0.0
+        if took > NOTABLE_SECONDS:
+            self._tell(
+                f"asking origin for the history of {named} took {took:.0f} s: a clone with more "
+                "history saves that (fetch-depth: 0, GIT_DEPTH: 0)",
+                "info",
+            )
+        return is_more
 
     def _open_quietly(self) -> None:
         with suppress(AcceleratorError):  # it is raised again where the clone is asked for

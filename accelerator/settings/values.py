@@ -100,6 +100,12 @@ class Settings:
             return self.smoke
         return own.smoke
 
+    def smoke_source(self, stage: str | None) -> str:
+        """Return where the smoke checks of a stage come from: a flag, a variable, a key."""
+        name = f"stages.{stage}.smoke"
+        is_own = self.smoke_of(stage) is not self.smoke
+        return self.sources.get(name if is_own else "smoke", "smoke")
+
     def rows(self, problems: tuple[Problem, ...] = ()) -> tuple[Row, ...]:
         """List every setting with its source; of the stages only what somebody has set.
 

@@ -21,6 +21,7 @@ from accelerator.steps.guard.fence import Fence
 from accelerator.steps.guard.findings import demand
 from accelerator.steps.guard.locks import TargetLocks
 from accelerator.steps.guard.predecessor import say_what_is_doubted, see_predecessors_out
+from accelerator.steps.guard.process_types import check_process_types
 from accelerator.steps.guard.rejecting import Rejection, reject_after_rollback
 from accelerator.steps.guard.source import check_source
 from accelerator.steps.intents import lock_notes
@@ -32,7 +33,7 @@ from accelerator.steps.verify.settled import Results
 from accelerator.steps.verify.targets import Verifier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from accelerator.steps.compare.decision import Decision
     from accelerator.steps.order import DeployOrder
@@ -134,7 +135,8 @@ class Guard:
     @property
     def fence(self) -> Fence:
         """Return what every write of this deploy has to pass."""
-        return Fence(self.locks, self.order.commit)
+        may_lose = self.order.rules.may_lose_processes
+        return Fence(self.locks, self.order.commit, may_lose_processes=may_lose)
 
     def check(self, decision: Decision) -> None:
         """Raise `Refused` for what must not be shipped, or is a miss that must not be built."""
@@ -145,13 +147,20 @@ class Guard:
     def _check(self, decision: Decision) -> None:
         standing = self.locks.read()
         demand(self.locks.find_marks(self.order.commit, self.order.targets, standing))
-        for text in demand(self.forward.check_targets(decision.facts)):
+        self._say(demand(self.forward.check_targets(decision.facts)))
+        demand(check_source(decision))
+        lost = check_process_types(
+            decision, self.run.clone, is_allowed=self.order.rules.may_lose_processes
+        )
+        self._say(demand(lost))
+        self._refuse_miss(decision)
+        demand_addresses(decision, self.order.rules.verification, self.run.environment)
+
+    def _say(self, texts: Iterable[str]) -> None:
+        for text in texts:
             if text not in self._said:
                 self.run.events.note(text, "warning")
                 self._said.add(text)
-        demand(check_source(decision))
-        self._refuse_miss(decision)
-        demand_addresses(decision, self.order.rules.verification)
 
     def _refuse_miss(self, decision: Decision) -> None:
         order, on_miss = self.order, self.order.rules.on_miss

@@ -21,7 +21,8 @@ class Rules:
 
     ``sources`` are the apps to look for the commit on, prepare apps first. ``build_config`` names
     config vars that shape the build. ``same_tree`` lets artifacts of the same source count. With
-    ``verify_source`` nothing counts but what was provably built from the commit's archive.
+    ``verify_source`` nothing counts but what was provably built from the commit's archive. With
+    ``may_lose_processes`` process types that run now may be gone after it.
     """
 
     sources: tuple[SourceApp, ...]
@@ -34,6 +35,7 @@ class Rules:
     verification: Verification = field(default_factory=Verification)
     lock: LockPolicy = field(default_factory=LockPolicy)
     verify_source: bool = False
+    may_lose_processes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

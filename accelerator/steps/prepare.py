@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from accelerator.errors import AcceleratorError, BuildFailed, OutcomeUnknown, UsageProblem
+from accelerator.errors import (
+    AcceleratorError,
+    BuildFailed,
+    NothingToRun,
+    OutcomeUnknown,
+    UsageProblem,
+)
 from accelerator.lines import last_words
 from accelerator.models import PushOutcome, StepName, Strategy
 from accelerator.steps.compare.fingerprints import Declared
@@ -76,7 +82,7 @@ def prepare(run: Run, order: PrepareOrder, report: PrepareReport) -> None:
     Nothing is built that is built: an artifact of the commit is found, a running build of it is
     joined, also one that somebody begins at the same moment. What would come out otherwise by now
     is built anew. A release command that fails on the prepare app is reported, not raised: the
-    artifact is sound. Raises `BuildFailed`, or `OutcomeUnknown` at a deadline.
+    artifact is sound. Raises `BuildFailed`, `NothingToRun`, or `OutcomeUnknown` at a deadline.
     """
     report.ordered(order.commit, order.strategy)
     refuse_unusable(run, order)
@@ -89,7 +95,7 @@ def prepare(run: Run, order: PrepareOrder, report: PrepareReport) -> None:
     report.found(app, known, _same_source(order, known, inputs))
     _cancel_superseded(run, order, pages, known)
 
-    build = known or _start(run, order, app)
+    build = known or _start(run, order, app, report)
     with run.events.brief(StepName.LOOK, app):
         twin = _find_twin(run, order, build, pages) if known is None else None
     if twin is not None:
@@ -100,8 +106,7 @@ def prepare(run: Run, order: PrepareOrder, report: PrepareReport) -> None:
     build, release = _follow(run, order.commit, build, report, is_shown=is_shown)
     report.released(release)
     _warn_of_failed_release(run, release)
-    with run.events.brief(StepName.LOOK, app):
-        report.left(_find_artifact(run, build))
+    _take_artifact(run, build, report)
 
 
 def find_known(
@@ -193,10 +198,10 @@ def _cancel_superseded(run: Run, order: PrepareOrder, pages: Pages, joined: Buil
             run.events.note(f"build {build.id} was not cancelled: {error.message}", "detail")
 
 
-def _start(run: Run, order: PrepareOrder, app: str) -> Build:
+def _start(run: Run, order: PrepareOrder, app: str, report: PrepareReport) -> Build:
     if order.strategy is Strategy.SOURCE:
         return start_build(run, app, order.commit, NoFence())
-    return _push(run, app, order.commit)
+    return _push(run, app, order.commit, report)
 
 
 def _find_twin(run: Run, order: PrepareOrder, ours: Build, pages: Pages) -> Build | None:
@@ -210,7 +215,7 @@ def _find_twin(run: Run, order: PrepareOrder, ours: Build, pages: Pages) -> Buil
     return join_twin(run, ours, pages, proven)
 
 
-def _push(run: Run, app: str, commit: Commit) -> Build:
+def _push(run: Run, app: str, commit: Commit, report: PrepareReport) -> Build:
     """Start a build by a git push, which lasts as long as the build.
 
     When the app's git repository holds the commit already, git sends nothing and the newest build
@@ -233,10 +238,13 @@ def _push(run: Run, app: str, commit: Commit) -> Build:
         )
     with run.events.brief(StepName.LOOK, app):
         page = run.heroku.builds.fetch_newest(app)
-    built = next(iter(find_known(commit, {app: page}, failed_too=True)), None)
     if pushed not in {PushOutcome.PUSHED, PushOutcome.UP_TO_DATE}:
+        failed = next((b for b in page if (b.commit, b.status) == (commit.sha, "failed")), None)
+        if failed is not None:
+            report.building(failed)
         shown.explain()
-        raise BuildFailed(app, built.id if built else "of the push", said=last_words(shown.last))
+        raise BuildFailed(app, failed.id if failed else "of the push", said=last_words(shown.last))
+    built = next(iter(find_known(commit, {app: page}, failed_too=True)), None)
     if built is None:
         raise OutcomeUnknown(
             f"{app} has {commit.short} in git but no build of it",
@@ -258,7 +266,11 @@ def _follow(
             return build, run.heroku.releases.fetch(app, build.release_id)
     title, limit = f"Build {commit.short} on {app}", run.waits.build
     with run.events.step(StepName.BUILD, title, app, limit) as step:
-        ended = build if is_done else follow_build(run, build, step.tell)
+        try:
+            ended = build if is_done else follow_build(run, build, step.tell)
+        except BuildFailed:
+            report.building(replace(build, status="failed"))
+            raise
         report.building(ended)
         release = find_release_of_build(run, ended, step.tell)
         step.detail = f"v{release.version}" if release else "built, not released"
@@ -272,6 +284,15 @@ def _warn_of_failed_release(run: Run, release: Release | None) -> None:
             f"{release.status}; the build is sound and can still be released",
             "warning",
         )
+
+
+def _take_artifact(run: Run, build: Build, report: PrepareReport) -> None:
+    """Read what the build left; raises `NothingToRun` where that has no process type."""
+    with run.events.brief(StepName.LOOK, build.app_name):
+        artifact = _find_artifact(run, build)
+    report.left(artifact)
+    if artifact is not None and artifact.process_types is not None and not artifact.process_types:
+        raise NothingToRun(build.app_name, build.id)
 
 
 def _find_artifact(run: Run, build: Build) -> Artifact | None:

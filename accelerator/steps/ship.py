@@ -25,6 +25,7 @@ from accelerator.steps.guard.checkout import demand_checkout
 from accelerator.steps.order import DeployOrder
 from accelerator.steps.prepare import prepare, refuse_unusable
 from accelerator.steps.run import beside
+from accelerator.steps.verify.sound import demand_programs
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -65,6 +66,8 @@ def ship(run: Run, order: ShipOrder, report: ShipReport) -> None:
     """
     report.ordered(order.prepare.commit, is_without_tests=order.test is None)
     refuse_unusable(run, order.prepare)
+    for stage, _ in order.stages:
+        demand_programs(order.rules.verification.checks_of(stage), run.environment)
     if order.test is None:
         run.events.note(f"{order.prepare.commit.short} is shipped without tests", "warning")
     else:

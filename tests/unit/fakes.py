@@ -468,7 +468,7 @@ class _Builds(_Noun):
         build = replace(build, checksum=owner.echo or checksum)
         begun = self.heroku.moment()
         owner.builds.insert(0, replace(build, output_stream_url=owner.log_url, created_at=begun))
-        self.heroku.hold(held, Commit(version))
+        self.heroku.artifacts.setdefault(held, artifact(held, Commit(version)))
         self.heroku.answered(call)
         return owner.builds[0]
 
@@ -654,6 +654,10 @@ class FakeClone:
     pusher: Callable[[str, str, Callable[[str], None]], PushOutcome] | None = None
     push_seconds: float | None = None
     difference: Difference = field(default_factory=Difference)
+    types: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
+
+    def process_types(self, sha: str) -> frozenset[str] | None:
+        return self.types.get(sha)
 
     def find_difference(self, commit: Commit) -> Difference:
         assert commit.sha
@@ -723,6 +727,9 @@ class FakeFence:
         self.demanded += apps
         if self.trouble is not None:
             raise self.trouble
+
+    def admit(self, target: object, artifact: object) -> None:
+        pass
 
     def remember(self, apps: Iterable[str], promotion: str) -> None:
         self.begun.append((tuple(apps), promotion))

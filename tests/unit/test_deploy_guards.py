@@ -84,6 +84,27 @@ def test_what_does_not_go_forward_is_refused_before_anything_is_written(
     assert late.refs.swaps == []
 
 
+@pytest.mark.parametrize("is_replaced", [True, False], ids=["taken by others", "removed"])
+def test_a_lock_that_was_taken_away_during_a_build_is_said_although_all_went_well(
+    is_replaced: bool,
+) -> None:
+    built = locked(make_app("shop", "old"), prepared=None)
+
+    def take_away() -> None:
+        if is_replaced:
+            built.refs.put(lock_ref("shop"), render_note(make_note(holder="them")))
+        else:
+            del built.refs.refs[lock_ref("shop")]
+
+    built.stage.heroku.before["dynos.fetch shop"] = take_away
+
+    built.deploy()
+
+    [warning] = built.stage.ear.warnings()
+    assert "the lock of shop ran out or was taken away while this deploy went on" in warning
+    assert built.held("shop") == BUILT
+
+
 def test_what_is_allowed_goes_back_and_says_so() -> None:
     late = one()
 

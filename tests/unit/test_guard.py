@@ -302,5 +302,5 @@ def test_an_advisory_lock_is_enough_for_required_only_where_that_is_written(
     if is_enough:
         demand_enough(mode, is_advisory=is_advisory, is_named=is_named)
     else:
-        with pytest.raises(UsageProblem, match="compares and swaps"):
+        with pytest.raises(UsageProblem, match="may give two deploys the same lock"):
             demand_enough(mode, is_advisory=is_advisory, is_named=is_named)

@@ -86,6 +86,23 @@ def test_a_release_command_that_fails_does_not_spoil_the_artifact(stage: Stage) 
     assert "the build is sound" in stage.ear.warnings()[0]
 
 
+def test_a_failed_build_is_told_as_failed_and_not_as_pending(stage: Stage) -> None:
+    stage.heroku.always["builds.fetch shop-prepare shop-prepare-build"] = lambda: fail(stage)
+    report = PrepareReport(app="")
+
+    with pytest.raises(BuildFailed):
+        prepare(stage.run, PrepareOrder(COMMIT, ("shop-prepare",)), report)
+
+    assert report.build is not None
+    assert report.build.status == "failed"
+
+
+def fail(stage: Stage) -> None:
+    """Let the build of the prepare app fail."""
+    owner = stage.app("shop-prepare")
+    owner.builds = [replace(build, status="failed") for build in owner.builds]
+
+
 def test_a_build_that_lost_its_race_is_prepared_without_a_release(stage: Stage) -> None:
     stage.app("shop-prepare").builds_release = False
 

@@ -14,6 +14,7 @@ from accelerator.errors import RepositoryProblem
 from accelerator.models import Ancestry
 from accelerator.repository import Lineage, Repository
 from accelerator.waiting import Deadline, SystemClock
+from tests.unit.fakes import FakeClock
 from tests.unit.githost import git_environment, run
 
 if TYPE_CHECKING:
@@ -51,6 +52,34 @@ class Origin:
 @pytest.fixture
 def origin(tmp_path: Path) -> Origin:
     return Origin(tmp_path / "shop", git_environment(tmp_path / "home"))
+
+
+@pytest.mark.parametrize("seconds", [0.5, 9.0])
+def test_history_that_is_asked_for_is_said_and_more_so_where_it_took_long(
+    origin: Origin, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    clock = FakeClock()
+    told: list[tuple[str, str]] = []
+    deepen = Repository.deepen
+
+    def slowly(clone: Repository, *shas: str, everything: bool = False) -> bool:
+        clock.pass_seconds(seconds)
+        return deepen(clone, *shas, everything=everything)
+
+    monkeypatch.setattr(Repository, "deepen", slowly)
+    origin.clone(tmp_path / "clone", "--depth", "2").close()
+    lineage = Lineage(
+        tmp_path / "clone",
+        origin.environment,
+        deadline=Deadline.after(clock, 60),
+        tell=lambda text, level: told.append((level, text)),
+    )
+
+    assert lineage.ancestry(origin.shas["one"], origin.shas["four"]) is Ancestry.YES
+
+    levels = [level for level, _ in told]
+    assert levels == (["detail"] if seconds < 2 else ["detail", "info"])
+    assert origin.shas["one"][:8] in told[0][1]
 
 
 def test_a_shallow_clone_can_be_deepened(origin: Origin, tmp_path: Path) -> None:

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 from accelerator.models import ArtifactKind, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from accelerator.models import Artifact, Build, Formation
 
 Prints = dict[str, str]  # fingerprints of config vars, by name
 
+PROCESS_TYPES = "process types"
 LARGE_SLUG = 300_000_000  # Heroku warns above 300 MB (platform facts, section 5)
 
 
@@ -63,7 +64,16 @@ def fitness_of(checks: tuple[Check, ...]) -> Fitness:
     """Return what the checks come to: promote, promote and warn, or rebuild."""
     if bad := next((check for check in checks if check.outcome == "rebuild"), None):
         return Fitness(bad.reason, bad.detail)
-    return Fitness(warnings=tuple(c.detail for c in checks if c.outcome == "warning"))
+    told = (c for c in checks if c.outcome == "warning" and c.name != PROCESS_TYPES)
+    return Fitness(warnings=tuple(check.detail for check in told))
+
+
+def find_lost(types: Iterable[str] | None, target: Fit) -> tuple[str, ...]:
+    """Return the process types that run on a target and are not among these, where all is known."""
+    if types is None or target.formation is None:
+        return ()
+    running = {each.type for each in target.formation if each.quantity > 0}
+    return tuple(sorted(running - set(types)))
 
 
 def list_checks(
@@ -156,13 +166,14 @@ _NONE_DECLARED = ("build config", "ok", "none declared")
 
 
 def _process_types(artifact: Artifact | None, target: Fit) -> Check:
-    if artifact is None or not artifact.process_types or target.formation is None:
-        return Check("process types", "unknown")
-    running = [each.type for each in target.formation if each.quantity > 0]
-    if gone := sorted(kind for kind in running if kind not in artifact.process_types):
-        said = f"process types that run now are not in it: {', '.join(gone)}"
-        return Check("process types", "warning", said)
-    return Check("process types", "ok", ", ".join(sorted(running)) or "none runs now")
+    """Compare what runs; what would be lost is judged by the guards (`guard.process_types`)."""
+    if artifact is None or artifact.process_types is None or target.formation is None:
+        return Check(PROCESS_TYPES, "unknown")
+    if lost := find_lost(artifact.process_types, target):
+        said = f"process types that run now are not in it: {', '.join(lost)}"
+        return Check(PROCESS_TYPES, "warning", said)
+    running = sorted(each.type for each in target.formation if each.quantity > 0)
+    return Check(PROCESS_TYPES, "ok", ", ".join(running) or "none runs now")
 
 
 def _size(artifact: Artifact | None) -> Check:

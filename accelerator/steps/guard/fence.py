@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 from accelerator.errors import AcceleratorError
 from accelerator.steps.guard.findings import demand
 from accelerator.steps.guard.leases import RECENT_SECONDS
+from accelerator.steps.guard.process_types import check_artifact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from accelerator.models import Commit
+    from accelerator.models import Artifact, ArtifactRef, Commit
+    from accelerator.steps.compare.states import TargetState
     from accelerator.steps.guard.holding import HeldLocks
     from accelerator.steps.guard.locks import TargetLocks
 
@@ -30,6 +32,7 @@ class Fence:
     locks: TargetLocks
     commit: Commit
     leads_back: bool = False
+    may_lose_processes: bool = False
 
     @property
     def back(self) -> Fence:
@@ -53,6 +56,14 @@ class Fence:
         else:
             self._demand_forward(apps)
         self.held.begin(apps)
+
+    def admit(self, target: TargetState, artifact: Artifact | ArtifactRef) -> None:
+        """Raise `Refused` unless this artifact may be released on a target.
+
+        What was built by this very run was in nobody's hands before.
+        """
+        if not self.leads_back:
+            demand([check_artifact(target, artifact, is_allowed=self.may_lose_processes)])
 
     def remember(self, apps: Iterable[str], promotion: str) -> None:
         """Let the notes of the locks name a promotion that was begun."""

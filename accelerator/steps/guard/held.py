@@ -181,10 +181,10 @@ class HeldLock:
             self._swap(self._remote.write(render_note(note)))
 
     def give_back(self) -> None:
-        """Remove the lock, unless somebody else has it by now."""
+        """Remove the lock, unless somebody else has it by now, or has removed it."""
         self._end()
-        if not self.is_lost:
-            self._swap(None)
+        if not self.is_lost and not self._swap(None):
+            self.is_lost = True
 
     def leave_open(self) -> None:
         """Let go, but leave the note: what was begun has to be looked into first."""
@@ -247,16 +247,18 @@ class HeldLock:
 
         `end` is how a first try ended, where there was one.
         """
-        ref, standing = lock_ref(self.note.app), self._sha
+        ref, standing, may_be_done = lock_ref(self.note.app), self._sha, False
         self._written |= {new} if new else set()
         for _ in range(TRIES):
             if end is None:
                 end = self._remote.swap(ref, standing, new)
             if end is Swap.DONE:
                 break
+            may_be_done = may_be_done or end is Swap.UNKNOWN
             seen = self._remote.find().get(ref)
             if seen == new:  # it only took its time, or its reply was lost
-                break
+                # Gone before we took it away: but there a push to something else may have done it.
+                return new is not None or may_be_done or self._remote.is_advisory
             if seen is None or seen not in self._written:
                 return False
             standing, end = seen, None

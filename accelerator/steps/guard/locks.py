@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from accelerator.errors import AcceleratorError, LockUnavailable, NoLockRefs
+from accelerator.errors import AcceleratorError, LockUnavailable, NoLockRefs, Refused
 from accelerator.models import LockKind, LockMode, StepName
 from accelerator.steps.guard.acquire import take
 from accelerator.steps.guard.holding import HeldLocks
@@ -58,6 +58,7 @@ class TargetLocks:
     _is_unlocked: bool = False
     _is_told: bool = False
     _is_at_home: bool = False
+    _is_loss_told: bool = False
     _keeper: Keeper | None = None
 
     def __post_init__(self) -> None:
@@ -171,6 +172,9 @@ class TargetLocks:
         except KeyboardInterrupt:
             self._hurry()
             raise
+        except Refused:
+            self._is_loss_told = True  # it says so, where that is why
+            raise
         finally:
             with self.run.events.brief(StepName.UNLOCK):
                 self._let_go_of_all()
@@ -273,5 +277,11 @@ class TargetLocks:
             self.run.events.note(
                 f"the lock of {lock.note.app} could not be given back ({trouble.message}); "
                 "it ends by itself within minutes",
+                "warning",
+            )
+        if lock.is_lost and not self._is_loss_told:
+            self.run.events.note(
+                f"the lock of {app} ran out or was taken away while this deploy went on: somebody "
+                f"else may have released there meanwhile, as `heroku releases -a {app}` shows",
                 "warning",
             )

@@ -33,9 +33,7 @@ def demand_enough(mode: LockMode, *, is_advisory: bool, is_named: bool) -> None:
     """
     if mode is LockMode.REQUIRED and is_advisory and not is_named:
         raise UsageProblem(
-            "--lock required needs a lock remote that compares and swaps, and Heroku's git, where "
-            "locks are kept when nothing is said, probably does not: two deploys could both have "
-            "the lock",
-            'set lock_remote = "origin" in accelerator.toml, or the URL of a git repository; '
-            'lock_remote = "heroku" takes the advisory lock for enough',
+            "--lock required needs a lock remote other than Heroku's git, which may give two "
+            "deploys the same lock",
+            'set lock_remote = "origin" in accelerator.toml, or "heroku" where that is good enough',
         )

@@ -16,7 +16,8 @@ from accelerator.errors import (
     PromotionFailed,
     SourceDiffers,
 )
-from accelerator.models import Route, StepName
+from accelerator.models import Artifact, Route, StepName
+from accelerator.steps.compare.fit import find_lost
 from accelerator.steps.compare.lookups import find_artifact
 from accelerator.steps.follow.builds_and_releases import (
     demand_success,
@@ -30,7 +31,7 @@ from accelerator.steps.route.lost_replies import find_build
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from accelerator.models import Artifact, ArtifactRef, Build, Commit, Release
+    from accelerator.models import ArtifactRef, Build, Commit, Release
     from accelerator.steps.compare.decision import Decision
     from accelerator.steps.compare.states import TargetState
     from accelerator.steps.route.landing import Fence
@@ -75,7 +76,11 @@ def _build_on(run: Run, decision: Decision, target: TargetState, fence: Fence) -
     if built.artifact is None:
         without = PromotionFailed(app, "the build left no artifact")
         return Landing(app, Route.BUILD, before, error=without)
-    return Landing(app, Route.BUILD, before, _read_built(run, app, built.artifact), released.id)
+    held = _read_built(run, app, built.artifact)
+    if isinstance(held, Artifact) and (lost := find_lost(held.process_types, target.fit)):
+        said = f"{app} ran {', '.join(lost)}, which the build that was just released does not have"
+        run.events.note(said, "warning")
+    return Landing(app, Route.BUILD, before, held, released.id)
 
 
 def _read_built(run: Run, app: str, ref: ArtifactRef) -> Artifact | ArtifactRef:

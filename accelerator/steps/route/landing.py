@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from accelerator.errors import AcceleratorError
     from accelerator.models import ArtifactRef, Release, Route
+    from accelerator.steps.compare.states import TargetState
     from accelerator.steps.run import Run
 
 
@@ -21,6 +22,9 @@ class Fence(Protocol):
 
     def demand(self, apps: Iterable[str]) -> None:
         """Raise unless something may be written to these apps; to be called before each write."""
+
+    def admit(self, target: TargetState, artifact: Artifact | ArtifactRef) -> None:
+        """Raise unless this artifact may be released on a target."""
 
     def remember(self, apps: Iterable[str], promotion: str) -> None:
         """Be told of a promotion that was begun, as soon as it has an id."""
@@ -44,6 +48,9 @@ class NoFence:
     """The fence of what nobody locks: a prepare app."""
 
     def demand(self, apps: Iterable[str]) -> None:
+        """Let everything pass."""
+
+    def admit(self, target: TargetState, artifact: Artifact | ArtifactRef) -> None:
         """Let everything pass."""
 
     def remember(self, apps: Iterable[str], promotion: str) -> None:

@@ -53,6 +53,7 @@ def _land(
     held = decision.facts.known(artifact)
     description = describe_release(decision.commit, decision.facts.commit_of(artifact))
     try:
+        fence.admit(target, held)
         title, limit = f"Release {artifact.id[:8]} on {app}", run.waits.release_phase
         with run.events.step(StepName.RELEASE, title, app, limit) as step:
             made = release(run, target, artifact, description, fence, step.tell)

@@ -92,8 +92,8 @@ def parse_check(text: str) -> SmokeCheck:
         raise _not_understood(text, rest)
     if "{commit}" in url:  # asked for as it stands, it brought sound code down
         raise UsageProblem(
-            f"the smoke check {_shown(text)} has {{commit}} in its address, where it stands for "
-            "nothing",
+            f"the smoke check {show_check(text)} has {{commit}} in its address, where it "
+            "stands for nothing",
             "write it behind the address, as in '/health {commit}', or ask by a command, as in "
             "'$ curl --fail ${APP_URL}health/$COMMIT'",
         )
@@ -109,7 +109,7 @@ def parse_check(text: str) -> SmokeCheck:
 def _read_command(text: str, after: str) -> str:
     if not after[:1].isspace() or not after.strip():
         raise UsageProblem(
-            f"the smoke check {_shown(text)} has no blank and command after its dollar sign",
+            f"the smoke check {show_check(text)} has no blank and command after its dollar sign",
             "write it as '$ ./smoke.sh'",
         )
     return after.strip()
@@ -128,7 +128,8 @@ def _not_understood(text: str, rest: str) -> UsageProblem:
     is_slip = word.isprintable() and re.fullmatch(r"[\w.-]+", word)  # shown again in the hint
     path, program = (f"/{word}", f"$ {word}") if is_slip else ("/health", "$ ./smoke.sh")
     return UsageProblem(
-        f"the smoke check {_shown(text)} begins with neither a path nor a URL, and is no command",
+        f"the smoke check {show_check(text)} begins with neither a path nor a URL, and is no "
+        "command",
         f"write a path as {path}, a URL as https://foo.example/health, a command as '{program}'",
     )
 
@@ -138,11 +139,11 @@ def _refuse_misspelt(text: str, expected: str) -> None:
     for word in re.findall(r"\{(\w+)\}", expected):
         if word != "commit" and get_close_matches(word.lower(), ["commit"], cutoff=0.7):
             raise UsageProblem(
-                f"the smoke check {_shown(text)} looks for {{{word}}}", "did you mean {commit}?"
+                f"the smoke check {show_check(text)} looks for {{{word}}}", "did you mean {commit}?"
             )
 
 
-def _shown(text: str) -> str:
+def show_check(text: str) -> str:
     """Return a check fit for a message: addresses in it may hold passwords and tokens."""
     # Masked before it is cut: half a password has no @ behind it.
     return repr(one_line(re.sub(r"\?\S+", "?***", hide_credentials(text)), 200))
