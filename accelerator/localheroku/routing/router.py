@@ -77,8 +77,8 @@ class _Site:
 class Router:
     """Serves apps on loopback, to whom the gate lets in, with TLS and without on the same port.
 
-    Without `tls` who speaks TLS is sent away. An answer must begin within `timeout` seconds; a request waits for a starting dyno for at
-    most `boot_timeout` seconds.
+    Without `tls` who speaks TLS is sent away. An answer must begin within `timeout` seconds; a
+    request waits for a starting dyno for at most `boot_timeout` seconds.
     """
 
     def __init__(

@@ -114,7 +114,7 @@ def test_where_there_is_no_certificate_a_tls_client_is_told_at_once() -> None:
     async def scene(stage: Play) -> None:
         await stage.dyno(OK)
 
-        with pytest.raises(ssl.SSLError, match="(?i)handshake.failure"):
+        with pytest.raises(ssl.SSLError, match=r"(?i)handshake.failure"):
             await _talk(stage, GET, ssl.create_default_context())
 
         assert (await _talk(stage, GET, None)).endswith(b"hello")
