@@ -59,6 +59,7 @@ def fetch(name: str, to: Path, shell: Shell) -> Pack:
     built_in = find_built_in(name)
     if built_in is not None:
         shutil.copytree(_BUILT_IN / built_in.partition("/")[2], to)
+        shutil.copytree(_BUILT_IN / "common", to / "lib", dirs_exist_ok=True)
         for program in _EXECUTABLES:  # an installer may have lost the mode
             (to / "bin" / program).chmod(0o755)
     elif Path(name).is_dir() and not _is_repository(Path(name)):

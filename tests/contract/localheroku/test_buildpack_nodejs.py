@@ -182,7 +182,6 @@ def test_what_only_development_needs_serves_the_build_and_is_removed(
         pytest.param(
             _app(scripts={"build": "exit 3"}), 'The "build" script', id="failing build script"
         ),
-        pytest.param({**_app(), "yarn.lock": ""}, "yarn.lock is not npm's", id="lock of yarn"),
         pytest.param(
             {**_app(), "yarn.lock": "", "package-lock.json": "{}"},
             "conflicting lock files: package-lock.json and yarn.lock",

@@ -158,6 +158,9 @@ def test_two_package_managers_are_one_too_many_as_on_heroku(builds: Builds) -> N
     [
         pytest.param({"Pipfile": ""}, "No 'Pipfile.lock' found!", id="a Pipfile alone"),
         pytest.param({"uv.lock": ""}, "no pyproject.toml that it belongs to", id="a lock alone"),
+        pytest.param(
+            {"pyproject.toml": "[tool.ruff]\n"}, "have either a requirements.txt", id="no project"
+        ),
         pytest.param({"Pipfile.lock": "{"}, "Pipfile.lock cannot be read", id="half a lock"),
     ],
 )

@@ -11,7 +11,7 @@ import tempfile
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from log import CannotBuild, heading, run, run_or_fail, say, warn
 
@@ -78,7 +78,7 @@ def _manager_of(build: Path, name: str) -> Manager:
     if name == "Pipfile.lock":
         return Manager((file,), lambda place: install_with_pip(from_pipfile(file), name, place))
     if not project.is_file():
-        return _without_project(build, name)
+        _without_project(build, name)
     table = _read_project(project)
     if name == "pyproject.toml":
         return _of_project(table)
@@ -88,10 +88,14 @@ def _manager_of(build: Path, name: str) -> Manager:
     return Manager(files, install, is_project=_is_package(name, table))
 
 
-def _without_project(build: Path, name: str) -> Manager:
+def _without_project(build: Path, name: str) -> NoReturn:
     if (build / name).is_file():
         raise CannotBuild(f"Error: {name} is there, and no pyproject.toml that it belongs to.")
-    raise CannotBuild(
+    raise _nothing_found()
+
+
+def _nothing_found() -> CannotBuild:
+    return CannotBuild(
         "Error: Couldn't find any supported Python package manager files.\n"
         "A Python app on Heroku must have either a requirements.txt, Pipfile.lock, poetry.lock\n"
         "or uv.lock in its root directory. Without dependencies, add an empty requirements.txt."
@@ -99,6 +103,8 @@ def _without_project(build: Path, name: str) -> Manager:
 
 
 def _of_project(table: dict[str, Any]) -> Manager:
+    if "project" not in table:  # it holds settings of tools only
+        raise _nothing_found()
     warn("Heroku wants a requirements.txt or a lock of Pipenv, Poetry or uv; here a")
     warn("pyproject.toml is enough: its dependencies are installed, in no fixed versions.")
     generated = Path(tempfile.gettempdir()) / "requirements-of-pyproject.txt"
