@@ -19,8 +19,15 @@ if TYPE_CHECKING:
     from accelerator.localheroku.building.commands import Shell
 
 _BUILT_IN = Path(__file__).parent / "buildpacks"
-# The order of automatic detection; Heroku asks Node.js before Python, too.
-NAMES = ("heroku/inline", "heroku/nodejs", "heroku/python")
+# The order of automatic detection, which is Heroku's.
+NAMES = (
+    "heroku/inline",
+    "heroku/ruby",
+    "heroku/nodejs",
+    "heroku/python",
+    "heroku/gradle",
+    "heroku/go",
+)
 # Where Heroku keeps the buildpacks that are built in here: these addresses mean ours.
 _OFFICIAL = re.compile(
     r"urn:buildpack:(heroku/\w+)"
