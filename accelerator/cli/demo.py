@@ -38,7 +38,7 @@ class Own:
     """What is shipped in place of the sample: a repository, with what it takes to run."""
 
     repo: str | None = option(
-        "--repo", metavar="DIR", help="Ship your own repository; it needs a Procfile."
+        "--repo", metavar="DIR", help="Ship your own repository, as it is committed."
     )
     test: str | None = option(
         "--test", metavar="CMD", help="The tests of your repository; they get no key."

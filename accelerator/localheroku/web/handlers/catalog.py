@@ -23,7 +23,7 @@ def region_info(call: Call) -> Answer:
 
 
 def nothing(call: Call) -> Listing:
-    """List what no app and no account has here: add-ons, domains, drains, teams, SSH keys."""
+    """List what nobody has here: add-ons, domains, drains, webhooks, spaces, teams, SSH keys."""
     if "app" in call.params:
         call.find_app(call.params["app"], call.allowed)
     if call.params.get("user", "~") not in {"~", call.account.id, call.account.email}:
