@@ -6,7 +6,7 @@ from accelerator.localheroku.web.calls import Answer, Call, Listing, by
 from accelerator.localheroku.web.constants import REGIONS, region
 
 # Whatever clients sort these lists by: they are empty.
-_NOTHING = by("id", "name", "domain", "hostname", "created_at", "updated_at")
+_NOTHING = by("id", "name", "seq", "domain", "hostname", "created_at", "updated_at")
 
 
 def regions(_: Call) -> Listing:
