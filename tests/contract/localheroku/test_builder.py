@@ -245,6 +245,7 @@ def test_a_compile_sees_the_build_variables_and_not_the_platforms_own(
     builds: Builds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HEROKU_API_KEY", "the platform's secret")
+    monkeypatch.setenv("NODE_EXTRA_CA_CERTS", "/of/the/company.pem")
     compiled = '#!/bin/sh\nenv > "$1/seen"\ncat "$3/COLOUR" > "$1/colour"\n'
 
     builds.build({"bin/compile": compiled}, environment={"COLOUR": "deep\nred", "../evil": "x"})
@@ -255,6 +256,7 @@ def test_a_compile_sees_the_build_variables_and_not_the_platforms_own(
         if "=" in line
     )
     assert (seen["STACK"], seen["SOURCE_VERSION"]) == ("heroku-24", "c0ffee")
+    assert seen["NODE_EXTRA_CA_CERTS"] == "/of/the/company.pem"
     assert {"HEROKU_API_KEY", "COLOUR", "VIRTUAL_ENV", "PYTEST_CURRENT_TEST"} & set(seen) == set()
     assert (builds.slug() / "colour").read_text() == "deep\nred"
 

@@ -146,6 +146,15 @@ def test_one_that_does_not_run_is_passed_over_for_the_nearest_that_does(
     assert "-----> Using Python 3.97.0, the nearest there is\n" in builds.text
 
 
+def test_one_older_than_heroku_has_is_left_alone(builds: Builds, home: Path) -> None:
+    _python(home / ".pyenv/versions/3.6.15/bin/python", "3.6.15")
+
+    assert builds.build(PYTHON_APP | {"runtime.txt": "python-3.6.15\n"}).succeeded
+
+    assert " !     runtime.txt asks for Python 3.6.15, which this machine lacks.\n" in builds.text
+    assert f"-----> Using Python {OWN}, the nearest there is\n" in builds.text
+
+
 def test_two_package_managers_are_one_too_many_as_on_heroku(builds: Builds) -> None:
     assert not builds.build(PYTHON_APP | {"uv.lock": "", "pyproject.toml": ""}).succeeded
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)(?:\.(0|[1-9]\d*))?")
+_OLDEST = (3, 10)  # that Heroku builds with; today's pip installs into none that is much older
 _NAME = re.compile(r"python(\d+)\.(\d+)")
 _TELL = "import sys, venv; print('.'.join(map(str, sys.version_info[:3])), sys.executable)"
 
