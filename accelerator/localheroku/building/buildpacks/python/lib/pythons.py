@@ -61,9 +61,8 @@ def choose(wanted: Wanted | None) -> Python:
     if wanted is None:
         heading(f"Using Python {own}, this platform's own: the app asks for none")
         return own
-    for candidate in sorted(
-        {own, *_of_this_machine()}, key=lambda one: _distance(one, wanted, own)
-    ):
+    known = {own, *(one for one in _of_this_machine() if one.version >= _OLDEST)}
+    for candidate in sorted(known, key=lambda one: _distance(one, wanted, own)):
         found = own if candidate == own else _tried(candidate.path)
         if found is None:
             continue
