@@ -72,6 +72,7 @@ def _run(builds: Builds, command: str) -> str:
 
 
 @needs_go
+@pytest.mark.slow
 def test_a_go_app_is_compiled_and_its_one_program_is_the_web_process(builds: Builds) -> None:
     result = builds.build(GO_APP)
 
@@ -81,6 +82,7 @@ def test_a_go_app_is_compiled_and_its_one_program_is_the_web_process(builds: Bui
 
 
 @needs_go
+@pytest.mark.slow
 def test_a_newer_go_than_there_is_is_named_in_one_line(builds: Builds) -> None:
     builds.build(GO_APP | {"go.mod": "module example.com/shop\n\n// +heroku goVersion go1.99\n"})
 
@@ -88,6 +90,16 @@ def test_a_newer_go_than_there_is_is_named_in_one_line(builds: Builds) -> None:
 
 
 @needs_go
+@pytest.mark.slow
+def test_a_module_that_go_cannot_read_fails_the_build_with_its_words(builds: Builds) -> None:
+    assert not builds.build(GO_APP | {"go.mod": "module example.com/shop\n\nnonsense\n"}).succeeded
+
+    assert "nonsense" in builds.text
+    assert "go could not read the module" in builds.text
+
+
+@needs_go
+@pytest.mark.slow
 def test_go_code_that_does_not_compile_fails_the_build(builds: Builds) -> None:
     assert not builds.build(
         GO_APP | {"main.go": "package main\n\nfunc main() { nonsense }\n"}
