@@ -238,7 +238,7 @@ def test_node_is_detected_before_python(builds: Builds) -> None:
             "heroku/nodejs",
             id="registry",
         ),
-        pytest.param("https://github.com/heroku/heroku-buildpack-ruby", None, id="not built in"),
+        pytest.param("https://github.com/heroku/heroku-buildpack-php", None, id="not built in"),
         pytest.param("https://github.com/other/heroku-buildpack-nodejs", None, id="a fork"),
     ],
 )
