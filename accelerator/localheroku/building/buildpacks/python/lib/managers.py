@@ -18,7 +18,7 @@ from log import CannotBuild, heading, run, run_or_fail, say, warn
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Those of Heroku's buildpack, v340.
+# Those of Heroku's buildpack in August 2026.
 _UV = "uv==0.12.5"
 _POETRY = "poetry==2.4.1"
 _FILES = {
