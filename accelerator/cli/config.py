@@ -77,16 +77,16 @@ def _read(session: Session, problems: list[Problem]) -> tuple[Mapping[str, Any] 
 
 def _misread_checks(settings: Settings) -> Iterator[Problem]:
     """Yield what is wrong with smoke checks, which are read only where something is deployed."""
-    from accelerator.steps.verify.smoke import parse_check  # imports requests
+    from accelerator.steps.verify.sound import demand_sound  # imports requests
 
     stages = {f"stages.{name}.smoke": stage.smoke or () for name, stage in settings.stages.items()}
     for name, checks in {"smoke": settings.smoke, **stages}.items():
         for check in checks:
             try:
-                parse_check(check)
+                demand_sound(check, settings.sources[name])
             except UsageProblem as error:
-                said = f"{settings.sources[name]}: {error.message}"
-                yield Problem(name, f"{said}: {error.hint}" if error.hint else said)
+                said = f"{error.message}: {error.hint}" if error.hint else error.message
+                yield Problem(name, said)
 
 
 def _find_platform(session: Session, shown: Configured) -> Iterator[Problem]:

@@ -42,7 +42,7 @@ class Own:
     repo: str | None = option(
         "--repo",
         metavar="DIR",
-        help="Ship your own repository. It needs a Procfile.  [default: the sample site]",
+        help="Ship your own repository, as it is committed.  [default: the sample site]",
         shell_complete=complete_folders,
     )
     test: str | None = option(

@@ -167,7 +167,7 @@ def _start(order: Order) -> LocalHeroku:
         platform = _make(order)
         return platform.start()
     except ModuleNotFoundError as problem:
-        raise name_missing(problem.name or "a package", "tls") from None
+        raise name_missing(problem.name or "a package", "local") from None
     except DataUnusable as problem:
         raise click.ClickException(str(problem)) from None
     except OSError as problem:
@@ -216,6 +216,7 @@ def _exports(platform: LocalHeroku, data: Path | None) -> tuple[str, ...]:
         f"export HEROKU_GIT_HOST={host}",
         "export DISABLE_TELEMETRY=true HEROKU_DISABLE_AUTOUPDATE=1",
         *(_plain_git(url, host) if platform.tls_url is None else _trust(platform)),
+        *_sites(platform),
         f"# Ctrl-C stops everything{' and keeps it in --data' if data else ' and removes it'}.",
     )
 
@@ -228,6 +229,15 @@ def _plain_git(url: str, host: str) -> tuple[str, ...]:
         f"#   git config --global url.{url}/.pushInsteadOf https://{host}/",
         f"#   git config --global credential.{url}.helper \\",
         """#     '!echo username=x; echo "password=$HEROKU_API_KEY"; :'""",
+    )
+
+
+def _sites(platform: LocalHeroku) -> tuple[str, ...]:
+    if platform.ca_file is None:
+        return ()
+    return (
+        "# apps answer at https:// too, on the same port:",
+        f"#   curl --cacert {shlex.quote(str(platform.ca_file))} https://127.0.0.1:PORT/",
     )
 
 

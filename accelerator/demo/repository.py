@@ -20,6 +20,8 @@ AUTHOR = {
     "GIT_COMMITTER_NAME": "Demo",
     "GIT_COMMITTER_EMAIL": "demo@example.invalid",
 }
+# With a Procfile it is said how the app runs; with one of the others their buildpack knows.
+RUNNABLE = ("Procfile", "package.json", "Gemfile", "go.mod", "build.gradle", "build.gradle.kts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +69,13 @@ def change_sample(repository: DemoRepository) -> None:
 
 def clone(source: Path, to: Path, environment: Mapping[str, str]) -> DemoRepository:
     """Clone the user's repository; raises `UsageProblem` when it cannot be run."""
-    if not (source / "Procfile").is_file():
-        raise UsageProblem(
-            f"{source} has no Procfile, so it is not known how to run it",
-            "add a Procfile with a line such as `web: python -m http.server $PORT`",
-        )
     to.mkdir()
     repository = DemoRepository(to, environment)
     repository.git("clone", "--quiet", str(source.resolve()), ".")
+    if not any((to / name).is_file() for name in RUNNABLE):
+        uncommitted = " that is committed" if (source / "Procfile").is_file() else ""
+        raise UsageProblem(
+            f"{source} has no Procfile{uncommitted}, so it is not known how to run it",
+            "commit a Procfile with a line such as `web: python -m http.server $PORT`",
+        )
     return repository

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import ssl
 
 from accelerator.localheroku.building.builds import Building
 from accelerator.localheroku.building.launching import Launching
@@ -39,7 +40,7 @@ class Engine:
     Nothing below takes it: each part is given the others that it uses.
     """
 
-    def __init__(self, place: Place, gate: Gate) -> None:
+    def __init__(self, place: Place, gate: Gate, tls: ssl.SSLContext | None = None) -> None:
         self.gate = gate
         directory, self.keeping = place.directory, place.keeping
         self.clock = Clock(self.keeping.recall("clock_offset") or 0.0, self._keep_offset)
@@ -53,11 +54,11 @@ class Engine:
         self.logs = Logs(self.clock)
         self.log_sessions = LogSessions(self.logs, self.clock)
         self.expiry = Expiry(self.state, self.blobs, self.outputs, self.keeping.afterwards)
-        self._put_running_together(place)
+        self._put_running_together(place, Router(gate, tls=tls))
         self._put_building_together()
         self._put_git_together(place)
 
-    def _put_running_together(self, place: Place) -> None:
+    def _put_running_together(self, place: Place, router: Router) -> None:
         self._runner = Runner(place.directory / "dynos", place.held)
         self._starting = Starting(self._runner)
         self.dynos = Dynos(
@@ -68,7 +69,7 @@ class Engine:
             self.state, self.dynos, self._phase, self.logs, self.tasks, self.expiry.expire
         )
         self.promoting = Promoting(self.state, self.releasing, self.durations, self.tasks)
-        self._router = Router(self.gate)
+        self._router = router
         self.addresses = Addresses(self.state, self._router, self.dynos, self.logs)
 
     def _put_building_together(self) -> None:

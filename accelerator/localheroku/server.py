@@ -19,6 +19,7 @@ from accelerator.localheroku.engine import Engine
 from accelerator.localheroku.gate import Gate
 from accelerator.localheroku.persistence.datadir import open_place
 from accelerator.localheroku.restoring import resume
+from accelerator.localheroku.routing.doors import context_of
 from accelerator.localheroku.state import access
 
 if TYPE_CHECKING:
@@ -88,7 +89,10 @@ class LocalHeroku:
 
     @property
     def ca_file(self) -> Path | None:
-        """Return the certificate that clients of `tls_url` have to trust, once started."""
+        """Return the certificate that clients of TLS have to trust, once started.
+
+        There is none where cryptography is not installed.
+        """
         return self._certificates.authority if self._certificates else None
 
     def start(self) -> LocalHeroku:
@@ -153,17 +157,24 @@ class LocalHeroku:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         with open_place(self._data) as place:
-            if self._tls_port is not None:
-                from accelerator.localheroku import certificates  # noqa: PLC0415 - an extra
-
-                self._certificates = certificates.issue(place.directory, self._gate.names)
-            engine = Engine(place, self._gate)
+            self._certificates = made = self._issue(place.directory)
+            engine = Engine(place, self._gate, context_of(made.server) if made else None)
             try:
                 await self._resume(engine)
             except BaseException:
                 await engine.close()
                 raise
             await self._answer(engine, self._stop)
+
+    def _issue(self, directory: Path) -> Certificates | None:
+        """Make certificates; without cryptography there are none, unless a port wants them."""
+        try:
+            from accelerator.localheroku import certificates  # noqa: PLC0415 - an extra
+        except ModuleNotFoundError:
+            if self._tls_port is not None:
+                raise
+            return None
+        return certificates.issue(directory, self._gate.names)
 
     async def _resume(self, engine: Engine) -> None:
         engine.signer.base_url = self.url
@@ -192,8 +203,9 @@ class LocalHeroku:
         await asyncio.gather(*serving)
 
     def _tls_servers(self, application: Application) -> list[uvicorn.Server]:
-        made = self._certificates
-        return [_server(application, made.server)] if made is not None else []
+        if self._certificates is None or self._tls_port is None:
+            return []
+        return [_server(application, self._certificates.server)]
 
 
 class LimitedHeads(HttpToolsProtocol):

@@ -11,6 +11,8 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import allowed_gai_family, create_connection
 
+from accelerator.remotes import is_loopback
+
 if TYPE_CHECKING:
     import requests
     from urllib3 import BaseHTTPResponse, PoolManager
@@ -35,6 +37,8 @@ class Line(_Connection):
     def connect(self) -> None:
         """Connect, up to the point from which on the server may get the request."""
         super().connect()
+        # Else urllib3 warns of a certificate that nobody asked for.
+        self.is_verified = self.is_verified or is_loopback(self.host)
         self.watch.current.is_connected = True
 
     def request(self, *args: Any, **options: Any) -> None:

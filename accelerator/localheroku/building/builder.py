@@ -28,7 +28,8 @@ _LET_THROUGH = re.compile(
     r"PATH|HOME|LANG|LC_\w+|TZ|(?:https?|no|all)_proxy|(?:HTTPS?|NO|ALL)_PROXY"
     r"|(?i:npm_config)_(?i:registry|cafile|proxy|https_proxy|noproxy|strict_ssl)"
     r"|PIP_(?!TARGET|PREFIX|ROOT|USER|REQUIRE_VIRTUALENV|PYTHON)\w+"
-    r"|SSL_CERT_(?:FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|GIT_SSL_CAINFO"
+    r"|GO(?:PROXY|SUMDB|PRIVATE|NOPROXY|NOSUMDB)|BUNDLE_MIRROR\w*|JAVA_HOME"
+    r"|SSL_CERT_(?:FILE|DIR)|REQUESTS_CA_BUNDLE|CURL_CA_BUNDLE|GIT_SSL_CAINFO|NODE_EXTRA_CA_CERTS"
 )
 
 

@@ -19,8 +19,15 @@ if TYPE_CHECKING:
     from accelerator.localheroku.building.commands import Shell
 
 _BUILT_IN = Path(__file__).parent / "buildpacks"
-# The order of automatic detection; Heroku asks Node.js before Python, too.
-NAMES = ("heroku/inline", "heroku/nodejs", "heroku/python")
+# The order of automatic detection, which is Heroku's.
+NAMES = (
+    "heroku/inline",
+    "heroku/ruby",
+    "heroku/nodejs",
+    "heroku/python",
+    "heroku/gradle",
+    "heroku/go",
+)
 # Where Heroku keeps the buildpacks that are built in here: these addresses mean ours.
 _OFFICIAL = re.compile(
     r"urn:buildpack:(heroku/\w+)"
@@ -59,6 +66,7 @@ def fetch(name: str, to: Path, shell: Shell) -> Pack:
     built_in = find_built_in(name)
     if built_in is not None:
         shutil.copytree(_BUILT_IN / built_in.partition("/")[2], to)
+        shutil.copytree(_BUILT_IN / "common", to / "lib", dirs_exist_ok=True)
         for program in _EXECUTABLES:  # an installer may have lost the mode
             (to / "bin" / program).chmod(0o755)
     elif Path(name).is_dir() and not _is_repository(Path(name)):

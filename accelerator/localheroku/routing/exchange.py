@@ -7,7 +7,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Literal
 
@@ -15,6 +15,7 @@ from accelerator.localheroku.routing.heads import Head
 
 if TYPE_CHECKING:
     from accelerator.localheroku.gate import Turned
+    from accelerator.localheroku.routing.doors import Spoken
 
 Trouble = Literal["H10", "H14", "H80"]
 Log = Callable[[str], None]
@@ -75,13 +76,19 @@ class Exchange:
     """One request on its way through."""
 
     request: Head
-    id: str
+    spoken: Spoken
     client: Connection
     port: int
     log: Log
-    began: float
+    began: float = field(default_factory=time.monotonic)
     connected: float = 0.0
     backend: Backend | None = None
+
+    def __post_init__(self) -> None:
+        """Take the client's request id if it is one, else make one."""
+        given = self.request.get("x-request-id")
+        is_one = re.fullmatch(r"[A-Za-z0-9-]{20,200}", given)
+        self.id = given if is_one else str(uuid.uuid4())
 
     def note(self, status: int, size: int, code: str = "") -> None:
         """Write the router's log line."""
@@ -94,22 +101,22 @@ class Exchange:
         dyno = self.backend.dyno if self.backend else ""
         self.log(
             f'at={level}{trouble} method={method} path="{path}"'
-            f' host={self.request.get("host")} request_id={self.id} fwd="{_peer(self.client)}"'
+            f' host={self.request.get("host")} request_id={self.id} fwd="{peer_of(self.client)}"'
             f" dyno={dyno} connect={connect}ms service={service}ms status={status}"
-            f" bytes={size} protocol=http"
+            f" bytes={size} protocol={self.spoken}"
         )
 
 
 def for_dyno(exchange: Exchange) -> Head:
     """Rewrite the request's head for the dyno."""
-    request, peer = exchange.request, _peer(exchange.client)
+    request, peer = exchange.request, peer_of(exchange.client)
     forwarded = request.get("x-forwarded-for")
     dropped = [("Content-Length", "")] if request.get("transfer-encoding") else []
     head = request.with_headers(
         [
             ("X-Request-Id", exchange.id),
             ("X-Forwarded-For", f"{forwarded}, {peer}" if forwarded else peer),
-            ("X-Forwarded-Proto", "http"),
+            ("X-Forwarded-Proto", exchange.spoken),
             ("X-Forwarded-Port", str(exchange.port)),
             ("X-Request-Start", str(time.time_ns() // 1_000_000)),
             ("Via", "1.1 heroku-router"),
@@ -157,11 +164,6 @@ async def _send(
     return len(page)
 
 
-def request_id(request: Head) -> str:
-    """Take the client's request id if it is one, else make one."""
-    given = request.get("x-request-id")
-    return given if re.fullmatch(r"[A-Za-z0-9-]{20,200}", given) else str(uuid.uuid4())
-
-
-def _peer(client: Connection) -> str:
+def peer_of(client: Connection) -> str:
+    """Return the address a connection comes from."""
     return str((client[1].get_extra_info("peername") or ("",))[0])

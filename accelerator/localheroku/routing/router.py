@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from accelerator.localheroku.gate import Gate, asker_of
 from accelerator.localheroku.routing import heads
+from accelerator.localheroku.routing.doors import NoTls, hold, open_door
 from accelerator.localheroku.routing.exchange import (
     Backend,
     Connection,
@@ -20,13 +21,14 @@ from accelerator.localheroku.routing.exchange import (
     Trouble,
     for_client,
     for_dyno,
-    request_id,
+    peer_of,
     send_page,
     send_refusal,
 )
 from accelerator.localheroku.routing.heads import BadMessage, Head
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Awaitable
 
 __all__ = ["Backend", "Pick", "Router", "Trouble"]
@@ -73,10 +75,10 @@ class _Site:
 
 
 class Router:
-    """Serves apps on loopback, to whom the gate lets in.
+    """Serves apps on loopback, to whom the gate lets in, with TLS and without on the same port.
 
-    An answer must begin within `timeout` seconds; a request waits for a starting dyno for at
-    most `boot_timeout` seconds.
+    Without `tls` who speaks TLS is sent away. An answer must begin within `timeout` seconds; a
+    request waits for a starting dyno for at most `boot_timeout` seconds.
     """
 
     def __init__(
@@ -85,8 +87,9 @@ class Router:
         host: str = "127.0.0.1",
         timeout: float = 30.0,
         boot_timeout: float = 75.0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._gate = gate
+        self._gate, self._tls = gate, tls
         self._host, self._timeout, self._boot_timeout = host, timeout, boot_timeout
         self._sites: dict[str, _Site] = {}
 
@@ -95,6 +98,7 @@ class Router:
         site = _Site(pick, log)
 
         def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            hold(writer)
             task = asyncio.get_running_loop().create_task(self._serve(site, (reader, writer)))
             site.tasks.add(task)
             task.add_done_callback(site.tasks.discard)
@@ -126,18 +130,22 @@ class Router:
         """Serve one client's connection, request after request."""
         try:
             with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                spoken = await open_door(client[1], self._tls)
                 while request := await heads.read_head(client[0]):
-                    if not await self._answer(site, client, request):
+                    exchange = Exchange(request, spoken, client, site.port, site.log)
+                    if not await self._answer(site, exchange):
                         break
+        except NoTls as problem:
+            site.log(f'at=error desc="{problem}" fwd="{peer_of(client)}" protocol=https')
+            await _linger(client)
         except BadMessage:
             client[1].write(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
         finally:
             await _close(client[1])
 
-    async def _answer(self, site: _Site, client: Connection, request: Head) -> bool:
+    async def _answer(self, site: _Site, exchange: Exchange) -> bool:
         """Answer one request and return whether the connection may serve another."""
-        began = time.monotonic()
-        exchange = Exchange(request, request_id(request), client, site.port, site.log, began)
+        request, client = exchange.request, exchange.client
         turned = self._gate.turns_from_app(asker_of(request.fields), request.start[0])
         if turned is not None:
             exchange.note(turned.status, await send_refusal(client[1], request, turned))
@@ -243,7 +251,8 @@ async def _linger(client: Connection) -> None:
     """Hear the client out for a moment, and hang up."""
     reader, writer = client
     # Closing before the body was read would reset the connection, and the page be lost.
-    writer.write_eof()
+    if writer.can_write_eof():  # TLS has no such end
+        writer.write_eof()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_LINGER_SECONDS):
             while await reader.read(1 << 16):

@@ -235,3 +235,23 @@ def test_the_token_in_use_is_printed(direct: World) -> None:
     shown = direct.heroku("auth:token")
 
     assert shown.out.strip() == direct.api_key
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        pytest.param(("addons",), "No add-ons.", id="add-ons of an account"),
+        pytest.param(("addons", "-a", "APP"), "No add-ons for app APP.", id="add-ons of an app"),
+        pytest.param(("spaces", "--json"), "[]", id="spaces"),
+        pytest.param(("webhooks:deliveries", "-a", "APP"), "has no deliveries", id="webhooks"),
+        pytest.param(("clients",), "No OAuth clients.", id="OAuth clients"),
+    ],
+)
+def test_what_is_not_here_is_told_as_on_an_account_that_has_none(
+    direct: World, command: tuple[str, ...], says: str
+) -> None:
+    name = direct.create_app()["name"]
+
+    shown = direct.heroku(*(name if word == "APP" else word for word in command))
+
+    assert says.replace("APP", name) in " ".join(shown.text.split())

@@ -26,14 +26,16 @@ from accelerator.localheroku.building.packs import default_process_types
 Git = Callable[..., subprocess.CompletedProcess[str]]
 PYTHON_APP = {"requirements.txt": "", "Procfile": "web: python app.py\n", "app.py": "print('hi')\n"}
 
+DJANGO_APP = PYTHON_APP | {"django/__init__.py": ""}
 
-def _wheel(directory: Path, name: str, version: str) -> str:
+
+def write_wheel(directory: Path, name: str, version: str, program: str = "") -> str:
     """Write a wheel with a console script and return its file name."""
     directory.mkdir(parents=True, exist_ok=True)
     file = f"{name}-{version}-py3-none-any.whl"
     info = f"{name}-{version}.dist-info"
     contents = {
-        f"{name}.py": f"def main():\n    print('{name} {version}')\n",
+        f"{name}.py": program or f"def main():\n    print('{name} {version}')\n",
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         f"{info}/entry_points.txt": f"[console_scripts]\n{name} = {name}:main\n",
@@ -51,7 +53,7 @@ def _digest(text: str) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def _in_slug(builds: Builds, command: str) -> str:
+def run_in_slug(builds: Builds, command: str) -> str:
     """Run a command in the unpacked slug as a dyno would."""
     root = builds.slug()
     script = f"for f in .profile.d/*.sh; do . $f; done; {command}"
@@ -67,7 +69,7 @@ def test_a_python_app_without_requirements_builds_and_runs(builds: Builds) -> No
     assert result.buildpacks == ("heroku/python",)
     assert result.language == "Python"
     assert result.size == builds.order.slug.stat().st_size
-    assert _in_slug(builds, "python app.py") == "hi\n"
+    assert run_in_slug(builds, "python app.py") == "hi\n"
 
 
 def test_the_log_reads_as_heroku_writes_it(builds: Builds) -> None:
@@ -85,17 +87,17 @@ def test_the_log_reads_as_heroku_writes_it(builds: Builds) -> None:
 
 
 def test_requirements_are_installed_and_their_scripts_move_with_the_slug(builds: Builds) -> None:
-    wheel = _wheel(builds.directory.parent / "wheels", "greeter", "1.0")
+    wheel = write_wheel(builds.directory.parent / "wheels", "greeter", "1.0")
     requirement = f"greeter @ file://{builds.directory.parent}/wheels/{wheel}\n"
 
     result = builds.build(PYTHON_APP | {"requirements.txt": requirement})
 
     assert result.succeeded, builds.text
-    assert _in_slug(builds, "greeter") == "greeter 1.0\n"
+    assert run_in_slug(builds, "greeter") == "greeter 1.0\n"
 
 
 def test_a_pyproject_serves_where_there_is_no_requirements_file(builds: Builds) -> None:
-    wheel = _wheel(builds.directory.parent / "wheels", "greeter", "1.0")
+    wheel = write_wheel(builds.directory.parent / "wheels", "greeter", "1.0")
     project = (
         '[project]\nname = "shop"\nversion = "1"\n'
         f'dependencies = ["greeter @ file://{builds.directory.parent}/wheels/{wheel}"]\n'
@@ -104,11 +106,11 @@ def test_a_pyproject_serves_where_there_is_no_requirements_file(builds: Builds) 
     result = builds.build({"pyproject.toml": project, "app.py": ""})
 
     assert result.succeeded, builds.text
-    assert _in_slug(builds, "greeter") == "greeter 1.0\n"
+    assert run_in_slug(builds, "greeter") == "greeter 1.0\n"
 
 
 def test_a_second_build_uses_the_installed_environment_of_the_first(builds: Builds) -> None:
-    wheel = _wheel(builds.directory.parent / "wheels", "greeter", "1.0")
+    wheel = write_wheel(builds.directory.parent / "wheels", "greeter", "1.0")
     path = builds.directory.parent / "wheels" / wheel
     app = PYTHON_APP | {"requirements.txt": f"greeter @ file://{path}\n"}
     builds.build(app)
@@ -117,17 +119,17 @@ def test_a_second_build_uses_the_installed_environment_of_the_first(builds: Buil
 
     assert result.succeeded
     assert "Using the installed dependencies" in builds.text
-    assert _in_slug(builds, "greeter; python app.py") == "greeter 1.0\nsecond\n"
+    assert run_in_slug(builds, "greeter; python app.py") == "greeter 1.0\nsecond\n"
 
 
 def test_changed_requirements_are_installed_anew(builds: Builds) -> None:
     wheels = builds.directory.parent / "wheels"
-    first, second = (_wheel(wheels, "greeter", version) for version in ("1.0", "2.0"))
+    first, second = (write_wheel(wheels, "greeter", version) for version in ("1.0", "2.0"))
     builds.build(PYTHON_APP | {"requirements.txt": f"greeter @ file://{wheels}/{first}\n"})
 
     builds.build(PYTHON_APP | {"requirements.txt": f"greeter @ file://{wheels}/{second}\n"})
 
-    assert _in_slug(builds, "greeter") == "greeter 2.0\n"
+    assert run_in_slug(builds, "greeter") == "greeter 2.0\n"
     assert len(list(builds.order.cache.glob("python-*.tar"))) == 1
 
 
@@ -136,14 +138,14 @@ def test_static_files_are_collected_with_the_config_vars(builds: Builds) -> None
         "import os, sys\nopen('static.txt', 'w').write(' '.join(sys.argv[1:]) + os.environ['X'])\n"
     )
 
-    result = builds.build(PYTHON_APP | {"manage.py": manage}, environment={"X": " shop"})
+    result = builds.build(DJANGO_APP | {"manage.py": manage}, environment={"X": " shop"})
 
     assert result.succeeded
     assert (builds.slug() / "static.txt").read_text() == "collectstatic --noinput shop"
 
 
 def test_collecting_static_files_can_be_switched_off(builds: Builds) -> None:
-    app = PYTHON_APP | {"manage.py": "raise SystemExit(1)\n"}
+    app = DJANGO_APP | {"manage.py": "raise SystemExit(1)\n"}
 
     result = builds.build(app, environment={"DISABLE_COLLECTSTATIC": "1"})
 
@@ -160,7 +162,7 @@ def test_collecting_static_files_can_be_switched_off(builds: Builds) -> None:
         ),
         pytest.param(
             {"app.py": ""},
-            ["requirements.txt or a pyproject.toml", "failed to compile Python app.\n"],
+            ["have either a requirements.txt", "failed to compile Python app.\n"],
             id="a Python app without requirements",
         ),
         pytest.param(
@@ -169,7 +171,7 @@ def test_collecting_static_files_can_be_switched_off(builds: Builds) -> None:
             id="a requirement that is not there",
         ),
         pytest.param(
-            PYTHON_APP | {"manage.py": "raise SystemExit('no settings')\n"},
+            DJANGO_APP | {"manage.py": "raise SystemExit('no settings')\n"},
             ["no settings", "collectstatic", "failed to compile Python app.\n"],
             id="static files that cannot be collected",
         ),
@@ -243,6 +245,7 @@ def test_a_compile_sees_the_build_variables_and_not_the_platforms_own(
     builds: Builds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HEROKU_API_KEY", "the platform's secret")
+    monkeypatch.setenv("NODE_EXTRA_CA_CERTS", "/of/the/company.pem")
     compiled = '#!/bin/sh\nenv > "$1/seen"\ncat "$3/COLOUR" > "$1/colour"\n'
 
     builds.build({"bin/compile": compiled}, environment={"COLOUR": "deep\nred", "../evil": "x"})
@@ -253,6 +256,7 @@ def test_a_compile_sees_the_build_variables_and_not_the_platforms_own(
         if "=" in line
     )
     assert (seen["STACK"], seen["SOURCE_VERSION"]) == ("heroku-24", "c0ffee")
+    assert seen["NODE_EXTRA_CA_CERTS"] == "/of/the/company.pem"
     assert {"HEROKU_API_KEY", "COLOUR", "VIRTUAL_ENV", "PYTEST_CURRENT_TEST"} & set(seen) == set()
     assert (builds.slug() / "colour").read_text() == "deep\nred"
 

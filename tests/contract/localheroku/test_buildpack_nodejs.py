@@ -182,7 +182,6 @@ def test_what_only_development_needs_serves_the_build_and_is_removed(
         pytest.param(
             _app(scripts={"build": "exit 3"}), 'The "build" script', id="failing build script"
         ),
-        pytest.param({**_app(), "yarn.lock": ""}, "yarn.lock is not npm's", id="lock of yarn"),
         pytest.param(
             {**_app(), "yarn.lock": "", "package-lock.json": "{}"},
             "conflicting lock files: package-lock.json and yarn.lock",
@@ -239,7 +238,7 @@ def test_node_is_detected_before_python(builds: Builds) -> None:
             "heroku/nodejs",
             id="registry",
         ),
-        pytest.param("https://github.com/heroku/heroku-buildpack-ruby", None, id="not built in"),
+        pytest.param("https://github.com/heroku/heroku-buildpack-php", None, id="not built in"),
         pytest.param("https://github.com/other/heroku-buildpack-nodejs", None, id="a fork"),
     ],
 )

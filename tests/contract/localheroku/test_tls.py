@@ -148,10 +148,43 @@ def test_the_files_are_readable_by_their_owner_only_and_go_with_the_platform() -
     assert not authority.exists()
 
 
-def test_without_tls_there_is_neither_address_nor_authority() -> None:
+def test_without_tls_the_api_has_one_address_and_apps_have_an_authority() -> None:
     with LocalHeroku() as platform:
         assert platform.tls_url is None
-        assert platform.ca_file is None
+        assert platform.ca_file is not None
+
+
+def test_an_app_answers_tls_at_its_own_address_under_the_same_authority(
+    platform: LocalHeroku,
+) -> None:
+    headers = {"Accept": ACCEPT, "Authorization": f"Bearer {platform.api_key}"}
+    with requests.Session() as session:
+        session.trust_env = False
+        app = session.post(f"{platform.url}/apps", headers=headers, timeout=60).json()
+        secure = app["web_url"].replace("http://", "https://")
+
+        answer = session.get(secure, verify=str(platform.ca_file), timeout=60)
+
+    assert app["web_url"].startswith("http://127.0.0.1:")
+    assert (answer.status_code, "Application error" in answer.text) == (503, True)
+
+
+def test_without_cryptography_the_platform_starts_and_tls_is_refused_at_once() -> None:
+    hidden = "import sys; sys.modules['cryptography'] = None; "
+    run = f"sys.argv = ['accelerator', 'local', '--port', '0', '--json']; {hidden}"
+    program = f"import sys; {run} from accelerator.__main__ import main; sys.exit(main())"
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        said = json.loads(process.stdout.readline())
+        headers = {"Accept": ACCEPT, "Authorization": f"Bearer {said['api_key']}"}
+        with requests.Session() as session:
+            session.trust_env = False
+            app = session.post(f"{said['url']}/apps", headers=headers, timeout=60).json()
+            with pytest.raises(requests.exceptions.SSLError, match=r"(?i)handshake.failure"):
+                session.get(app["web_url"].replace("http://", "https://"), timeout=60)
+        process.terminate()
+
+    assert said["ca_file"] is None
 
 
 def _first_lines(count: int, *options: str) -> list[str]:
@@ -219,4 +252,4 @@ def test_a_missing_extra_is_named_with_the_way_to_get_it() -> None:
     )
 
     assert done.returncode != 0
-    assert "cryptography is not installed; it belongs to the extra [tls]" in done.stderr
+    assert "cryptography is not installed; it belongs to the extra [local]" in done.stderr

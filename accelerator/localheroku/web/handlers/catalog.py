@@ -6,7 +6,7 @@ from accelerator.localheroku.web.calls import Answer, Call, Listing, by
 from accelerator.localheroku.web.constants import REGIONS, region
 
 # Whatever clients sort these lists by: they are empty.
-_NOTHING = by("id", "name", "domain", "hostname", "created_at", "updated_at")
+_NOTHING = by("id", "name", "seq", "domain", "hostname", "created_at", "updated_at")
 
 
 def regions(_: Call) -> Listing:
@@ -23,7 +23,7 @@ def region_info(call: Call) -> Answer:
 
 
 def nothing(call: Call) -> Listing:
-    """List what no app and no account has here: add-ons, domains, drains, teams, SSH keys."""
+    """List what nobody has here: add-ons, domains, drains, webhooks, spaces, teams, SSH keys."""
     if "app" in call.params:
         call.find_app(call.params["app"], call.allowed)
     if call.params.get("user", "~") not in {"~", call.account.id, call.account.email}:
