@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-import sys
-import tempfile
-from contextlib import ExitStack, closing
+from contextlib import nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from accelerator.cli.options import Talk, option, takes
 from accelerator.cli.session import Session
-from accelerator.connect import Connection
-from accelerator.demo import platform, story
-from accelerator.demo.report import DemoReport, demo_document, render_demo
-from accelerator.demo.repository import DemoRepository, change_sample, clone, make_sample
-from accelerator.demo.surroundings import make_surroundings
+from accelerator.demo.children import DemoFailed
+from accelerator.demo.farewell import find_program, render_farewell, render_kept
+from accelerator.demo.report import DemoReport, Model, demo_document, render_demo
+from accelerator.demo.screen import Lines, wants_picture
+from accelerator.demo.showing import DemoOrder, show
 from accelerator.errors import UsageProblem
-from accelerator.settings import load_settings
+from accelerator.events import Evidence
+from accelerator.output.console import wants_color
+from accelerator.output.door import Door
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from accelerator.cli.invocation import Invocation
     from accelerator.demo.platform import LocalPlatform
+    from accelerator.demo.repository import DemoRepository
+    from accelerator.demo.screen import Screen
     from accelerator.errors import ExitCode
 
-LIMIT = "15m"
-SAMPLE_TESTS = f"{sys.executable} -m unittest discover -s tests -t ."
-SAMPLE_SMOKE = ("/health {commit}",)
+# What the builds and the tests of an application with dependencies take at least.
+SAMPLE_BUILD_SECONDS, SAMPLE_TEST_SECONDS = 9.0, 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,103 +56,114 @@ class Own:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Longer:
+    """By how much builds and tests are made longer; None takes what fits what is shipped."""
+
+    build_seconds: float | None = option(
+        "--build-seconds",
+        type=click.FloatRange(0, 600),
+        default=None,
+        metavar="SECONDS",
+        help="Make every build take longer.  [default: 9 for the sample, 0 with --repo]",
+    )
+    test_seconds: float | None = option(
+        "--test-seconds",
+        type=click.FloatRange(0, 600),
+        default=None,
+        metavar="SECONDS",
+        help="Make the sample's tests take longer.  [default: 10]",
+    )
+
+    def model(self, own: Own) -> Model:
+        """Return what is added; raises `UsageProblem` for tests that are not the sample's."""
+        is_sample = own.repo is None
+        has_own_tests = own.test is not None or not is_sample
+        if has_own_tests and self.test_seconds:
+            raise UsageProblem(
+                "--test-seconds is for the tests of the sample",
+                "let your own command take longer: --test 'pytest -q && sleep 10'",
+            )
+        build, test = self.build_seconds, self.test_seconds
+        return Model(
+            (SAMPLE_BUILD_SECONDS if is_sample else 0.0) if build is None else build,
+            (0.0 if has_own_tests else SAMPLE_TEST_SECONDS) if test is None else test,
+            at_once=is_sample,
+        )
+
+
 @click.command()
 @takes(
     Own,
-    click.option(
-        "--build-seconds",
-        type=click.FloatRange(0, 600),
-        default=3.0,
-        show_default=True,
-        metavar="SECONDS",
-        help="Make every build take longer, as builds with dependencies do; 0 for none of it.",
-    ),
+    Longer,
     click.option("--keep", is_flag=True, help="Leave the sites up until Ctrl-C."),
     Talk,
 )
 @click.pass_obj
-def demo(
-    invocation: Invocation, /, talk: Talk, own: Own, build_seconds: float, keep: bool
-) -> ExitCode:
+def demo(invocation: Invocation, /, talk: Talk, own: Own, longer: Longer, keep: bool) -> ExitCode:
     """See the whole story on the local platform: no account, no network.
 
     Starts a Heroku-compatible platform on this machine, makes a prepare app, staging and
-    production in one pipeline, and ships two commits of a real application: the first is a miss
-    and gets built, the second is prepared beside its tests and promoted. Then the same commit
-    goes out the usual way, built at every stage, for comparison.
-    """
-    session = Session("demo", invocation, talk)
-    report = DemoReport()
-    surroundings = make_surroundings(invocation.environment)
+    production in one pipeline, and ships two commits of a real application. Nothing is prepared
+    for the first, so it is built. The second goes out both ways: built beside its tests and
+    promoted, and built at every stage. A picture shows how far each way is.
+
+    The sample is small. So its builds and tests are made as long as those of an application with
+    dependencies. Nothing of your own repository is made longer, and one way goes after the other,
+    because real builds would slow each other down.
+
+    \b
+      accelerator demo --keep
+      accelerator demo --repo . --test 'pytest -q' --smoke /health
+    """  # noqa: D301  # click takes the backspace itself as "do not wrap"
+    session, report = Session("demo", invocation, talk), DemoReport()
+    program = find_program(invocation.environment, invocation.directory)
+    told: list[str] = []
+
+    def result() -> list[str]:
+        return render_demo(report, with_steps=talk.verbose > 0)
+
+    def stay(local: LocalPlatform, repository: DemoRepository) -> None:
+        told.extend(result())
+        if keep:
+            _stay(session, local, [*told, *render_kept(report, local, repository, program)])
 
     def work() -> None:
-        with (
-            ExitStack() as stack,
-            tempfile.TemporaryDirectory(prefix="accelerator-demo-") as folder,
-            platform.running(surroundings) as local,
-        ):
-            repository = _repository(invocation.directory, own, Path(folder), surroundings)
-            connection = stack.enter_context(closing(_connect(session, repository, local)))
-            scene = _scene(own, Path(folder), repository, connection, local)
-            report.build_seconds = build_seconds
-            local.slow_builds(report.build_seconds)
-            is_sample = own.repo is None
-            change = (lambda: change_sample(scene.repository)) if is_sample else (lambda: None)
-            story.tell(scene, report, change)
-            if keep:
-                _keep(session, local, report)
+        report.model = longer.model(own)
+        try:
+            show(_order(own, invocation), invocation.environment, _screen(session), report, stay)
+        except DemoFailed as failure:
+            if failure.said:
+                session.events.emit(Evidence("what it said last", failure.said))
+            raise
 
     return session.perform(
         work,
         lambda outcome: demo_document(report, outcome),
-        lambda _: render_demo(report),
+        lambda outcome: [] if outcome.error or keep else [*told, *render_farewell(program)],
     )
 
 
-def _connect(session: Session, repository: DemoRepository, local: LocalPlatform) -> Connection:
-    """Connect to the demo's own platform and to nothing else, whatever is configured here."""
-    environment = local.environment(repository.environment)
-    settings = load_settings({"timeout": LIMIT}, environment, None)
-    return Connection(settings, environment, repository.directory, session.events)
+def _order(own: Own, invocation: Invocation) -> DemoOrder:
+    repo = None if own.repo is None else invocation.directory / own.repo
+    return DemoOrder(repo, own.test, own.smoke, dict(_split(pair) for pair in own.env))
 
 
-def _scene(
-    own: Own,
-    folder: Path,
-    repository: DemoRepository,
-    connection: Connection,
-    local: LocalPlatform,
-) -> story.Scene:
-    is_sample = own.repo is None
-    config_vars = dict(_split(pair) for pair in own.env)
-    return story.Scene(
-        run=connection.run,
-        platform=local,
-        repository=repository,
-        environment=repository.environment,
-        name="guestbook" if is_sample else "demo",
-        tests=own.test or SAMPLE_TESTS if is_sample else own.test,
-        smoke=own.smoke or (SAMPLE_SMOKE if is_sample else ("/",)),
-        config_vars={"DATABASE_FILE": f"{folder}/{{app}}.db", **config_vars}
-        if is_sample
-        else config_vars,
-    )
+def _screen(session: Session) -> Callable[[], AbstractContextManager[Screen]]:
+    edge, talk = session.invocation, session.talk
+    if not wants_picture(edge.stderr, edge.environment, talk.verbosity):
+        return lambda: nullcontext(Lines(session.events))
+    from accelerator.demo.picture import Picture  # noqa: PLC0415  # rich is for terminals only
+
+    color = wants_color(edge.stderr, edge.environment)
+    return lambda: Picture(edge.stderr, session.clock, session.steps, color=color)
 
 
-def _repository(
-    directory: Path, own: Own, folder: Path, environment: Mapping[str, str]
-) -> DemoRepository:
-    to = folder / "repository"
-    if own.repo is None:
-        return make_sample(to, environment)
-    return clone(directory / own.repo, to, environment)
-
-
-def _keep(session: Session, local: LocalPlatform, report: DemoReport) -> None:
-    sites = ", ".join(report.sites.values())
-    session.events.note("")
-    session.events.note(f"The sites stay up until Ctrl-C: {sites}")
-    session.events.note(f"export HEROKU_HOST={local.url}")
+def _stay(session: Session, local: LocalPlatform, lines: list[str]) -> None:
+    """Show the result, then leave the sites up until Ctrl-C."""
+    edge = session.invocation
+    # With --json stdout is for the one document, which comes at the end.
+    Door(edge.stderr if session.talk.json else edge.stdout).lines(lines)
     try:
         local.process.wait()
     except KeyboardInterrupt:

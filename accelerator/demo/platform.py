@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from accelerator.errors import UsageProblem
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 STOP_SECONDS = 15.0
+NEEDED = ("starlette", "uvicorn", "httptools")  # what the extra `local` installs
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,15 @@ class LocalPlatform:
         kept = {k: v for k, v in base.items() if not k.startswith(("HEROKU_", "ACCELERATOR_"))}
         return {**kept, **ours}
 
+    @property
+    def exports(self) -> tuple[str, ...]:
+        """Return the lines that point a shell at this platform; its key is worth nothing else."""
+        host = self.url.partition("://")[2]
+        return (
+            f"export HEROKU_HOST={self.url} HEROKU_GIT_HOST={host}",
+            f"export HEROKU_API_KEY={shlex.quote(self.key.reveal())}",
+        )
+
     def slow_builds(self, seconds: float) -> None:
         """Make every build take that much longer than it needs on this machine."""
         token = {"Authorization": f"Bearer {self.control_token.reveal()}"}
@@ -57,6 +69,12 @@ class LocalPlatform:
 @contextlib.contextmanager
 def running(environment: Mapping[str, str]) -> Iterator[LocalPlatform]:
     """Start a platform on a free port; it and all its dynos are gone afterwards."""
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        raise UsageProblem(
+            f"the local platform is not installed: {', '.join(missing)} missing",
+            "install accelerator with its [local] extra: `pip install '.[local]'` in a checkout",
+        )
     process = subprocess.Popen(
         [sys.executable, "-m", "accelerator", "local", "--port", "0", "--json"],
         env=dict(environment),
