@@ -15,7 +15,7 @@ from accelerator.demo.farewell import find_program, render_farewell, render_kept
 from accelerator.demo.report import DemoReport, Model, demo_document, render_demo
 from accelerator.demo.screen import Lines, wants_picture
 from accelerator.demo.showing import DemoOrder, show
-from accelerator.errors import UsageProblem
+from accelerator.errors import Interrupted, Terminated, UsageProblem
 from accelerator.events import Evidence
 from accelerator.output.console import wants_color
 from accelerator.output.door import Door
@@ -136,6 +136,10 @@ def demo(invocation: Invocation, /, talk: Talk, own: Own, longer: Longer, keep: 
             if failure.said:
                 session.events.emit(Evidence("what it said last", failure.said))
             raise
+        except KeyboardInterrupt as stop:
+            ended = Interrupted(isinstance(stop, Terminated))
+            ended.hint = None  # nothing of it is left, so there is nothing to take up again
+            raise ended from None
 
     return session.perform(
         work,

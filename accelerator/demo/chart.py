@@ -10,8 +10,8 @@ from accelerator.output.console import render_seconds
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-LABEL_WIDTH = 24
-SECONDS_WIDTH = 8
+LABEL_WIDTH = 22
+SECONDS_WIDTH = 11
 LEFT_WIDTH = 2 + LABEL_WIDTH + SECONDS_WIDTH + 2
 LEAST_BAR = 8
 # Where the axis of a picture that still grows may end: it is drawn anew at each of these only.

@@ -13,7 +13,6 @@ from accelerator.demo.ways import deploy_the_old_way, ship, ship_arguments, toge
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
 
 def tell(scene: Scene, report: DemoReport, change: Callable[[], None]) -> None:
@@ -22,8 +21,7 @@ def tell(scene: Scene, report: DemoReport, change: Callable[[], None]) -> None:
     provision(scene)
     report.commits["first"] = scene.repository.commit("First commit of the demo")
     scene.screen.headline("First commit: nothing is prepared, so it is built")
-    report.first = deploy_unprepared(scene)
-    scene.screen.headline(describe_first(report.first))
+    together(scene, lambda: deploy_unprepared(scene, report))
     change()
     second = report.commits["second"] = scene.repository.commit("Second commit of the demo")
     go_both_ways(scene, report, second)
@@ -34,7 +32,7 @@ def tell(scene: Scene, report: DemoReport, change: Callable[[], None]) -> None:
         report.sites[app] = scene.run.heroku.apps.fetch(app).web_url or ""
 
 
-def deploy_unprepared(scene: Scene) -> dict[str, Any]:
+def deploy_unprepared(scene: Scene, report: DemoReport) -> None:
     """Deploy a commit nobody prepared: a miss, built once, for both targets."""
     arguments = (
         "deploy",
@@ -42,7 +40,8 @@ def deploy_unprepared(scene: Scene) -> dict[str, Any]:
         *("--to", scene.app("staging"), "--to", scene.app("production")),
         *scene.smoke_flags,
     )
-    return accelerate(scene, arguments, lambda line: scene.screen.aside("deploy", line))
+    report.first = accelerate(scene, arguments, lambda line: scene.screen.aside("deploy", line))
+    scene.screen.headline(describe_first(report.first))
 
 
 def go_both_ways(scene: Scene, report: DemoReport, sha: str) -> None:
