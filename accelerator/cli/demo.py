@@ -14,7 +14,7 @@ from accelerator.demo.children import DemoFailed
 from accelerator.demo.farewell import find_program, render_farewell, render_kept
 from accelerator.demo.report import DemoReport, Model, demo_document, render_demo
 from accelerator.demo.screen import Lines, wants_picture
-from accelerator.demo.showing import DemoOrder, show
+from accelerator.demo.showing import DemoOrder, play
 from accelerator.errors import Interrupted, Terminated, UsageProblem
 from accelerator.events import Evidence
 from accelerator.output.console import wants_color
@@ -131,7 +131,7 @@ def demo(invocation: Invocation, /, talk: Talk, own: Own, longer: Longer, keep: 
     def work() -> None:
         report.model = longer.model(own)
         try:
-            show(_order(own, invocation), invocation.environment, _screen(session), report, stay)
+            play(_order(own, invocation), invocation.environment, _screen(session), report, stay)
         except DemoFailed as failure:
             if failure.said:
                 session.events.emit(Evidence("what it said last", failure.said))

@@ -150,11 +150,11 @@ def _comparison(prepared: Lap, built: Lap, model: Model) -> list[str]:
 
 def _model(model: Model) -> list[str]:
     """Say by how much the times were made longer, and nothing where they were not."""
-    longer = {
-        "build": ("--build-seconds", model.build_seconds),
-        "test run": ("--test-seconds", model.test_seconds),
-    }
-    made = [(what, *how) for what, how in longer.items() if how[1]]
+    longer = (
+        ("build", "--build-seconds", model.build_seconds),
+        ("test run", "--test-seconds", model.test_seconds),
+    )
+    made = [each for each in longer if each[2]]
     if not made:
         return []
     seconds = " and ".join(f"every {what} {added:g} s" for what, _, added in made)

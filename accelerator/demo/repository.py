@@ -49,6 +49,12 @@ class DemoRepository:
         self.git("commit", "--quiet", "--allow-empty", "--no-verify", "--message", subject)
         return self.git("rev-parse", "HEAD")
 
+    def check_out_beside(self, sha: str) -> DemoRepository:
+        """Check a commit out into a folder of its own: tests leave files behind."""
+        beside = self.directory.with_name(f"{self.directory.name}-beside")
+        self.git("worktree", "add", "--quiet", "--detach", str(beside), sha)
+        return DemoRepository(beside, self.environment)
+
     def take_commits(self) -> None:
         """Let anyone commit here who has not told git a name yet: the folder may be tried on."""
         self.git("config", "user.name", AUTHOR["GIT_AUTHOR_NAME"])

@@ -48,7 +48,7 @@ class DemoOrder:
         return self.repo is None
 
 
-def show(
+def play(
     order: DemoOrder,
     environment: Mapping[str, str],
     make_screen: Callable[[], AbstractContextManager[Screen]],

@@ -49,14 +49,14 @@ def go_both_ways(scene: Scene, report: DemoReport, sha: str) -> None:
     clock = scene.run.events.clock
     prepared = Track("Prepared and promoted", clock)
     built = Track("Built at every stage", clock)
-    arguments = ship_arguments(scene)
+    arguments, beside = ship_arguments(scene), scene.repository.check_out_beside(sha)
     report.command = ("accelerator", *map(shlex.quote, arguments))
 
     def go_prepared() -> None:
         report.second, report.prepared = ship(scene, arguments, prepared)
 
     def go_the_old_way() -> None:
-        report.built = deploy_the_old_way(scene, sha, built)
+        report.built = deploy_the_old_way(scene, beside, sha, built)
 
     how = "at the same time" if scene.model.at_once else "one after the other"
     shown = split_command(["$ accelerator", *report.command[1:]])

@@ -17,6 +17,8 @@ from accelerator.steps.verify.smoke import Site, check_smoke, parse_check
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from accelerator.demo.repository import DemoRepository
+
 LOOK_SECONDS = 0.2  # between looks at what runs beside: lets signals in
 
 
@@ -77,7 +79,7 @@ def ship(scene: Scene, arguments: tuple[str, ...], track: Track) -> tuple[dict[s
     return document, Lap(max(ahead), staging, production)
 
 
-def deploy_the_old_way(scene: Scene, sha: str, track: Track) -> Lap:
+def deploy_the_old_way(scene: Scene, checkout: DemoRepository, sha: str, track: Track) -> Lap:
     """Do the same commit as most pipelines do: test, push to staging, push to production."""
     track.start()
     laps = []
@@ -85,29 +87,29 @@ def deploy_the_old_way(scene: Scene, sha: str, track: Track) -> Lap:
     if scene.tests is not None:
         track.begin(TESTS)
         with step(StepName.TEST, "Built at every stage: tests first"):
-            run_tests(scene, scene.tests)
+            run_tests(scene, scene.tests, checkout)
         track.end(TESTS)
     laps.append(track.now)
     for role, part in zip(OLD_APPS, PUSHES, strict=True):
         app = scene.app(role)
         track.begin(part)
         with step(StepName.PUSH, f"Built at every stage: git push to {app}, and smoke", app):
-            push(scene, app, sha)
+            push(scene, app, sha, checkout)
         track.end(part)
         laps.append(track.now)
     track.finish()
     return Lap(*laps)
 
 
-def run_tests(scene: Scene, command: str) -> None:
+def run_tests(scene: Scene, command: str, checkout: DemoRepository) -> None:
     """Run the tests; they get no key, as those of `ship`."""
-    program = Program(command, scene.repository.directory, scene.environment)
+    program = Program(command, checkout.directory, scene.environment)
     done = scene.children.run(program, _hearing(scene, "tests"), has_result=False)
     if done.status != 0:
         raise DemoFailed(f"the tests exited {done.status}", done.said)
 
 
-def push(scene: Scene, app: str, sha: str) -> None:
+def push(scene: Scene, app: str, sha: str, checkout: DemoRepository) -> None:
     """Push with plain git, then wait for the app to answer: smoke is part of both ways."""
     url = scene.platform.url
     basic = b64encode(f":{scene.platform.key.reveal()}".encode()).decode()
@@ -119,7 +121,7 @@ def push(scene: Scene, app: str, sha: str) -> None:
         "GIT_TERMINAL_PROMPT": "0",
     }
     command = ["git", "push", f"{url}/{app}.git", f"{sha}:refs/heads/main"]
-    program = Program(command, scene.repository.directory, environment)
+    program = Program(command, checkout.directory, environment)
     done = scene.children.run(program, _hearing(scene, "push"), has_result=False)
     if done.status != 0:
         raise DemoFailed(f"git push to {app} exited {done.status}", done.said)

@@ -72,7 +72,9 @@ REPORT = DemoReport(
 
 def test_the_result_fits_a_terminal_of_eighty_columns() -> None:
     lines = render_demo(REPORT) + render_farewell("accelerator")
-    lines += render_kept(REPORT, LOCAL, DemoRepository(Path("/home/me/demo/repository"), {}), "accelerator")
+    lines += render_kept(
+        REPORT, LOCAL, DemoRepository(Path("/home/me/repository"), {}), "accelerator"
+    )
 
     assert max(map(len, lines)) < 80
     assert "From commit to production 2.5 times as fast." in " ".join(lines)
