@@ -73,7 +73,7 @@ def running(environment: Mapping[str, str]) -> Iterator[LocalPlatform]:
     if missing:
         raise UsageProblem(
             f"the local platform is not installed: {', '.join(missing)} missing",
-            "install accelerator with its [local] extra: `pip install '.[local]'` in a checkout",
+            "install accelerator with its extra [local]: `pipx install '.[local]'` in a checkout",
         )
     process = subprocess.Popen(
         [sys.executable, "-m", "accelerator", "local", "--port", "0", "--json"],
@@ -94,7 +94,7 @@ def _read_start(process: subprocess.Popen[str]) -> LocalPlatform:
     if not line.rstrip().endswith("}"):
         raise UsageProblem(
             "the local platform did not start",
-            "pip install 'slug-accelerator[local]', then try `accelerator local`",
+            "`accelerator local` starts one by itself, and says more",
         )
     told = json.loads(line)
     key, token = Secret(told["api_key"]), Secret(told["control_token"])
