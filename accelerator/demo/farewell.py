@@ -36,9 +36,10 @@ def render_farewell(program: str) -> list[str]:
     """Render what a viewer may do next when everything is gone again."""
     lines = [
         "",
-        "The sites are gone. Next:",
-        f"  {program} demo --keep       leaves them up to try commands on",
-        f"  {program} demo --repo DIR   ships your own repository",
+        "The sites are gone. To leave them up and try commands on them, or to ship your",
+        "own repository:",
+        f"  {program} demo --keep",
+        f"  {program} demo --repo DIR",
     ]
     if program == NAME:
         return lines

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ AUTHOR = {
     "GIT_COMMITTER_NAME": "Demo",
     "GIT_COMMITTER_EMAIL": "demo@example.invalid",
 }
+NO_ROOM_HINT = "set TMPDIR to a folder with room for the demo's files"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +34,20 @@ class DemoRepository:
 
     def git(self, *arguments: str, **more: str) -> str:
         """Run git; return what it printed."""
-        done = subprocess.run(
-            ["git", *arguments],
-            cwd=self.directory,
-            env={**self.environment, **AUTHOR, **more},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                ["git", *arguments],
+                cwd=self.directory,
+                env={**self.environment, **AUTHOR, **more},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        except FileNotFoundError:
+            raise UsageProblem("git was not found", "install git, or put it on PATH") from None
         if done.returncode != 0:
-            raise UsageProblem(f"git {arguments[0]} failed: {done.stderr.strip()}")
+            hint = NO_ROOM_HINT if os.strerror(errno.ENOSPC) in done.stderr else None
+            raise UsageProblem(f"git {arguments[0]} failed: {done.stderr.strip()}", hint)
         return done.stdout.strip()
 
     def commit(self, subject: str) -> str:

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING
 from accelerator.connect import Connection
 from accelerator.demo import platform, story
 from accelerator.demo.children import Children
-from accelerator.demo.repository import DemoRepository, change_sample, clone, make_sample
+from accelerator.demo.repository import (
+    NO_ROOM_HINT,
+    DemoRepository,
+    change_sample,
+    clone,
+    make_sample,
+)
 from accelerator.demo.scene import Scene
 from accelerator.demo.surroundings import make_surroundings
 from accelerator.errors import UsageProblem
@@ -135,5 +141,5 @@ def _room_on_disk() -> Iterator[None]:
             raise
         raise UsageProblem(
             f"the demo cannot write its files: {problem.strerror}",
-            "set TMPDIR to a folder with room for them",
+            NO_ROOM_HINT,
         ) from problem
