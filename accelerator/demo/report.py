@@ -140,7 +140,7 @@ def _comparison(prepared: Lap, built: Lap, model: Model) -> list[str]:
     ratio = built.production / prepared.production
     said = [
         f"From commit to production {ratio:.1f} times as fast."
-        if ratio > 1
+        if round(ratio, 1) > 1
         else "It was no faster: builds and tests as short as these leave nothing to gain.",
         *_model(model),
         "On Heroku promotions and dynos take longer than here.",

@@ -99,8 +99,9 @@ def test_the_result_says_what_was_made_longer_and_nothing_where_nothing_was(
     assert ("-seconds" in text) is bool(said)
 
 
-def test_a_way_that_was_no_faster_is_not_called_faster() -> None:
-    slower = replace(REPORT, built=Lap(1.0, 2.0, 3.0))
+@pytest.mark.parametrize("seconds", [3.0, 12.3], ids=["slower", "hardly faster"])
+def test_a_way_that_was_no_faster_is_not_called_faster(seconds: float) -> None:
+    slower = replace(REPORT, built=Lap(1.0, 2.0, seconds))
 
     text = " ".join(render_demo(slower))
 
