@@ -78,7 +78,6 @@ def run(arguments: list[str], stops: Stops) -> int:
     if split_command(arguments)[0]:
         keep_to_itself()
     try:
-        refuse_windows(sys.platform)
         edge = (dict(os.environ), find_directory(), sys.stdout, sys.stderr)
         invocation = Invocation(*edge, stops.ignore, stdin=sys.stdin, forget=forget)
         result = commands.main(
@@ -97,15 +96,6 @@ def run(arguments: list[str], stops: Stops) -> int:
         Door(sys.stderr).error(error.message, error.hint)
         return _refuse(arguments, error)
     return int(result or 0)
-
-
-def refuse_windows(platform: str) -> None:
-    """Raise `UsageProblem` where there are none of the locks, signals and processes we need."""
-    if platform == "win32":
-        raise UsageProblem(
-            "accelerator runs on Linux and macOS, and on Windows only in WSL",
-            "install WSL (`wsl --install`), then accelerator in it as on Linux",
-        )
 
 
 def keep_to_itself() -> None:

@@ -150,8 +150,7 @@ def _start(order: Order) -> LocalHeroku:
         return platform.start()
     except ModuleNotFoundError as problem:
         extra = "local" if problem.name in {"starlette", "uvicorn", "httptools"} else "tls"
-        how = f"`pipx install '.[{extra}]'` in a checkout"
-        message = f"{problem.name} is not installed; the extra [{extra}] has it: {how}"
+        message = f"{problem.name} is missing: install 'slug-accelerator[{extra}]'"
         raise click.ClickException(message) from None
     except DataUnusable as problem:
         raise click.ClickException(str(problem)) from None

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from accelerator.errors import UsageProblem
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 STOP_SECONDS = 15.0
-NEEDED = ("starlette", "uvicorn", "httptools")  # what the extra `local` installs
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +67,6 @@ class LocalPlatform:
 @contextlib.contextmanager
 def running(environment: Mapping[str, str]) -> Iterator[LocalPlatform]:
     """Start a platform on a free port; it and all its dynos are gone afterwards."""
-    missing = [name for name in NEEDED if find_spec(name) is None]
-    if missing:
-        raise UsageProblem(
-            f"the local platform is not installed: {', '.join(missing)} missing",
-            "install accelerator with its extra [local]: `pipx install '.[local]'` in a checkout",
-        )
     process = subprocess.Popen(
         [sys.executable, "-m", "accelerator", "local", "--port", "0", "--json"],
         env=dict(environment),

@@ -15,7 +15,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accelerator.demo import platform
 from accelerator.demo.chart import Part
 from accelerator.demo.children import Children, DemoFailed, Program
 from accelerator.demo.farewell import find_program, render_farewell, render_kept
@@ -25,7 +24,6 @@ from accelerator.demo.report import DemoReport, Lap, Model, demo_document, rende
 from accelerator.demo.repository import DemoRepository
 from accelerator.demo.screen import split_command, wants_picture
 from accelerator.demo.tracks import Track
-from accelerator.errors import UsageProblem
 from accelerator.models import Secret
 from accelerator.output.outcome import Outcome, StepLog
 from tests.unit.fakes import FakeClock
@@ -253,13 +251,3 @@ def test_leaving_ends_what_runs_with_all_that_it_started_and_starts_nothing_more
     assert ended == [-15]
     with pytest.raises(DemoFailed):
         children.run(shell("true", tmp_path), heard.append, has_result=False)
-
-
-def test_a_platform_that_is_not_installed_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(platform, "find_spec", lambda name: None if name == "uvicorn" else object())
-
-    with pytest.raises(UsageProblem) as caught, platform.running({}):
-        pytest.fail("it was started")
-
-    assert caught.value.message == "the local platform is not installed: uvicorn missing"
-    assert "[local]" in (caught.value.hint or "")

@@ -1,4 +1,4 @@
-"""The package: what is in it, what building it leaves behind, and where it is refused."""
+"""The package: what is in it and what building it leaves behind."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
-
-import accelerator.__main__ as edge
-from accelerator.errors import UsageProblem
 
 ROOT = Path(__file__).parents[2]
 UNBUILT = shutil.ignore_patterns("__pycache__", "*.pyc")
@@ -48,16 +45,3 @@ def test_building_the_package_leaves_nothing_in_the_checkout_and_nothing_of_ours
     assert {name for name in before if name.startswith("accelerator/")} <= names
     assert "accelerator/demo/sample/.slugignore" in names
     assert (detect.external_attr >> 16) & 0o111
-
-
-def test_windows_is_refused_in_one_line_that_names_wsl() -> None:
-    with pytest.raises(UsageProblem) as caught:
-        edge.refuse_windows("win32")
-
-    assert "WSL" in caught.value.message
-    assert "wsl --install" in (caught.value.hint or "")
-
-
-@pytest.mark.parametrize("platform", ["linux", "darwin"])
-def test_linux_and_macos_are_not_refused(platform: str) -> None:
-    edge.refuse_windows(platform)
