@@ -123,7 +123,7 @@ def test_a_stopped_demo_leaves_nothing_and_says_so_in_one_line(
     told: Command, tmp_path: Path, until: str
 ) -> None:
     environment = {**told.environment, "TMPDIR": str(tmp_path)}
-    command = [str(told.program), "demo", "--build-seconds", "60"]
+    command = [str(told.program), "demo", "--build-seconds", "6"]
 
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as demo:
         assert demo.stderr is not None
