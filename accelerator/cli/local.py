@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 DEFAULT_PORT = 5080
 VARIABLE = "ACCELERATOR_LOCAL_TOKEN"
 ROOT = (
-    "warning: running as root, and so will the code of all builds and apps: with every right on "
-    "this machine. Start it as another user, or in a container."
+    "warning: running as root: the code of builds and apps may do everything here;",
+    "         start it as another user, or in a container",
 )
 GARBAGE = (700, 10, 10)  # Python's own: our other commands end before it is worth collecting
 
@@ -122,7 +122,7 @@ def local(
     gc.set_threshold(*GARBAGE)
     keep_private()
     if os.geteuid() == 0:
-        Door(invocation.stderr).line(ROOT)
+        Door(invocation.stderr).lines(ROOT)
     order = Order(
         port=port,
         tls_port=(tls_port or 0) if with_tls or tls_port is not None else None,

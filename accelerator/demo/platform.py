@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -41,6 +42,15 @@ class LocalPlatform:
         kept = {k: v for k, v in base.items() if not k.startswith(("HEROKU_", "ACCELERATOR_"))}
         return {**kept, **ours}
 
+    @property
+    def exports(self) -> tuple[str, ...]:
+        """Return the lines that point a shell at this platform; its key is worth nothing else."""
+        host = self.url.partition("://")[2]
+        return (
+            f"export HEROKU_HOST={self.url} HEROKU_GIT_HOST={host}",
+            f"export HEROKU_API_KEY={shlex.quote(self.key.reveal())}",
+        )
+
     def slow_builds(self, seconds: float) -> None:
         """Make every build take that much longer than it needs on this machine."""
         token = {"Authorization": f"Bearer {self.control_token.reveal()}"}
@@ -76,7 +86,7 @@ def _read_start(process: subprocess.Popen[str]) -> LocalPlatform:
     if not line.rstrip().endswith("}"):
         raise UsageProblem(
             "the local platform did not start",
-            "pip install 'slug-accelerator[local]', then try `accelerator local`",
+            "`accelerator local` starts one by itself, and says more",
         )
     told = json.loads(line)
     key, token = Secret(told["api_key"]), Secret(told["control_token"])

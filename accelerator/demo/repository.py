@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ AUTHOR = {
 }
 # With a Procfile it is said how the app runs; with one of the others their buildpack knows.
 RUNNABLE = ("Procfile", "package.json", "Gemfile", "go.mod", "build.gradle", "build.gradle.kts")
+NO_ROOM_HINT = "set TMPDIR to a folder with room for the demo's files"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +36,20 @@ class DemoRepository:
 
     def git(self, *arguments: str, **more: str) -> str:
         """Run git; return what it printed."""
-        done = subprocess.run(
-            ["git", *arguments],
-            cwd=self.directory,
-            env={**self.environment, **AUTHOR, **more},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                ["git", *arguments],
+                cwd=self.directory,
+                env={**self.environment, **AUTHOR, **more},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        except FileNotFoundError:
+            raise UsageProblem("git was not found", "install git, or put it on PATH") from None
         if done.returncode != 0:
-            raise UsageProblem(f"git {arguments[0]} failed: {done.stderr.strip()}")
+            hint = NO_ROOM_HINT if os.strerror(errno.ENOSPC) in done.stderr else None
+            raise UsageProblem(f"git {arguments[0]} failed: {done.stderr.strip()}", hint)
         return done.stdout.strip()
 
     def commit(self, subject: str) -> str:
@@ -50,6 +57,17 @@ class DemoRepository:
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "--no-verify", "--message", subject)
         return self.git("rev-parse", "HEAD")
+
+    def check_out_beside(self, sha: str) -> DemoRepository:
+        """Check a commit out into a folder of its own: tests leave files behind."""
+        beside = self.directory.with_name(f"{self.directory.name}-beside")
+        self.git("worktree", "add", "--quiet", "--detach", str(beside), sha)
+        return DemoRepository(beside, self.environment)
+
+    def take_commits(self) -> None:
+        """Let anyone commit here who has not told git a name yet: the folder may be tried on."""
+        self.git("config", "user.name", AUTHOR["GIT_AUTHOR_NAME"])
+        self.git("config", "user.email", AUTHOR["GIT_AUTHOR_EMAIL"])
 
 
 def make_sample(to: Path, environment: Mapping[str, str]) -> DemoRepository:

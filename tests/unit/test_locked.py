@@ -19,7 +19,7 @@ LINE = re.compile(
 )
 # The last version with a known hole, of what is installed for the tool: CVE-2026-25645 of requests,
 # -44431 and -44432 of urllib3, -45409 of idna, -78676 of GitPython, -54283 of Starlette, -69247 of
-# cryptography, CVE-2025-43859 of h11, PYSEC-2026-3447 of setuptools.
+# cryptography, CVE-2025-43859 of h11.
 HOLES = {
     "requests": "2.32.5",
     "urllib3": "2.6.3",
@@ -28,7 +28,6 @@ HOLES = {
     "starlette": "1.3.0",
     "cryptography": "49.0.0",
     "h11": "0.15.0",
-    "setuptools": "82.0.1",
 }
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
