@@ -186,12 +186,26 @@ def test_a_smoke_command_knows_what_it_looks_at(
 def test_a_smoke_command_that_cannot_be_run_says_nothing_of_the_app(
     pipeline: Pipeline, run: Command, broken: str
 ) -> None:
-    result = run("deploy", *pipeline.to_staging, "--smoke", "$ ./nowhere.sh", "--json")
+    late = ("--smoke", "$ test -n x && ./nowhere.sh")  # found missing only as it is run
+
+    result = run("deploy", *pipeline.to_staging, *late, "--json")
 
     document = result.check(14)
     assert document["error"]["code"] == "inconclusive"
     assert document["targets"][0]["rolled_back_to"] is None
     assert pipeline.staging.commit == broken
+
+
+def test_a_smoke_command_that_is_not_there_is_found_before_the_first_write(
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    prepare(pipeline, repo, run)
+
+    with heroku.watching() as journal:
+        result = run("deploy", *pipeline.to_staging, "--smoke", "$ ./nowhere.sh", "--json")
+
+    assert "runs ./nowhere.sh" in result.check(2)["error"]["message"]
+    assert journal().writes == []
 
 
 def test_an_app_without_dynos_is_said_aloud(

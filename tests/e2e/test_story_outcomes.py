@@ -167,7 +167,7 @@ ANYWHERE = ("--from", "PREFIX-prepare")
         pytest.param(Refusal(2, "usage", (*ANYWHERE, "--frobnicate")), id="unknown option"),
         pytest.param(Refusal(2, "usage", (*ANYWHERE, "--to")), id="option without its value"),
         pytest.param(
-            Refusal(2, "configuration", (*ANYWHERE, "--to", "staging", "--smoke", " ")),
+            Refusal(2, "usage", (*ANYWHERE, "--to", "staging", "--smoke", " ")),
             id="smoke check that is none",
         ),
         pytest.param(

@@ -35,5 +35,5 @@ def demand_enough(mode: LockMode, *, is_advisory: bool, is_named: bool) -> None:
         raise UsageProblem(
             "--lock required needs a lock remote other than Heroku's git, which may give two "
             "deploys the same lock",
-            'set lock_remote = "origin" in accelerator.toml, or "heroku" where that is good enough',
+            'set lock_remote = "origin" in accelerator.toml; lock_remote = "heroku" accepts that',
         )
