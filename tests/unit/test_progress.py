@@ -147,3 +147,16 @@ def test_a_log_that_is_read_again_is_not_shown_again_but_for_a_line_that_was_cut
     again = [log.take(index, line) for index, line in enumerate(["one", "two", "three"])]
 
     assert (first, again) == ([True, True], [False, True, True])
+
+
+def test_the_output_of_a_release_command_that_was_over_at_the_first_look_is_shown_once(
+    stage: Stage,
+) -> None:
+    stage.app("shop").log_url = "https://logs.example/1"
+    stage.heroku.log_lines = ("migrated",)
+    over = stage.app("shop").land("good")
+
+    follow_release(stage.run, over, is_new=True)
+    follow_release(stage.run, over)
+
+    assert stage.ear.lines() == ["release shop: migrated"]

@@ -92,7 +92,7 @@ def find_release_of_build(run: Run, build: Build, tell: Tell = say_nothing) -> R
         if deadline.cut_short:
             raise still from None
         return None
-    return follow_release(run, fetch_release(run, app, str(build.release_id)), tell)
+    return follow_release(run, fetch_release(run, app, str(build.release_id)), tell, is_new=True)
 
 
 def fetch_release(run: Run, app: str, release_id: str) -> Release:
@@ -120,19 +120,22 @@ def fetch_release(run: Run, app: str, release_id: str) -> Release:
     return found
 
 
-def follow_release(run: Run, release: Release, tell: Tell = say_nothing) -> Release:
+def follow_release(
+    run: Run, release: Release, tell: Tell = say_nothing, *, is_new: bool = False
+) -> Release:
     """Wait until a release is no longer pending, showing its release command's output.
 
-    Also that of one that had failed before the first look: that is the output somebody needs.
+    Also that of one that had failed before the first look: that is the output somebody needs. And
+    that of one that ``is_new`` and has succeeded already: its command was short.
     """
-    if release.status == "succeeded":
+    if release.status == "succeeded" and not (is_new and release.output_stream_url):
         return release
     deadline = run.deadline.within(run.waits.release_phase)
     app, source = release.app_name, f"release {release.app_name}"
     with Logs(run, deadline) as logs:
         logs.follow(release.output_stream_url, source)
         if release.status != "pending":
-            logs.drain(went_well=False)
+            logs.drain(went_well=release.status == "succeeded")
         else:
             tell("release command running")
             turn = Turn(run, app, release.id, deadline, tell)

@@ -90,4 +90,4 @@ def release(
     if created.artifact != artifact:
         found = created.artifact.id if created.artifact else None
         raise WrongArtifact(app, f"artifact {artifact.id}", found)
-    return demand_success(follow_release(run, created, tell))
+    return demand_success(follow_release(run, created, tell, is_new=True))
