@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from accelerator.cli.blanks import failed_document
-from accelerator.errors import AcceleratorError, ExitCode, Interrupted, Terminated
+from accelerator.errors import AcceleratorError, DiskFull, ExitCode, Interrupted, Terminated
 from accelerator.events import Recorder
 from accelerator.output.console import Console, wants_color
 from accelerator.output.door import Door
@@ -93,8 +93,10 @@ class Session:
         except KeyboardInterrupt as stop:
             error = Interrupted(isinstance(stop, Terminated))
         except Exception as bug:
-            self._write_bug(bug)
-            raise
+            if not (isinstance(bug, OSError) and DiskFull.knows(bug)):
+                self._write_bug(bug)
+                raise
+            error = DiskFull(bug)
         finally:
             connection = self._connection
             usage = connection.usage if connection else None
