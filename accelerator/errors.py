@@ -5,6 +5,8 @@ The classes take facts and write their own message. Only ``__main__`` turns them
 
 from __future__ import annotations
 
+import errno
+import os
 from enum import IntEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -74,6 +76,28 @@ class UsageProblem(AcceleratorError):
 
     exit_code = ExitCode.USAGE
     code = "usage"
+
+
+class DiskFull(UsageProblem):
+    """No more files can be kept here: no space, a quota, a limit, or a disk that is read-only."""
+
+    code = "disk"
+    # The last one: `tempfile` found no folder that takes a file, and says no more than that.
+    NUMBERS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.ENOENT})
+
+    def __init__(self, trouble: OSError) -> None:
+        number = trouble.errno if trouble.errno != errno.ENOENT else errno.ENOSPC
+        super().__init__(
+            f"a file cannot be written on this machine: {os.strerror(number or errno.ENOSPC)}",
+            "make room in the folder for temporary files (TMPDIR), and run this again: it looks "
+            "first at what was done",
+        )
+
+    @classmethod
+    def knows(cls, trouble: OSError) -> bool:
+        """Return whether an error is about where files are kept, and not about one file."""
+        is_about_a_file = trouble.errno == errno.ENOENT and trouble.filename is not None
+        return trouble.errno in cls.NUMBERS and not is_about_a_file
 
 
 class ConfigurationInvalid(UsageProblem):

@@ -19,7 +19,7 @@ import click
 from accelerator.cli.blanks import failed_document
 from accelerator.cli.hints import complete, typed_flags
 from accelerator.cli.suggestions import suggest
-from accelerator.errors import AcceleratorError, ExitCode, Interrupted, Terminated
+from accelerator.errors import AcceleratorError, DiskFull, ExitCode, Interrupted, Terminated
 from accelerator.events import Note, Recorder
 from accelerator.output.door import Door
 from accelerator.output.heartbeat import Heartbeat
@@ -114,8 +114,10 @@ class Session:
         except KeyboardInterrupt as stop:
             error = self._interrupted(isinstance(stop, Terminated))
         except Exception as bug:
-            self._write_bug(bug)
-            raise
+            if not (isinstance(bug, OSError) and DiskFull.knows(bug)):
+                self._write_bug(bug)
+                raise
+            error = DiskFull(bug)
         finally:
             connection = self._connection
             usage = connection.usage if connection else None

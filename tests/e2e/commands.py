@@ -43,6 +43,10 @@ class Result:
         check_document(self.document, self.arguments[0], exit_code)
         return self.document
 
+    def check_exit(self, exit_code: int) -> None:
+        """Refuse any other exit code."""
+        assert self.exit_code == exit_code, self.told
+
     @property
     def told(self) -> str:
         """Return everything it wrote, for a failed assertion."""

@@ -10,6 +10,7 @@ from accelerator.errors import (
     BuildFailed,
     ConfigurationInvalid,
     ConfigurationShown,
+    DiskFull,
     ExitCode,
     HostNotRecognised,
     Inconclusive,
@@ -79,6 +80,8 @@ WITH_FACTS = [
     (ConfigurationShown(("one", "two")), 2, "configuration", ["2 places", "one; two"]),
     (KeyMissing("HEROKU_API_KEY", "api.heroku.com"), 2, "no_key", ["HEROKU_API_KEY"]),
     (HostNotRecognised("HEROKU_HOST", "evil.example"), 2, "host", ["HEROKU_HOST=evil.example"]),
+    (DiskFull(OSError(28, "")), 2, "disk", ["cannot be written", "No space left"]),
+    (DiskFull(OSError(2, "")), 2, "disk", ["cannot be written", "No space left"]),
     (ShallowClone(), 2, "shallow_clone", ["shallow clone"]),
     (BuildFailed("shop", "b1"), 4, "build_failed", ["shop", "b1"]),
     (NothingToRun("shop", "b1"), 4, "nothing_to_run", ["build b1 on shop", "nothing to run"]),
@@ -178,6 +181,23 @@ def test_a_refusal_names_its_reason(kind: type[Refused]) -> None:
 
     assert (error.exit_code, error.code, error.reason) == (3, "refused", "superseded")
     assert error.hint == "use --allow-older"
+
+
+@pytest.mark.parametrize(
+    ("trouble", "is_the_disk"),
+    [
+        (OSError(28, "No space left on device"), True),
+        (OSError(122, "Disk quota exceeded"), True),
+        (FileNotFoundError(2, "No usable temporary directory found"), True),
+        (FileNotFoundError(2, "No such file or directory", "somewhere"), False),
+        (PermissionError(13, "Permission denied", "somewhere"), False),
+        (OSError("no number at all"), False),
+    ],
+)
+def test_a_full_disk_is_told_from_a_file_that_is_missing(
+    trouble: OSError, is_the_disk: bool
+) -> None:
+    assert DiskFull.knows(trouble) is is_the_disk
 
 
 def test_what_is_missing_is_named_in_the_platforms_word() -> None:
