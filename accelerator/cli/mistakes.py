@@ -16,7 +16,7 @@ def describe_mistake(error: click.ClickException, command: str | None) -> UsageP
     """Return what click says of a command line as an error of ours, with the help to look at."""
     if isinstance(error, click.NoSuchOption) and error.option_name in planned.FLAGS:
         return UsageProblem(planned.tell_planned(error.option_name))
-    said, suggestion = error.format_message(), ""
+    said, suggestion = " ".join(error.format_message().split()), ""
     if found := _SUGGESTION.search(said):
         said, suggestion = said[: found.start()], f"{_uncapitalised(found[1])} "
     shown = (

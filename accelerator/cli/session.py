@@ -107,17 +107,8 @@ class Session:
         try:
             with self.heartbeat.beating(), self._bugs_shown():
                 work()
-        except AcceleratorError as failure:
-            error = failure
-            suggest(failure, self._connection, takes_stages=self.name != "prepare")
-            failure.hint = complete(failure.hint or "", self.typed) or None
-        except KeyboardInterrupt as stop:
-            error = self._interrupted(isinstance(stop, Terminated))
-        except Exception as bug:
-            if not (isinstance(bug, OSError) and DiskFull.knows(bug)):
-                self._write_bug(bug)
-                raise
-            error = DiskFull(bug)
+        except (Exception, KeyboardInterrupt) as end:
+            error = self._understand(end)
         finally:
             connection = self._connection
             usage = connection.usage if connection else None
@@ -134,6 +125,21 @@ class Session:
         if isinstance(event, Note):
             event = replace(event, text=complete(event.text, self.typed))
         self.console(event)
+
+    def _understand(self, end: BaseException) -> AcceleratorError:
+        """Return the error that ended the work, as it is told; a bug is written, and raised."""
+        if isinstance(end, AcceleratorError):
+            error = end
+            suggest(error, self._connection, takes_stages=self.name != "prepare")
+        elif isinstance(end, KeyboardInterrupt):
+            error = self._interrupted(isinstance(end, Terminated))
+        elif isinstance(end, OSError) and DiskFull.knows(end):
+            error = DiskFull(end)
+        else:
+            self._write_bug(end)
+            raise end
+        error.hint = complete(error.hint or "", self.typed) or None
+        return error
 
     def _interrupted(self, is_terminated: bool) -> Interrupted:
         """Return the error of a run that was stopped, with what goes on without it."""
@@ -192,7 +198,7 @@ class Session:
         finally:
             threading.excepthook = usual
 
-    def _write_bug(self, bug: Exception) -> None:
+    def _write_bug(self, bug: BaseException) -> None:
         self.invocation.ignore_signals()
         self.console.close()
         if self.talk.json:

@@ -18,8 +18,8 @@ from accelerator.cli import COMMANDS
 from accelerator.cli import main as root_command
 from accelerator.cli.endings import ENDINGS
 from accelerator.cli.parts import SettingOption
+from accelerator.demo.children import DemoFailed
 from accelerator.demo.report import Lap
-from accelerator.demo.story import DemoFailed
 from accelerator.errors import AcceleratorError, ExitCode
 from accelerator.models import Reason, Refusal, Route, StepName
 from accelerator.settings import SETTINGS, load_settings

@@ -34,10 +34,10 @@ from accelerator.cli.mistakes import describe_mistake
             id="a wrong value",
         ),
         pytest.param(
-            ["resume"],
-            "resume",
-            "missing argument 'TARGET'",
-            "`accelerator resume --help` shows the options",
+            ["completion"],
+            "completion",
+            "missing argument 'SHELL'. Choose from: bash, zsh, fish",
+            "`accelerator completion --help` shows the options",
             id="an argument is missing",
         ),
         pytest.param(
