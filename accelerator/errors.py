@@ -238,13 +238,14 @@ class BuildFailed(AcceleratorError):
     def __init__(
         self, app: str, build_id: str, log_flaw: str | None = None, said: str | None = None
     ) -> None:
-        message, hint = f"build {build_id} on {app} failed", "the build log is above"
+        message, hint = f"the build on {app} failed", "the build log is above"
         if said is not None:
             message = f"{message}: {said}"
         if log_flaw is not None:
             message = f"{message}, and the build log {log_flaw}"
             hint = f"Heroku's dashboard has the log, under Activity of {app}"
         super().__init__(message, f"{hint}; nothing was released on {app}")
+        self.details = f"build {build_id}"
 
 
 class NothingToRun(AcceleratorError):
@@ -255,11 +256,12 @@ class NothingToRun(AcceleratorError):
 
     def __init__(self, app: str, build_id: str) -> None:
         super().__init__(
-            f"build {build_id} on {app} has nothing to run: no Procfile names a process type, and "
+            f"the build on {app} has nothing to run: no Procfile names a process type, and "
             "the buildpack has none of its own",
             "add a Procfile with a line for each process type, such as `web: ./serve`; ship that "
             "commit",
         )
+        self.details = f"build {build_id}"
 
 
 class SourceDiffers(AcceleratorError):

@@ -172,7 +172,7 @@ def _cancel(run: Run, order: PrepareOrder, report: PrepareReport) -> bool:
         build = _find_running(run, order)
         if build is not None:
             run.heroku.builds.cancel(build.app_name, build.id)
-            run.events.note(f"Cancelled build {build.id} on {build.app_name}", "warning")
+            run.events.note(f"Cancelled the build on {build.app_name}", "warning")
             report.building(run.heroku.builds.fetch(build.app_name, build.id))
     return build is not None
 

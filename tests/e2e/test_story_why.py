@@ -28,7 +28,7 @@ def test_a_build_that_fails_shows_its_log_and_the_next_deploy_shows_it_again(
 
     assert (loud.exit_code, later.exit_code) == (4, 3)
     assert loud.stderr.count("!     this does not compile") == 1
-    assert f"the last lines of build {pipeline.prepare.builds[0]['id']}" in later.stderr
+    assert f"the last lines of the build on {pipeline.prepare.name}" in later.stderr
     assert "!     this does not compile" in later.stderr
 
 

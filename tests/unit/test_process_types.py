@@ -139,6 +139,27 @@ def test_a_build_with_nothing_to_run_is_not_prepared() -> None:
     assert report.artifact is not None
 
 
+@pytest.mark.parametrize("prepared", ["good", None], ids=["promoted", "built there"])
+def test_a_first_deploy_of_what_has_nothing_to_run_is_no_success(prepared: str | None) -> None:
+    made = scene(prepared, make_app("shop"))
+    for artifact in ("good", BUILT):
+        made.stage.heroku.hold(artifact, COMMIT, process_types={})
+
+    error = made.fail(Refused if prepared else NothingToRun)
+
+    assert error.exit_code == (3 if prepared else 4)
+    assert made.held("shop") == (None if prepared else BUILT)
+
+
+def test_a_first_deploy_of_what_has_nothing_to_run_can_be_allowed() -> None:
+    made = scene(None, make_app("shop"))
+    made.stage.heroku.hold(BUILT, COMMIT, process_types={})
+
+    made.deploy(may_lose_processes=True)
+
+    assert made.held("shop") == BUILT
+
+
 @pytest.mark.parametrize(
     ("files", "folder", "expected"),
     [

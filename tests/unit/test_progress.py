@@ -110,7 +110,7 @@ def test_a_build_that_had_failed_before_shows_its_end_once_decided(stage: Stage)
 
     [evidence] = stage.ear.evidence()
     assert decision.reason is Reason.PREPARE_BUILD_FAILED
-    assert evidence.title == "the last lines of build b1 on shop-prepare"
+    assert evidence.title == "the last lines of the build on shop-prepare"
     assert evidence.lines == tuple(f"line {number}" for number in range(10, 30))
 
 

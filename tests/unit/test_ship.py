@@ -187,7 +187,7 @@ def test_failing_tests_cancel_the_build_and_release_nothing(scene: Scene) -> Non
     assert scene.app("shop-prepare").builds[0].status == "failed"
     assert held(scene, "shop-staging", "shop") == ["old", "old"]
     assert scene.report.tests == "failed"
-    assert scene.stage.ear.warnings() == ["Cancelled build shop-prepare-build on shop-prepare"]
+    assert scene.stage.ear.warnings() == ["Cancelled the build on shop-prepare"]
 
 
 def test_failing_tests_tell_their_last_lines_for_those_who_saw_none(scene: Scene) -> None:

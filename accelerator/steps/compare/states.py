@@ -58,6 +58,11 @@ class TargetState:
         """Return the release in effect."""
         return next((release for release in self.releases if release.current), None)
 
+    @property
+    def has_code(self) -> bool:
+        """True when a release with code is in effect."""
+        return self.current is not None and self.current.artifact is not None
+
     def find_before_current(self) -> Release | None:
         """Find the last release with other code that was in effect before what runs now."""
         current = self.current

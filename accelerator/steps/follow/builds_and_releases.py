@@ -51,17 +51,17 @@ def follow_build(run: Run, build: Build, tell: Tell = say_nothing) -> Build:
     with Logs(run, deadline) as logs:
         logs.follow(build.output_stream_url, source, may_be_silent=False)
         tell("build running")
-        with run.under_way.lasting(f"build {build.id} on {app}"):
+        with run.under_way.lasting(f"the build on {app}"):
             ended = wait_for_end(
                 run, logs, deadline, lambda: run.heroku.builds.fetch(app, build.id)
             )
         if ended is None:
             raise OutcomeUnknown(
-                f"build {build.id} on {app} still runs at the deadline",
+                f"the build on {app} still runs at the deadline",
                 "run the same command again to join what is built by then",
             )
         if ended.status != "succeeded":
-            flaw = logs.explain(source, f"the last lines of build {ended.id} on {app}")
+            flaw = logs.explain(source, f"the last lines of the build on {app}")
             raise BuildFailed(app, ended.id, flaw)
         logs.admit()
     return ended
@@ -75,7 +75,7 @@ def find_release_of_build(run: Run, build: Build, tell: Tell = say_nothing) -> R
     deadline = run.deadline.within(min(60.0, run.waits.release_phase))
     app = build.app_name
     still = OutcomeUnknown(
-        f"build {build.id} on {app} succeeded, and the run's own time (--timeout) was over before "
+        f"the build on {app} succeeded, and the run's own time (--timeout) was over before "
         "its release was seen",
         f"look with `heroku releases -a {app}`, then run this again with more time",
     )

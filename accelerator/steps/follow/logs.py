@@ -204,7 +204,7 @@ def read_lines(
 
 def show_end(run: Run, build: Build) -> None:
     """Tell the last lines of a build that ended before this run, as evidence."""
-    hurry, title = Event(), f"the last lines of build {build.id} on {build.app_name}"
+    hurry, title = Event(), f"the last lines of the build on {build.app_name}"
     hurry.set()
     if build.output_stream_url is None:
         return
@@ -216,4 +216,4 @@ def show_end(run: Run, build: Build) -> None:
     if log.last:
         run.events.emit(Evidence(title, tuple(log.last)))
     else:
-        run.events.note(f"the log of build {build.id} on {build.app_name} {log.flaw}")
+        run.events.note(f"the log of the build on {build.app_name} {log.flaw}")

@@ -45,9 +45,15 @@ def check_process_types(
 def check_artifact(
     target: TargetState, artifact: Artifact | ArtifactRef | None, *, is_allowed: bool
 ) -> Finding:
-    """Refuse an artifact without a process type that runs on the target, where it was read."""
+    """Refuse an artifact without a process type that runs on the target, where it was read.
+
+    Where no code was before, one without any process type is refused: nothing would run there.
+    """
     types = artifact.process_types if isinstance(artifact, Artifact) else None
     lost = find_lost(types, target.fit)
+    if types is not None and not types and not target.has_code:
+        said = f"nothing would run on {target.app}: what is to be released has no process type"
+        return _told(target.app, said, is_allowed)
     if not lost or types is None:
         return Finding(target.app)
     return _lost(target.app, lost, f"what is to be released has {_list(types)}", is_allowed)
@@ -81,7 +87,10 @@ def _check_build(
 
 
 def _lost(app: str, lost: Iterable[str], said: str, is_allowed: bool) -> Finding:
-    text = f"{app} runs {', '.join(lost)}, which would be gone: {said}"
+    return _told(app, f"{app} runs {', '.join(lost)}, which would be gone: {said}", is_allowed)
+
+
+def _told(app: str, text: str, is_allowed: bool) -> Finding:
     if is_allowed:
         return Finding(app, None, text)
     return Finding(app, Refusal.PROCESSES_MISSING, text, HINT)

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from accelerator.errors import (
     AcceleratorError,
+    NothingToRun,
     OutcomeUnknown,
     PromotionFailed,
+    Refused,
     SourceDiffers,
 )
 from accelerator.models import Artifact, Route, StepName
@@ -77,6 +79,12 @@ def _build_on(run: Run, decision: Decision, target: TargetState, fence: Fence) -
         without = PromotionFailed(app, "the build left no artifact")
         return Landing(app, Route.BUILD, before, error=without)
     held = _read_built(run, app, built.artifact)
+    if not target.has_code:
+        try:
+            fence.admit(target, held)
+        except Refused:
+            nothing = NothingToRun(app, built.id)
+            return Landing(app, Route.BUILD, before, held, released.id, error=nothing)
     if isinstance(held, Artifact) and (lost := find_lost(held.process_types, target.fit)):
         said = f"{app} ran {', '.join(lost)}, which the build that was just released does not have"
         run.events.note(said, "warning")
@@ -112,7 +120,7 @@ def build(
         released = find_release_of_build(run, finished, step.tell)
     if released is None:
         raise OutcomeUnknown(
-            f"build {finished.id} on {app} succeeded but no release of it appeared",
+            f"the build on {app} succeeded but no release of it appeared",
             f"look with `heroku releases -a {app}`, then run this again",
         )
     return finished, released
