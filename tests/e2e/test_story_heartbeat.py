@@ -49,5 +49,5 @@ def test_a_job_whose_build_is_silent_is_not_silent_itself(
 
     assert exit_code == 0, stderr.getvalue()
     assert json.loads(stdout.getvalue())["artifact"]["id"] == pipeline.prepare.slug_id
-    waited = f"    still waiting: Build {commit[:8]} on {pipeline.prepare.name} ("
+    waited = f"    still waiting: Build {commit[:8]} on {pipeline.prepare.name}: build running ("
     assert any(line.startswith(waited) for line in stderr.getvalue().splitlines())
