@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 FETCH_SECONDS = 60.0
 _MOMENT = re.compile(r"[0-9]{1,11}")  # a commit may claim any; so many seconds are 3000 years
 _FULL_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+# How git says that there is no such revision; any other complaint is told.
+_IS_MISSING = "Needed a single revision"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _FORMAT = "--format=%H%n%T%n%ct%n%an <%ae>%n%s"
 
@@ -235,13 +237,16 @@ class Repository:
         return bool(edge) and not edge.isdisjoint(self._git.ask("rev-list", sha, "--").text.split())
 
     def _not_found(self, revision: str, complaint: str) -> NotFound:
+        if not self._git.ask("rev-list", "--all", "--max-count=1").text:
+            return NotFound(f"{self.root.name} has no commit yet", "commit something first")
         hint = "check the spelling, or fetch the commit first"
         if self.is_shallow:
             hint = (
                 "this clone is shallow: `git fetch --unshallow`, or fetch just this commit "
                 f"with `git fetch --depth 1 origin {revision}`"
             )
-        return NotFound(f"no commit {revision!r} in {self.root.name}: {complaint}", hint)
+        why = "" if _IS_MISSING in complaint else f": {complaint}"
+        return NotFound(f"no commit {revision!r} in {self.root.name}{why}", hint)
 
 
 def _seconds(commit: Commit) -> int:
