@@ -25,6 +25,7 @@ class UnderWay:
 
     resumable: tuple[str, ...] = ()
     _listed: dict[object, str] = field(default_factory=dict)
+    _begun: dict[str, object] = field(default_factory=dict)
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -32,18 +33,42 @@ class UnderWay:
         return tuple(dict.fromkeys(tuple(self._listed.values())))
 
     @contextmanager
+    def beginning(self, what: str) -> Iterator[None]:
+        """List something while it is asked for, and until `lasting` has followed it to its end."""
+        with self._listing(what) as token:
+            yield
+            self._begun[what] = token
+
+    @contextmanager
     def lasting(self, what: str) -> Iterator[None]:
         """List something while it is followed; an interrupt leaves it listed."""
+        with self._listing(what):
+            try:
+                yield
+            except (KeyboardInterrupt, Interrupted):
+                raise
+            except BaseException:
+                self._forget(what)
+                raise
+        self._forget(what)
+
+    def _forget(self, what: str) -> None:
+        """Take away what was listed from its beginning on: its end is known."""
+        self._listed.pop(self._begun.pop(what, None), None)
+
+    @contextmanager
+    def _listing(self, what: str) -> Iterator[object]:
         token = object()
         self._listed[token] = what
         try:
-            yield
+            yield token
         except (KeyboardInterrupt, Interrupted):
             raise
         except BaseException:
             self._listed.pop(token)
             raise
-        self._listed.pop(token)
+        if self._begun.get(what) is not token:
+            self._listed.pop(token)
 
     def keep(self, apps: Iterable[str]) -> None:
         """Note that the locks of these apps tell what was begun there: it can be resumed."""

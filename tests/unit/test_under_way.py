@@ -29,6 +29,38 @@ def test_what_has_ended_is_listed_no_more() -> None:
     assert (during, under_way.texts) == (("build 7 on shop",), ())
 
 
+def test_what_was_begun_is_listed_until_it_was_followed_to_its_end() -> None:
+    under_way = UnderWay()
+
+    with under_way.beginning("the build on shop"):
+        pass
+    between = under_way.texts
+    with under_way.lasting("the build on shop"):
+        pass
+
+    assert (between, under_way.texts) == (("the build on shop",), ())
+
+
+def test_what_was_begun_and_has_failed_is_listed_no_more() -> None:
+    under_way = UnderWay()
+
+    with under_way.beginning("the build on shop"):
+        pass
+    with pytest.raises(BuildFailed), under_way.lasting("the build on shop"):
+        raise BuildFailed("shop", "8")
+
+    assert under_way.texts == ()
+
+
+def test_what_could_not_be_begun_is_not_listed() -> None:
+    under_way = UnderWay()
+
+    with pytest.raises(BuildFailed), under_way.beginning("the build on shop"):
+        raise BuildFailed("shop", "8")
+
+    assert under_way.texts == ()
+
+
 def test_what_goes_on_twice_is_told_once_in_the_order_of_its_beginning() -> None:
     under_way = UnderWay()
 

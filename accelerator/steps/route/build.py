@@ -148,7 +148,7 @@ def start_build(run: Run, app: str, commit: Commit, fence: Fence) -> Build:
     try:
         with (
             run.events.brief(StepName.UPLOAD, app),
-            run.under_way.lasting(f"a build of {commit.short} on {app}"),
+            run.under_way.beginning(f"the build on {app}"),
         ):
             started = run.heroku.builds.create(app, blob, commit.sha, said, packed.checksum, again)
     except OutcomeUnknown:

@@ -110,7 +110,7 @@ def test_it_does_not_start_as_root_without_saying_what_that_means(
         process.terminate()
         _, stderr = process.communicate(timeout=60)
 
-    assert stderr == (f"{ROOT}\n" if is_warned else "")
+    assert stderr == ("".join(f"{line}\n" for line in ROOT) if is_warned else "")
 
 
 @pytest.mark.parametrize(
