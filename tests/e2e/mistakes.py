@@ -89,10 +89,10 @@ def answer_of(result: Result, place: Place) -> str:
     Names, numbers and places of this one run are replaced with those of the page.
     """
     errors = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
-    lines = errors or result.stdout.strip().splitlines() or [""]
+    lines = errors or result.stdout.strip().splitlines() or ["(nothing)"]
     text = lines[0].removeprefix("error: ")
     text = text.replace(place.pipeline.prefix, "foo").replace(str(place.folder), "/home/ada")
-    for sha in place.repo.git("rev-list", "--all").split():
+    for sha in place.repo.git("-c", "safe.directory=*", "rev-list", "--all").split():
         for short in (sha, sha[:8], sha[:7]):
             text = text.replace(short, "1234567")
     text = re.sub(r"(127\.0\.0\.1|localhost):\d+", r"\1:5000", text)
