@@ -23,13 +23,35 @@ ROWS = [
 ]
 
 
+# Those that take several deploys, or some seconds of waiting, are made with --full only.
+LONG = {
+    "a shallow clone",
+    "a Procfile without `web`",
+    "a crash at boot",
+    "a failing build",
+    "a failing smoke check",
+    "a failing release command",
+    "a commit older than what runs",
+    "a commit older than what runs, `--on-superseded ok`",
+    "a commit on another line",
+    "a frozen target",
+    "Heroku's git limit",
+    "no network",
+}
+
+
 def test_every_mistake_has_its_row() -> None:
     assert sorted(row[0] for row in ROWS) == sorted(MISTAKES)
     assert len(ROWS) >= 40
+    assert set(MISTAKES) >= LONG
 
 
 @pytest.mark.parametrize(
-    ("name", "exit_code", "answer"), [pytest.param(*row, id=row[0]) for row in ROWS]
+    ("name", "exit_code", "answer"),
+    [
+        pytest.param(*row, id=row[0], marks=[pytest.mark.slow] if row[0] in LONG else [])
+        for row in ROWS
+    ],
 )
 def test_a_mistake_gets_the_answer_of_the_page(
     name: str,
