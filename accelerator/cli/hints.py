@@ -36,6 +36,8 @@ _ABOUT = (
     "--allow-diverged",
     "--allow-missing-processes",
 )
+# What was allowed once, for these targets, is not allowed to the next ones.
+_ALLOWED = frozenset(("--allow-older", "--allow-diverged", "--allow-missing-processes"))
 # More time is what many of these hints are about.
 _NOT_AGAIN = frozenset(("--timeout",))
 # A note names its commit itself: another one would be refused.
@@ -79,6 +81,18 @@ def complete(text: str, typed: Sequence[Flag]) -> str:
     if not typed or "`accelerator " not in text:
         return text
     return _COMMAND.sub(lambda found: f"`{_complete(found[1], typed)}`", text)
+
+
+def complete_next(lines: Sequence[str], typed: Sequence[Flag]) -> list[str]:
+    """Return a result whose command to come has the flags of this run that it takes.
+
+    Without them it would look for freezes elsewhere, and verify less. It gets no permission, and no
+    checks where one is of an address: that of the app which was just deployed.
+    """
+    are_paths = all(flag.value.startswith("/") for flag in typed if flag.spelling == "--smoke")
+    left_out = _ALLOWED if are_paths else _ALLOWED | {"--smoke"}
+    kept = [flag for flag in typed if not flag.names & left_out]
+    return [complete(line, kept) if line.startswith("next: `") else line for line in lines]
 
 
 def _complete(command: str, typed: Sequence[Flag]) -> str:

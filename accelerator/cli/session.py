@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from accelerator.cli.blanks import failed_document
-from accelerator.cli.hints import complete, typed_flags
+from accelerator.cli.hints import complete, complete_next, typed_flags
 from accelerator.cli.suggestions import suggest
 from accelerator.errors import AcceleratorError, DiskFull, ExitCode, Interrupted, Terminated
 from accelerator.events import Note, Recorder
@@ -159,7 +159,7 @@ class Session:
         if self.talk.json:
             result.document(document(outcome))
         else:
-            result.lines(self._fit(summary(outcome)))
+            result.lines(self._fit(complete_next(summary(outcome), self.typed)))
         if error is not None:
             if self.talk.debug:
                 trace = "".join(traceback.format_exception(error))

@@ -15,7 +15,7 @@ import pytest
 import accelerator
 from accelerator.cli import COMMANDS
 from accelerator.cli import main as commands
-from accelerator.cli.hints import complete, typed_flags
+from accelerator.cli.hints import complete, complete_next, typed_flags
 from accelerator.cli.invocation import Invocation
 from accelerator.cli.options import Talk
 from accelerator.cli.session import Session
@@ -181,3 +181,36 @@ def test_a_note_of_a_run_names_a_command_that_can_be_pasted(tmp_path: Path) -> N
 
     said = "`accelerator resume shop --from shop-prepare --lock-remote origin` finishes it"
     assert stderr.getvalue() == f"    warning: {said}\n"
+
+
+NEXT = "accelerator deploy --to production --from shop-prepare --commit c0ffee"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "added"),
+    [
+        pytest.param(("--lock-remote", "origin"), " --lock-remote origin", id="where freezes are"),
+        pytest.param(("--smoke", "/up"), " --smoke /up", id="a check that is a path"),
+        pytest.param(("--smoke", "/up", "--smoke", "https://a.example/"), "", id="an address"),
+        pytest.param(("--config", "ci.toml"), " --config ci.toml", id="the file"),
+        pytest.param(("--strict", "--verify-source"), " --verify-source --strict", id="guards"),
+        pytest.param(("--allow-older", "--allow-diverged"), "", id="what was allowed once"),
+        pytest.param(("--from", "other", "--commit", "main"), "", id="what it has already"),
+    ],
+)
+def test_the_next_command_looks_where_this_one_looked(
+    arguments: tuple[str, ...], added: str, tmp_path: Path
+) -> None:
+    invocation = Invocation({}, tmp_path, StringIO(), StringIO())
+    session = Session("deploy", invocation, Talk())
+    session.typed = typed(*DEPLOY, *arguments)
+
+    session.perform(lambda: None, lambda _: {}, lambda _: ["shop: live", f"next: `{NEXT}`"])
+
+    assert invocation.stdout.getvalue() == f"shop: live\nnext: `{NEXT}{added}`\n"  # type: ignore[attr-defined]
+
+
+def test_only_the_next_command_of_a_result_is_completed() -> None:
+    said = ['  "Revert `accelerator accept shop`"']
+
+    assert complete_next(said, typed(*DEPLOY, "--lock-remote", "origin")) == said
