@@ -55,6 +55,15 @@ def target(*releases: Release, **changes: object) -> TargetState:
             id="a first deploy that failed",
         ),
         pytest.param(
+            target(
+                make_release("shop", 3, None, current=True),
+                make_release("shop", 2, "held", status="failed"),
+            ),
+            Facts(),
+            NO_CODE,
+            id="a config var that was set after a first deploy that failed",
+        ),
+        pytest.param(
             target(NOW), Facts(artifacts={"held": artifact("held", OTHER)}), OTHER, id="its slug"
         ),
         pytest.param(
@@ -110,6 +119,12 @@ def test_what_is_known_of_what_runs(
             Facts(),
             "v4 has no slug or image",
             id="code before a release without any",
+        ),
+        pytest.param(
+            target(replace(CONFIG, version=4), replace(NOW, current=False, status="pending")),
+            Facts(),
+            "v4 has no slug or image",
+            id="code before it that is still being released",
         ),
         pytest.param(
             target(CONFIG, fit=Fit(stacks=frozenset({"container"}))),

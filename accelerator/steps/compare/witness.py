@@ -59,7 +59,9 @@ def find_released(facts: Facts, target: TargetState, release: Release) -> Runnin
     if release.artifact is not None:
         return Running(gap=_describe_gap(facts, release), hint=hint)
     before = (each for each in target.releases if each.version < release.version)
-    has_code = any(each.artifact for each in before) or "container" in (target.fit.stacks or ())
+    # What failed in its release command never ran.
+    ran = any(each.artifact and each.status != "failed" for each in before)
+    has_code = ran or "container" in (target.fit.stacks or ())
     gap = f"v{release.version} has no slug or image that could be read"
     return Running(gap=gap, hint=hint) if has_code else NO_CODE
 
