@@ -145,12 +145,18 @@ def _unknown_keys(entries: Mapping[str, Any], file_name: str) -> Iterator[str]:
             yield f"{file_name}: {tell_planned(name)}"
         else:
             known = one_line(name, _LONGEST_NAME)
-            yield f'{file_name}: unknown key "{known}"{nearest(known, _namesakes(parts[-1]))}'
+            yield f'{file_name}: unknown key "{known}"{nearest(known, _meant(known))}'
 
 
-def _namesakes(word: str) -> frozenset[str]:
-    """Return the settings that end in a word, in whichever table; all of them where none does."""
-    return frozenset(name for name in _NAMES if name.endswith(f".{word}")) or _NAMES
+def _meant(written: str) -> frozenset[str]:
+    """Return the settings that an unknown key may be meant for.
+
+    They are those that it begins, in its own table; else those with its last word, in whichever
+    table; else all.
+    """
+    begun = frozenset(name for name in _NAMES if name.startswith(f"{written}_"))
+    word = written.rpartition(".")[2]
+    return begun or frozenset(name for name in _NAMES if name.endswith(f".{word}")) or _NAMES
 
 
 def _unknown_variables(

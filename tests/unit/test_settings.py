@@ -280,6 +280,7 @@ def test_what_is_planned_is_no_setting_yet(name: str) -> None:
         pytest.param("subdir", "prepare.subdir", id="another"),
         pytest.param("stage.production.smoke", "stages.production.smoke", id="a table of tables"),
         pytest.param("deadline.build", "deadlines.build", id="a table by its key"),
+        pytest.param("deadlines.smoke", "deadlines.smoke_deadline", id="in its own table first"),
     ],
 )
 def test_a_mistyped_key_is_answered_with_the_one_that_was_meant(written: str, meant: str) -> None:
