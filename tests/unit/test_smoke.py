@@ -178,6 +178,9 @@ def test_a_password_is_masked_before_a_long_check_is_cut() -> None:
         pytest.param("/up {comit}", "{commit}", id="a slip in the placeholder"),
         pytest.param("/up 200 header X: {Commit}", "{commit}", id="and in a header"),
         pytest.param("/up/{commit}", "/health {commit}", id="in the address"),
+        pytest.param("/up {commit", "mean {commit}", id="a brace is missing"),
+        pytest.param("/up 200 sha {{commit}}", "mean {commit}", id="two, as templates have them"),
+        pytest.param("/up { commit }", "mean {commit}", id="blanks in the placeholder"),
     ],
 )
 def test_what_is_neither_an_address_nor_a_command_is_refused_and_never_run(
@@ -189,7 +192,9 @@ def test_what_is_neither_an_address_nor_a_command_is_refused_and_never_run(
     assert hint in str(caught.value.hint)
 
 
-@pytest.mark.parametrize("text", ['{"ok":true}', "{name}", "{}", "${commit"])
+@pytest.mark.parametrize(
+    "text", ['{"ok":true}', '{"commit": "{commit}"}', "{commit: x", "{name}", "{}", "${commit"]
+)
 def test_braces_that_mean_something_else_are_a_text_like_any_other(text: str) -> None:
     assert parse_check(f"/up {text}").text == text
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from accelerator.waiting import Deadline
 
 _HEADER = re.compile(r"header ([!#$%&'*+.^_`|~\w-]+): *(\S.*)")  # a token, as RFC 9110 names it
+_SLIP = re.compile(r"\{\{commit\}\}|(?<!\$)\{ *commit(?=[\s\"']|$)")  # or no second brace
 
 NOT_RUN = frozenset({126, 127})  # the shell: not executable, not found
 
@@ -136,10 +137,11 @@ def _not_understood(text: str, rest: str) -> UsageProblem:
 
 def _refuse_misspelt(text: str, expected: str) -> None:
     """Refuse what was meant as ``{commit}``: as it stands, no site ever answers so."""
-    for word in re.findall(r"\{(\w+)\}", expected):
-        if word != "commit" and get_close_matches(word.lower(), ["commit"], cutoff=0.7):
+    for word in (*re.findall(r"\{\w+\}", expected), *_SLIP.findall(expected)):
+        near = get_close_matches(word.strip("{} ").lower(), ["commit"], cutoff=0.7)
+        if near and word != "{commit}":
             raise UsageProblem(
-                f"the smoke check {show_check(text)} looks for {{{word}}}", "did you mean {commit}?"
+                f"the smoke check {show_check(text)} looks for {word}", "did you mean {commit}?"
             )
 
 
