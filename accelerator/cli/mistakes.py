@@ -9,7 +9,7 @@ import click
 from accelerator import planned
 from accelerator.errors import UsageProblem
 
-_SUGGESTION = re.compile(r"\s*(Did you mean .*\?)\s*$", re.DOTALL)
+_SUGGESTION = re.compile(r"\s*\(?(Did you mean .*\?)\)?\s*$", re.DOTALL)
 
 
 def describe_mistake(error: click.ClickException, command: str | None) -> UsageProblem:

@@ -20,6 +20,13 @@ from accelerator.cli.mistakes import describe_mistake
             id="an option that is none",
         ),
         pytest.param(
+            ["deploy", "--form", "x"],
+            "deploy",
+            "no such option '--form'",
+            "did you mean one of: '--from', '--to'? `accelerator deploy --help` shows the options",
+            id="an option that is none, and like two",
+        ),
+        pytest.param(
             ["deploy", "--timeout"],
             "deploy",
             "option '--timeout' requires an argument",
