@@ -1,4 +1,4 @@
-"""Apps and what is set on them: config vars, features, formation, dynos; and the account."""
+"""Apps and what is set on them: config vars, features, formation, dynos."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from accelerator.heroku.parsing import (
     parse_buildpack_installations,
     parse_config_vars,
     parse_dyno,
-    parse_email,
     parse_feature,
     parse_formation,
     parse_name,
@@ -120,14 +119,3 @@ class Dynos:
     def fetch(self, app: str) -> tuple[Dyno, ...]:
         """Read the dynos that there are now."""
         return self._connection.fetch_all(("apps", app, "dynos"), parse_dyno)
-
-
-@dataclass(frozen=True, repr=False)
-class Account:
-    """`/account`: whose key it is."""
-
-    _connection: Connection
-
-    def fetch_email(self) -> str:
-        """Read the address of the account; the cheapest proof that the key is good."""
-        return self._connection.fetch(("account",), parse_email)

@@ -5,15 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from accelerator.heroku.apps import (
-    Account,
-    Apps,
-    Buildpacks,
-    ConfigVars,
-    Dynos,
-    Features,
-    Formations,
-)
+from accelerator.heroku.apps import Apps, Buildpacks, ConfigVars, Dynos, Features, Formations
 from accelerator.heroku.builds import Builds, Sources
 from accelerator.heroku.connection import Connection
 from accelerator.heroku.exchange import Exchange
@@ -64,7 +56,6 @@ class Heroku:
         self._exchange = Exchange(deadline, listener, patience_seconds, environment)
         self._connection = connection = Connection(endpoint, key, self._exchange)
         self._storage = Storage(self._exchange)
-        self.account = Account(connection)
         self.apps = Apps(connection)
         self.buildpacks = Buildpacks(connection)
         self.builds = Builds(connection)

@@ -253,11 +253,6 @@ def parse_name(item: Json) -> str:
     return as_word(as_object(item).get("name"))
 
 
-def parse_email(item: Json) -> str:
-    """Read the address of an account."""
-    return as_text(as_object(item).get("email"))
-
-
 def _command(value: Json) -> str:
     return as_text(value.get("command") or "" if isinstance(value, dict) else value)
 

@@ -156,11 +156,6 @@ class Repository:
         """Compare the files that are checked out with those of a commit."""
         return find_difference(self._git, commit.tree)
 
-    def submodules(self, commit: Commit) -> tuple[str, ...]:
-        """List the paths where the commit points at other repositories."""
-        entries = archives.list_tree(self._git, commit.sha)
-        return tuple(entry.path for entry in entries if entry.is_submodule)
-
     def archive(
         self, commit: Commit, to: BinaryIO, folder: str | None = None, packing: Packing = fast
     ) -> Packed:

@@ -291,13 +291,13 @@ def test_no_pipeline_of_that_name_is_none(bench: Bench) -> None:
 def test_reads_together_count_as_one_round_trip(bench: Bench) -> None:
     bench.api.at = {
         "/apps/shop": Answer(APP, headers={"RateLimit-Remaining": "500"}),
-        "/account": Answer({"email": "me@example.com"}, headers={"RateLimit-Remaining": "500"}),
+        "/apps": Answer([APP], headers={"RateLimit-Remaining": "500"}),
     }
     client = bench.client()
 
-    app, email = client.together(lambda: client.apps.fetch("shop"), client.account.fetch_email)
+    app, names = client.together(lambda: client.apps.fetch("shop"), client.apps.fetch_names)
 
-    assert (app.name, email) == ("shop", "me@example.com")
+    assert (app.name, names) == ("shop", ("shop",))
     assert client.usage == Usage(requests=2, round_trips=1, retries=0, rate_limit_remaining=500)
     assert client.pace() == 4.5
 

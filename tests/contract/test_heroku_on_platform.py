@@ -179,7 +179,6 @@ def test_apps_are_made_set_up_found_and_destroyed(scene: Scene) -> None:
     assert "GONE" not in config
     assert heroku.pipelines.find(pipeline.id) == pipeline
     assert heroku.pipelines.find("another") is None
-    assert "@" in heroku.account.fetch_email()
     with pytest.raises(NotFound, match="app shop was not found"):
         heroku.apps.fetch("shop")
 
@@ -252,7 +251,7 @@ def test_reads_survive_the_faults_of_the_platform(scene: Scene, kind: str) -> No
 def test_an_empty_bucket_slows_polling_down(scene: Scene) -> None:
     scene.control("PUT", "rate-limit", {"remaining": 11})
 
-    scene.heroku.account.fetch_email()
+    scene.heroku.apps.fetch_names()
 
     assert scene.heroku.usage.rate_limit_remaining == 10
     assert scene.heroku.pace() > 7
@@ -268,7 +267,7 @@ def test_a_wrong_key_is_refused(scene: Scene) -> None:
         ) as heroku,
         pytest.raises(KeyRefused, match="Invalid credentials") as caught,
     ):
-        heroku.account.fetch_email()
+        heroku.apps.fetch_names()
 
     assert caught.value.exit_code is ExitCode.KEY_REFUSED
 

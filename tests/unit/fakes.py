@@ -46,6 +46,7 @@ from accelerator.models import (
 )
 from accelerator.repository import HerokuGit, Packed
 from accelerator.repository.checkout import Difference
+from accelerator.steps.compare.reading import confirm, fetch_states
 from accelerator.steps.guard.notes import LockNote, expiry
 from accelerator.steps.run import Run, Waits
 from accelerator.waiting import Deadline
@@ -56,6 +57,8 @@ if TYPE_CHECKING:
 
     from accelerator.heroku import Heroku
     from accelerator.repository import Lineage
+    from accelerator.steps.compare.facts import Facts
+    from accelerator.steps.compare.wanted import Wanted
 
 BEGIN = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 COMMIT = Commit("c0ffee" + "0" * 34, subject="Serve it")
@@ -825,3 +828,8 @@ def make_app(name: str, held: str | None = None, **changes: Any) -> FakeApp:
 
 def refuse(message: str = "Heroku refuses") -> RequestInvalid:
     return RequestInvalid(message, "look at it")
+
+
+def fetch_facts(run: Run, wanted: Wanted) -> Facts:
+    """Read what is read for a decision, and then the artifact that it would ship."""
+    return confirm(run, wanted.commit, fetch_states(run, wanted))

@@ -14,7 +14,6 @@ from accelerator.errors import KeyRefused, RequestInvalid
 from accelerator.models import OnMiss, Reason, Refusal, Route
 from accelerator.steps.compare.build_config import MOST_RELEASES, agreed, find_origin_of
 from accelerator.steps.compare.decision import compare
-from accelerator.steps.compare.reading import fetch_facts
 from accelerator.steps.compare.wanted import SourceApp, Wanted
 from accelerator.steps.deploy import deploy
 from tests.unit.deployscene import Scene, scene
@@ -22,6 +21,7 @@ from tests.unit.fakes import (
     BEGIN,
     COMMIT,
     Stage,
+    fetch_facts,
     make_app,
     make_build,
     make_release,

@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 
 from accelerator.models import ArtifactKind, ArtifactRef, Build, Reason, Release, Route
 from accelerator.steps.compare.decision import compare
-from accelerator.steps.compare.reading import fetch_facts
 from accelerator.steps.compare.unread import find_unconfirmed
 from accelerator.steps.compare.wanted import SourceApp, Wanted
 from accelerator.steps.compare.witness import find_running
-from tests.unit.fakes import BEGIN, FakeApp, Stage, make_app, make_stage
+from tests.unit.fakes import BEGIN, FakeApp, Stage, fetch_facts, make_app, make_stage
 from tests.unit.worlds import (
     IN_COMMIT,
     LAYOUTS,

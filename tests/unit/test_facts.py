@@ -8,7 +8,7 @@ from accelerator.errors import KeyRefused, NotFound, UsageProblem
 from accelerator.models import ArtifactKind, ArtifactRef, BuildInput, Reason, Route
 from accelerator.steps.compare.decision import compare
 from accelerator.steps.compare.facts import Facts
-from accelerator.steps.compare.reading import confirm, fetch_facts, refresh_targets
+from accelerator.steps.compare.reading import confirm, refresh_targets
 from accelerator.steps.compare.stages import StageSource, find_name, resolve_targets
 from accelerator.steps.compare.states import SourceState, TargetState
 from accelerator.steps.compare.wanted import SourceApp, Wanted
@@ -17,6 +17,7 @@ from tests.unit.fakes import (
     COMMIT,
     OTHER,
     FakeApp,
+    fetch_facts,
     make_app,
     make_build,
     make_coupling,

@@ -55,10 +55,10 @@ EXAMPLES: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "dyno": (parsing.parse_dyno, DYNO),
     "formation": (parsing.parse_formation, {"type": "web", "quantity": 1, "size": "Basic"}),
     "config vars": (parsing.parse_config_vars, {"A": "x"}),
-    "email": (parsing.parse_email, {"email": "me@example.com"}),
+    "name": (parsing.parse_name, {"name": "shop"}),
     "moment": (parsing.parse_moment, "2026-01-01T00:00:00Z"),
     "artifact": (parsing.parse_artifact_ref, {"slug": None, "artifacts": [{"type": "slug", **ID}]}),
-    "list": (lambda items: parsing.parse_list(items, parsing.parse_email), []),
+    "list": (lambda items: parsing.parse_list(items, parsing.parse_name), []),
 }
 
 

@@ -11,7 +11,6 @@ from accelerator.errors import KeyRefused, NotFound, RequestInvalid
 from accelerator.models import ArtifactKind, ArtifactRef
 from accelerator.steps.compare.facts import Facts
 from accelerator.steps.compare.fit import Fit
-from accelerator.steps.compare.reading import fetch_facts
 from accelerator.steps.compare.states import SourceState, TargetState
 from accelerator.steps.compare.wanted import SourceApp, Wanted
 from accelerator.steps.compare.witness import NO_CODE, Running, find_running
@@ -20,6 +19,7 @@ from tests.unit.fakes import (
     OTHER,
     Stage,
     artifact,
+    fetch_facts,
     make_app,
     make_build,
     make_release,

@@ -47,14 +47,6 @@ if TYPE_CHECKING:
 NOTHING_KNOWN = Facts()
 
 
-def fetch_facts(run: Run, wanted: Wanted) -> Facts:
-    """Read sources and targets in one round of parallel requests, single artifacts in a second.
-
-    Raises `NotFound` when an app does not exist.
-    """
-    return confirm(run, wanted.commit, fetch_states(run, wanted))
-
-
 def fetch_states(run: Run, wanted: Wanted, known: Facts = NOTHING_KNOWN) -> Facts:
     """Read sources and targets only: what lies where is known by the lists of builds so far.
 
