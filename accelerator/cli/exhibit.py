@@ -19,6 +19,7 @@ from accelerator.errors import Interrupted, Terminated, UsageProblem
 from accelerator.events import Evidence
 from accelerator.output.door import Door
 from accelerator.output.streams import wants_color
+from accelerator.steps.verify.sound import demand_sound
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -123,7 +124,12 @@ def make_model(asked: Asked) -> Model:
 
 
 def make_order(asked: Asked, invocation: Invocation) -> DemoOrder:
-    """Return what is shipped; a folder counts from where the command was called."""
+    """Return what is shipped; a folder counts from where the command was called.
+
+    A slip in what was typed is told before anything is made, as by the commands that deploy.
+    """
+    for check in asked.smoke:
+        demand_sound(check, "flag --smoke")
     repo = None if asked.repo is None else invocation.directory / asked.repo
     return DemoOrder(repo, asked.test, asked.smoke, dict(_split(pair) for pair in asked.env))
 

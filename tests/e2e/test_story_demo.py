@@ -99,6 +99,15 @@ def test_a_repository_that_says_not_how_it_runs_is_refused(told: Command, repo: 
     assert "Procfile" in result.document["error"]["message"]
 
 
+def test_a_slip_in_a_smoke_check_is_told_before_anything_is_made(told: Command) -> None:
+    result = told("demo", "--smoke", "/health {comit}")
+
+    result.check_exit(2)
+    assert "flag --smoke: the smoke check '/health {comit}' looks for {comit}" in result.stderr
+    assert "did you mean {commit}?" in result.stderr
+    assert "==>" not in result.stderr
+
+
 def test_seconds_for_the_tests_are_those_of_the_sample_only(told: Command) -> None:
     result = told("demo", "--test", "pytest -q", "--test-seconds", "3", "--json")
 

@@ -22,6 +22,7 @@ SOURCE = "accelerator.toml: stages.production.smoke"
         pytest.param("/health {comit}", "did you mean {commit}?", id="a slip in the placeholder"),
         pytest.param("/health/{comit}", "did you mean {commit}?", id="a slip in the address"),
         pytest.param("/health {sha}", "did you mean {commit}?", id="another name for it"),
+        pytest.param("/up 200 header X: {Commit}", "did you mean {commit}?", id="in a header"),
         pytest.param("/health/{commit}", "/health {commit}", id="the placeholder in the address"),
         pytest.param("$ ./smoke.sh {commit}", "write $COMMIT", id="the placeholder in a command"),
         pytest.param("2x $ curl {comit}", "write $COMMIT", id="a slip in a command"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -98,7 +97,6 @@ def parse_check(text: str) -> SmokeCheck:
             "write it behind the address, as in '/health {commit}', or ask by a command, as in "
             "'$ curl --fail ${APP_URL}health/$COMMIT'",
         )
-    _refuse_misspelt(text, expected)
     parts = re.fullmatch(r"(?:(\d{3})(?: |$))?(.*)", expected.strip())
     status, words = parts.groups() if parts else (None, expected)
     named = _HEADER.fullmatch(words)
@@ -133,16 +131,6 @@ def _not_understood(text: str, rest: str) -> UsageProblem:
         "command",
         f"write a path as {path}, a URL as https://foo.example/health, a command as '{program}'",
     )
-
-
-def _refuse_misspelt(text: str, expected: str) -> None:
-    """Refuse what was meant as ``{commit}``: as it stands, no site ever answers so."""
-    for word in (*re.findall(r"\{\w+\}", expected), *_SLIP.findall(expected)):
-        near = get_close_matches(word.strip("{} ").lower(), ["commit"], cutoff=0.7)
-        if near and word != "{commit}":
-            raise UsageProblem(
-                f"the smoke check {show_check(text)} looks for {word}", "did you mean {commit}?"
-            )
 
 
 def show_check(text: str) -> str:
