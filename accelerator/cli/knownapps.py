@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from accelerator.credentials import find_key
+from accelerator.credentials import find_home, find_key
 from accelerator.errors import AcceleratorError
 from accelerator.foreign import parse_json
 from accelerator.settings import endpoint
@@ -36,7 +36,7 @@ def find_apps(environment: Mapping[str, str], key_env: str) -> tuple[str, ...]:
     That nothing was found is kept as well: a person who types does not wait a second per key.
     """
     place = endpoint(environment)
-    home = Path(environment.get("HOME") or Path.home())
+    home = find_home(environment)
     try:
         key = find_key(key_env, environment, place, home, HELPER_SECONDS)
     except AcceleratorError:
