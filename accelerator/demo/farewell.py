@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from accelerator.demo.screen import split_command
+from accelerator.demo.screen import wrap_command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,5 +65,5 @@ def render_kept(
         *(f"  {line}" for line in local.exports),
         "  git commit --allow-empty --message 'Try it'",
         f"  {full} prepare --app {prepare}",
-        *(f"  {line}" for line in split_command(deploy)),
+        *(f"  {line}" for line in wrap_command(deploy)),
     ]

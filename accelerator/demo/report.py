@@ -8,7 +8,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from accelerator.demo.chart import draw
-from accelerator.demo.screen import split_command
+from accelerator.demo.screen import wrap_command
 from accelerator.events import StepFinished
 from accelerator.output.outcome import Outcome
 from accelerator.output.parts import head, render_error
@@ -105,7 +105,7 @@ def _second(report: DemoReport) -> list[str]:
     if not report.second:
         return []
     how = "both ways at once" if report.model.at_once else "first one way, then the other"
-    command = [f"  {line}" for line in split_command(report.command, WIDTH - 2)]
+    command = [f"  {line}" for line in wrap_command(report.command, WIDTH - 2)]
     return [f"Second commit, {how}:", *command, *_slugs(report.second), ""]
 
 

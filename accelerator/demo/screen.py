@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from accelerator.environment import detect_ci
 from accelerator.events import LogLine
+from accelerator.output.terminal import is_live
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,11 +62,10 @@ class Lines:
 
 def wants_picture(stream: TextIO, environment: Mapping[str, str], verbosity: int) -> bool:
     """Return whether a picture can be drawn there, for somebody who did not ask for the lines."""
-    is_able = stream.isatty() and environment.get("TERM", "dumb") != "dumb"
-    return is_able and verbosity == 0 and detect_ci(environment).name is None
+    return verbosity == 0 and is_live(stream, environment)
 
 
-def split_command(words: Sequence[str], width: int = 74) -> list[str]:
+def wrap_command(words: Sequence[str], width: int = 74) -> list[str]:
     """Return a command as lines that can be pasted; an option stays with its value."""
     lines, line = [], ""
     for group in _groups(words):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from accelerator.demo.report import DemoReport, describe_first
 from accelerator.demo.scene import OLD_APPS, Scene, accelerate, provision
-from accelerator.demo.screen import split_command
+from accelerator.demo.screen import wrap_command
 from accelerator.demo.tracks import Track
 from accelerator.demo.ways import deploy_the_old_way, ship, ship_arguments, together
 
@@ -59,7 +59,7 @@ def go_both_ways(scene: Scene, report: DemoReport, sha: str) -> None:
         report.built = deploy_the_old_way(scene, beside, sha, built)
 
     how = "at the same time" if scene.model.at_once else "one after the other"
-    shown = split_command(["$ accelerator", *report.command[1:]])
+    shown = wrap_command(["$ accelerator", *report.command[1:]])
     scene.screen.headline(f"Second commit, both ways {how}", *shown)
     scene.screen.draw(prepared, built)
     if scene.model.at_once:

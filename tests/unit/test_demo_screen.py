@@ -22,7 +22,7 @@ from accelerator.demo.picture import Picture
 from accelerator.demo.platform import LocalPlatform
 from accelerator.demo.report import DemoReport, Lap, Model, demo_document, render_demo
 from accelerator.demo.repository import DemoRepository
-from accelerator.demo.screen import split_command, wants_picture
+from accelerator.demo.screen import wants_picture, wrap_command
 from accelerator.demo.tracks import Track
 from accelerator.models import Secret
 from accelerator.output.outcome import Outcome, StepLog
@@ -150,7 +150,7 @@ def test_a_command_that_the_callers_shell_does_not_find_is_named_with_its_folder
 
 @given(st.lists(st.sampled_from(["--to", "--test", "staging", "'a b'", "x" * 90]), min_size=1))
 def test_a_command_on_several_lines_is_the_same_when_it_is_pasted(words: list[str]) -> None:
-    pasted = "\n".join(split_command(words))
+    pasted = "\n".join(wrap_command(words))
 
     assert shlex.split(pasted.replace("\\\n", " ")) == shlex.split(" ".join(words))
 
@@ -161,10 +161,11 @@ def test_a_command_on_several_lines_is_the_same_when_it_is_pasted(words: list[st
         pytest.param(Terminal(), {"TERM": "xterm"}, 0, True, id="a terminal"),
         pytest.param(io.StringIO(), {"TERM": "xterm"}, 0, False, id="a pipe"),
         pytest.param(Terminal(), {"TERM": "dumb"}, 0, False, id="a dumb terminal"),
-        pytest.param(Terminal(), {}, 0, False, id="a terminal nobody names"),
+        pytest.param(Terminal(), {}, 0, True, id="a terminal nobody names"),
         pytest.param(Terminal(), {"TERM": "xterm"}, 1, False, id="details wanted"),
         pytest.param(Terminal(), {"TERM": "xterm"}, -1, False, id="quiet"),
         pytest.param(Terminal(), {"TERM": "xterm", "GITLAB_CI": "true"}, 0, False, id="CI"),
+        pytest.param(Terminal(), {"TERM": "xterm", "CI": "true"}, 0, False, id="a CI of no name"),
     ],
 )
 def test_a_picture_is_drawn_for_people_in_a_terminal_only(
