@@ -222,6 +222,14 @@ def detect_ci(env: Mapping[str, str]) -> CI:
     )
 
 
+def is_ci(env: Mapping[str, str]) -> bool:
+    """Return whether this is a job: of a system we know, or of another that sets ``CI``.
+
+    A job can have a terminal, but nobody sits at it.
+    """
+    return env.get("CI", "").strip().lower() not in _SAYS_NO or _find_system(env) is not None
+
+
 def find_commit(env: Mapping[str, str]) -> tuple[str, str] | None:
     """Find the commit variable and its value: the detected system's first, then any other's."""
     system = _find_system(env)

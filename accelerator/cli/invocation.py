@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
+from accelerator.environment import is_ci
 from accelerator.output.door import Door
 
 if TYPE_CHECKING:
@@ -37,8 +38,9 @@ class Invocation:
 
     @property
     def has_person(self) -> bool:
-        """True when somebody can be asked: both ends of a conversation are a terminal."""
-        return self.stdin is not None and self.stdin.isatty() and self.stderr.isatty()
+        """True when somebody can be asked: both ends are a terminal, and not that of a CI job."""
+        has_ends = self.stdin is not None and self.stdin.isatty() and self.stderr.isatty()
+        return has_ends and not is_ci(self.environment)
 
     def ask(self, question: str) -> str:
         """Put a question to the person; return the line that was typed, empty at its end."""

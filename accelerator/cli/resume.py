@@ -19,7 +19,6 @@ from accelerator.cli.options import (
     Target,
 )
 from accelerator.cli.parts import setting, takes
-from accelerator.environment import detect_ci
 from accelerator.errors import UsageProblem
 
 if TYPE_CHECKING:
@@ -101,9 +100,7 @@ def resume(
             connection.find_own_commit(),
             is_confirmed=confirmation.app is not None,
         )
-        # A CI job can have a terminal, too, but nobody sits at it.
-        may_ask = invocation.has_person and detect_ci(invocation.environment).name is None
-        ask = session.ask if may_ask else None
+        ask = session.ask if invocation.has_person else None
         step.resume(connection.run_at_home(app), order, report, ask)
 
     return session.perform(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from _typeshed import ReadableBuffer
 
-SAYS_NO = {"", "0", "false"}
+_SAYS_NO = {"", "0", "false"}
 
 
 class Lasting(io.FileIO):
@@ -78,5 +78,5 @@ def wants_color(stream: TextIO, environment: Mapping[str, str]) -> bool:
     if environment.get("NO_COLOR"):
         return False
     if forced := environment.get("FORCE_COLOR"):
-        return forced.lower() not in SAYS_NO
+        return forced.lower() not in _SAYS_NO
     return stream.isatty() and environment.get("TERM") != "dumb"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, TextIO
 
-from accelerator.environment import detect_ci
+from accelerator.environment import is_ci
 from accelerator.output.console import Console
-from accelerator.output.streams import SAYS_NO, wants_color
+from accelerator.output.streams import wants_color
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,8 +35,7 @@ def is_live(stream: TextIO, environment: Mapping[str, str]) -> bool:
     Some CI systems give their jobs a terminal, and keep as a log what is written to it.
     """
     is_able = environment.get("TERM") != "dumb"
-    is_ci = environment.get("CI", "").lower() not in SAYS_NO or detect_ci(environment).name
-    return stream.isatty() and is_able and not is_ci
+    return stream.isatty() and is_able and not is_ci(environment)
 
 
 def count_columns(stream: TextIO) -> int:

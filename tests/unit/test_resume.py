@@ -249,6 +249,15 @@ def test_only_where_both_ends_are_a_terminal_there_is_a_person(
     assert invocation.has_person is expected
 
 
+@pytest.mark.parametrize("environment", [{"CI": "true"}, {"GITLAB_CI": "true"}], ids=str)
+def test_nobody_sits_at_the_terminal_of_a_job(environment: dict[str, str]) -> None:
+    terminal = Terminal()
+
+    invocation = Invocation(environment, Path(), StringIO(), terminal, stdin=terminal)
+
+    assert not invocation.has_person
+
+
 def test_a_question_is_written_and_one_line_is_read() -> None:
     stderr = Terminal()
     invocation = Invocation({}, Path(), StringIO(), stderr, stdin=Terminal("shop\nmore\n"))
