@@ -85,7 +85,7 @@ def lock(
     With --probe no TARGET is named: it tests whether locks hold where they would be kept.
 
     \b
-      accelerator lock foo-production --from foo-prepare --for 30m --reason tidying
+      accelerator lock foo-production --for 30m --reason tidying
       accelerator lock --probe --lock-remote origin
     """  # noqa: D301  # click takes the backspace itself as "do not wrap"
     named = target.find() if probe else target.demand("lock")
@@ -109,7 +109,7 @@ def unlock(invocation: Invocation, /, talk: Talk, given: Given, target: Target) 
     """Remove TARGET's lock, whoever holds it. Make sure first that no deploy is running.
 
     \b
-      accelerator unlock foo-production --from foo-prepare
+      accelerator unlock foo-production
     """  # noqa: D301  # click takes the backspace itself as "do not wrap"
     named = target.demand("unlock")
     from accelerator.cli.session import Session
@@ -133,7 +133,7 @@ def freeze(
     """Block all deploys to TARGET until it is unfrozen. They fail at once, with the reason.
 
     \b
-      accelerator freeze foo-production --from foo-prepare --reason incident
+      accelerator freeze foo-production --reason incident
     """  # noqa: D301  # click takes the backspace itself as "do not wrap"
     named = target.demand("freeze")
     from accelerator.cli.session import Session
@@ -149,7 +149,7 @@ def unfreeze(invocation: Invocation, /, talk: Talk, given: Given, target: Target
     """Allow deploys to TARGET again.
 
     \b
-      accelerator unfreeze foo-production --from foo-prepare
+      accelerator unfreeze foo-production
     """  # noqa: D301  # click takes the backspace itself as "do not wrap"
     named = target.demand("unfreeze")
     from accelerator.cli.session import Session
@@ -182,7 +182,7 @@ def reject(
     An automatic rollback rejects its commit by itself.
 
     \b
-      accelerator reject foo --from foo-prepare --commit 1a2b3c4 --reason slow
+      accelerator reject foo --commit 1a2b3c4 --reason slow
     """  # noqa: D301  # click takes the backspace itself as "do not wrap"
     named = target.demand("reject")
     from accelerator.cli.session import Session
@@ -209,7 +209,7 @@ def accept(
     """Allow a rejected commit on TARGET again.
 
     \b
-      accelerator accept foo-production --from foo-prepare --commit 1a2b3c4
+      accelerator accept foo-production --commit 1a2b3c4
     """  # noqa: D301  # click takes the backspace itself as "do not wrap"
     named = target.demand("accept")
     from accelerator.cli.session import Session

@@ -64,9 +64,9 @@ def resume(
     confirms it: by typing the app's name in a terminal, or with --confirm in a script.
 
     \b
-      accelerator resume foo-production --from foo-prepare
-      accelerator resume foo-production --from foo-prepare --commit 1a2b3c4
-      accelerator resume -a foo --from foo-prepare --confirm foo
+      accelerator resume foo-production
+      accelerator resume foo-production --commit 1a2b3c4
+      accelerator resume -a foo --confirm foo
     """  # noqa: D301  # click takes the backspace itself as "do not wrap"
     named = target.demand("resume")
     from accelerator.cli.session import Session
