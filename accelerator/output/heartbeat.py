@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from threading import Event, Thread, get_ident
 from typing import TYPE_CHECKING
 
-from accelerator.events import Progress, StepFinished, StepStarted
+from accelerator.events import BriefStep, Progress, StepFinished, StepStarted
 from accelerator.output.wording import render_seconds
 from accelerator.waiting import repeat
 
@@ -39,7 +39,7 @@ class Heartbeat:
         steps = self._running.get(get_ident(), ())
         if isinstance(event, StepStarted):
             self._running[get_ident()] = (*steps, (event, self._clock.now()))
-        elif isinstance(event, StepFinished):
+        elif isinstance(event, StepFinished) and not isinstance(event, BriefStep):  # never begun
             self._running[get_ident()] = steps[:-1]
             self._told.pop((event.name, event.app), None)
 

@@ -13,6 +13,7 @@ import pytest
 
 from accelerator.errors import AcceleratorError
 from accelerator.events import LogLine, Note, Recorder
+from accelerator.models import StepName
 from accelerator.output.console import Console
 from accelerator.output.heartbeat import Heartbeat
 from accelerator.waiting import repeat
@@ -51,6 +52,17 @@ def test_a_long_silence_is_broken_by_naming_the_step_and_how_long_it_runs() -> N
         f"    still waiting: {BUILD[1]} ({took})\n"
         for took in ("60.0 s", "2 min 00 s", "3 min 00 s")
     ]
+
+
+def test_a_step_is_named_on_after_a_brief_one_within_it() -> None:
+    scene = Scene()
+
+    with scene.events.step(*BUILD):
+        with scene.events.brief(StepName.LOOK):
+            scene.clock.pass_seconds(0.1)
+        said = scene.after(60)
+
+    assert said == f"    still waiting: {BUILD[1]} (60.1 s)\n"
 
 
 def test_nothing_is_added_before_the_silence_was_long() -> None:
