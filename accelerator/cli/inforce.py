@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from accelerator.environment import find_commit
 from accelerator.errors import AcceleratorError
 from accelerator.foreign import one_line
-from accelerator.settings import FILE_NAME, load_settings, read_file
+from accelerator.settings import load_settings, read_nearest
 
 if TYPE_CHECKING:
     import click
@@ -60,10 +60,8 @@ def find_own_commit(context: click.Context) -> str:
 
 
 def _load(invocation: Invocation, named: str | None) -> Settings | AcceleratorError:
-    directory = invocation.directory
     try:
-        found = read_file(directory / named if named else None, directory)
-        content, name = (found[0], found[1].name) if found else (None, FILE_NAME)
+        content, name = read_nearest(named, invocation.directory)
         return load_settings({}, invocation.environment, content, name, is_named=bool(named))
     except AcceleratorError as problem:
         return problem

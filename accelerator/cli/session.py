@@ -26,7 +26,7 @@ from accelerator.output.heartbeat import Heartbeat
 from accelerator.output.outcome import Look, Outcome, StepLog
 from accelerator.output.terminal import count_columns, make_console
 from accelerator.output.wording import wrap_line
-from accelerator.settings import FILE_NAME, load_settings, read_file
+from accelerator.settings import load_settings, read_nearest
 from accelerator.waiting import SystemClock
 
 if TYPE_CHECKING:
@@ -69,9 +69,7 @@ class Session:
 
     def read_file(self) -> tuple[Mapping[str, Any] | None, str]:
         """Read the configuration file, the named one or the nearest; return its name as well."""
-        named, directory = self.talk.config, self.invocation.directory
-        found = read_file(directory / named if named else None, directory)
-        return (found[0], found[1].name) if found else (None, FILE_NAME)
+        return read_nearest(self.talk.config, self.invocation.directory)
 
     @property
     def connection(self) -> Connection:

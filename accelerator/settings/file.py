@@ -41,6 +41,12 @@ def read_file(path: Path | None, start_dir: Path) -> tuple[Mapping[str, Any], Pa
     raise ConfigurationInvalid((problem,))
 
 
+def read_nearest(named: str | None, directory: Path) -> tuple[Mapping[str, Any] | None, str]:
+    """Read the file a person named, or the nearest; return what it says, and its name as told."""
+    found = read_file(directory / named if named else None, directory)
+    return (found[0], found[1].name) if found else (None, FILE_NAME)
+
+
 def _read(path: Path) -> str:
     """Return the text of a file that comes with the code under review: not more than a little.
 
