@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from accelerator.settings.declared import SETTINGS, STAGES, Setting, parameter
-from accelerator.settings.file import find_file, read_file, read_nearest
+from accelerator.settings.file import read_file, read_nearest
 from accelerator.settings.hosts import endpoint
 from accelerator.settings.loading import FILE_NAME, Given, examine_settings, load_settings
 from accelerator.settings.values import (
@@ -33,7 +33,6 @@ __all__ = [
     "duration",
     "endpoint",
     "examine_settings",
-    "find_file",
     "load_settings",
     "parameter",
     "read_file",
