@@ -44,8 +44,7 @@ class Places:
     @cached_property
     def lock_host(self) -> LockHost:
         """Find where locks, freezes and rejections are kept, for no target in particular."""
-        named = self._named_home
-        return self._place_at(self._find_any_home() if named is None else named).find(self.key)
+        return self._place_at("" if self._is_named else self._find_any_home()).find(self.key)
 
     def lock_host_of(self, app: str) -> LockHost:
         """Find where the locks, freezes and rejections of a target are kept."""
@@ -58,14 +57,15 @@ class Places:
     def find_home(self, app: str) -> str:
         """Find the app whose git keeps the marks of a target; empty where another place is named.
 
-        Settings decide first, then the pipeline of the target, then who asks, so that all who ask
-        about one target look into one place. Raises `UsageProblem` where nothing tells.
+        A lock remote decides first, then the pipeline of the target, then the file, then who asks,
+        so that all who ask about one target look into one place. A file comes after the pipeline:
+        it may be that of another project, or none where somebody freezes in a hurry. Raises
+        `UsageProblem` where nothing tells.
         """
-        if self._named_home is not None:
-            return self._named_home
+        if self._is_named:
+            return ""
         coupling = self.reach().couplings.find_of_app(app)
-        asked = self.prepare_apps[0] if self.settings.prepare.apps else None
-        home = find_home(self.reach(), {app: coupling}, {}, asked)
+        home = find_home(self.reach(), {app: coupling}, {}, self._otherwise)
         if home is None:
             raise UsageProblem(
                 f"nothing tells where the locks and freezes of {app} are kept: it is in no "
@@ -74,17 +74,22 @@ class Places:
             )
         return home
 
+    @property
+    def _is_named(self) -> bool:
+        """Return whether settings name another place than an app's git."""
+        return self.settings.lock_remote not in {None, HEROKU}
+
     @cached_property
-    def _named_home(self) -> str | None:
-        """Return the app that settings name; empty where they name another place, None if none."""
-        if self.settings.lock_remote not in {None, HEROKU}:
-            return ""
-        return self._find_name(self.settings.home) if self.settings.home else None
+    def _otherwise(self) -> str | None:
+        """Return the app that keeps the marks where no pipeline tells: the file's, or --from's."""
+        if self.settings.home is not None:
+            return self._find_name(self.settings.home)
+        return self.prepare_apps[0] if self.settings.prepare.apps else None
 
     def _find_any_home(self) -> str:
         pipeline = self.settings.pipeline
         if self.settings.prepare.apps or pipeline is None:
-            return self.prepare_apps[0]
+            return self._otherwise or self.prepare_apps[0]
         names = resolve_targets(self.reach(), StageSource(None, pipeline), ("development",))
         return self.find_home(names[0])
 
@@ -95,19 +100,16 @@ class Places:
     @property
     def marks(self) -> LockPlace | None:
         """Return what a run looks into first; None where nothing is named."""
-        home = self._named_home
-        if home is None and not self.settings.prepare.apps:
-            return None
-        app = self.prepare_apps[0] if home is None else home
-        return replace(self._place_at(app), key=self.key())
+        app = "" if self._is_named else self._otherwise
+        return None if app is None else replace(self._place_at(app), key=self.key())
 
     @property
     def guess(self) -> GuessedHome | None:
         """Return the app that is looked into until the pipeline of the targets is known."""
-        if self._named_home is not None or not self.settings.prepare.apps:
+        if self._is_named or self._otherwise is None:
             return None
         key = self.key()
-        return GuessedHome(self.prepare_apps[0], lambda app: replace(self._place_at(app), key=key))
+        return GuessedHome(self._otherwise, lambda app: replace(self._place_at(app), key=key))
 
     @cached_property
     def prepare_apps(self) -> tuple[str, ...]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from tests.e2e.faults import prepare
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.e2e.commands import Command
     from tests.e2e.sample import Repository
     from tests.e2e.world import Pipeline, Platform
@@ -42,6 +44,28 @@ def test_a_freeze_is_found_through_the_pipeline_whatever_app_a_deploy_comes_from
     assert lifted["reason"] == "a sale"
     assert (again["changed"], again["by"], again["reason"]) == (False, None, None)
     passed.check(0)
+
+
+def test_a_freeze_holds_whatever_file_lies_where_it_is_made(
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command, tmp_path: Path
+) -> None:
+    prepare(pipeline, repo, run)
+    target = pipeline.staging.name
+    stray = heroku.create_app(f"{pipeline.prefix}-stray").name
+    file = f'prepare.apps = ["{stray}"]\n'
+    (tmp_path / "accelerator.toml").write_text(file)
+    job = {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "pull_request"}
+
+    run("freeze", target, "--reason", "a sale", cwd=tmp_path).check_exit(0)
+    here = run("deploy", *pipeline.to_staging, "--json")
+    repo.write({"accelerator.toml": file})
+    again = run("freeze", target, "--reason", "a sale", "--json")
+    reviewed = run("deploy", *pipeline.to_staging, "--json", env=job)
+    heroku.api("DELETE", f"/apps/{stray}")
+
+    assert here.check(3)["reason"] == "frozen"
+    assert again.document["changed"] is False
+    assert reviewed.check(3)["reason"] == "frozen"
 
 
 def test_a_target_that_does_not_exist_is_answered_with_the_one_that_was_meant(

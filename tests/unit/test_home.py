@@ -169,8 +169,8 @@ IN_FILE = {"prepare": {"apps": ["in-file", "second"]}}
     [
         pytest.param({}, {}, "prepare", id="the pipeline's"),
         pytest.param({"from": ("other",)}, {}, "prepare", id="not that of --from"),
-        pytest.param({}, IN_FILE, "in-file", id="the file's first"),
-        pytest.param({"from": ("other",)}, IN_FILE, "in-file", id="the file's, not that of --from"),
+        pytest.param({}, IN_FILE, "prepare", id="not that of the file, which may be another's"),
+        pytest.param({"from": ("other",)}, IN_FILE, "prepare", id="nor that of both"),
         pytest.param({"lock_remote": "origin"}, IN_FILE, "", id="the one that is named"),
         pytest.param({"lock_remote": "heroku"}, {}, "prepare", id="Heroku's git, by the same rule"),
     ],
@@ -192,8 +192,10 @@ def test_a_file_under_review_does_not_choose_the_place(tmp_path: Path) -> None:
 def test_a_target_in_no_pipeline_has_its_marks_where_from_says(tmp_path: Path) -> None:
     asked = connect(tmp_path, {"from": ("other",)}, {}, world())
     unasked = connect(tmp_path, {}, {}, world())
+    filed = connect(tmp_path, {"from": ("other",)}, IN_FILE, world())
 
     assert asked.places.find_home("lone") == "other"
+    assert filed.places.find_home("lone") == "in-file"
     with pytest.raises(UsageProblem) as caught:
         unasked.places.find_home("lone")
     assert "--from" in str(caught.value.hint)

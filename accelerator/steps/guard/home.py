@@ -1,9 +1,9 @@
 """The app whose git keeps the locks, freezes and rejections of a target: one for all who ask.
 
 A freeze that is written to one place and looked for in another keeps nobody away. So the place
-follows from the target and never from who asks. Where neither ``lock_remote`` nor the file names
-one, it is the app at stage development of the target's pipeline. A deploy knows that only after its
-first requests. Until then it looks into its own prepare app, which nearly always is the one.
+follows from the target and never from who asks. Where ``lock_remote`` names none, it is the app at
+stage development of the target's pipeline. A deploy knows that only after its first requests. Until
+then it looks into its own prepare app, which nearly always is the one.
 """
 
 from __future__ import annotations
