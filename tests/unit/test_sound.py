@@ -63,6 +63,9 @@ def test_a_host_without_a_scheme_is_said_to_be_a_path_as_well() -> None:
         "$ ./smoke.sh ${COMMIT}",
         "$ curl ${commit}",
         "$ awk '{print}' file",
+        "$ curl $APP_URL | jq -e '{commit} == {commit: env.COMMIT}'",
+        "$ curl $APP_URL | jq '{comment}'",
+        '$ test "$(git rev-parse v1^{commit})" = $COMMIT',
         "/ header X-Revision: {commit}",
     ],
 )
@@ -82,6 +85,12 @@ def test_a_sound_check_is_read_as_it_is_written(text: str) -> None:
         ("(cd x; foo)", None),
         ("'unended", None),
         ("A=b", None),
+        ('body=$(curl -s $APP_URL); test "$body" = ok', None),
+        ("sha=$(git rev-parse HEAD) && ./smoke.sh $sha", None),
+        ("body=`curl -s $APP_URL`", None),
+        ("n=$((1 + 2)) smoke", None),
+        ("PATH=node_modules/.bin:$PATH playwright test", None),
+        ("smoke () { curl -f $1; }; smoke $APP_URL", None),
         ("", None),
     ],
 )

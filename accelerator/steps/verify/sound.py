@@ -10,6 +10,7 @@ import re
 import shlex
 import shutil
 from difflib import get_close_matches
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from accelerator.errors import UsageProblem
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
 
     from accelerator.steps.verify.smoke import SmokeCheck
 
-_PLACEHOLDER = re.compile(r"(?<!\$)\{(\w+)\}")  # ${commit} is the shell's
+_PLACEHOLDER = re.compile(r"(?<![$^])\{(\w+)\}")  # ${commit} is the shell's, ^{commit} git's
+_QUOTED = re.compile(r"'[^']*'")  # of another program: jq '{commit}'
 _OTHER_NAMES = frozenset({"sha", "commit_sha", "commit_id", "git_sha", "git_commit", "revision"})
 _HOST = re.compile(r"(?:localhost|[\w-]+(?:\.[\w-]+)+)(?::\d+)?(?:[/?#]\S*)?")
 _SLASHES = re.compile(r"(https?):/?([^/\s]\S*)")
-_PLAIN = re.compile(r"[\w./+-]+")  # a word that the shell takes as it is
+_PLAIN = re.compile(r"[\w./][\w./+-]*")  # a word that the shell takes as it is
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 # Of the shell itself: POSIX, and what bash and others have beside it.
 _WORDS = (
@@ -72,8 +74,12 @@ def find_program(command: str) -> str | None:
         words = shlex.split(command, comments=True)
     except ValueError:  # quotes that do not end: the shell says so
         return None
-    first = next((word for word in words if not _ASSIGNMENT.match(word)), None)
-    is_plain = first is not None and _PLAIN.fullmatch(first) and first not in _SHELL
+    set_before = list(takewhile(_ASSIGNMENT.match, words))
+    if any("(" in word or "`" in word or word.startswith("PATH=") for word in set_before):
+        return None  # what follows is part of a substitution, or is looked for elsewhere
+    first, second = (*words[len(set_before) :], "", "")[:2]
+    is_function = second.startswith("(")
+    is_plain = _PLAIN.fullmatch(first) and first not in _SHELL and not is_function
     return first if is_plain else None
 
 
@@ -97,7 +103,8 @@ def _refuse_slips(text: str) -> None:
 
 
 def _refuse_placeholders(text: str, bare: str) -> None:
-    for word in _PLACEHOLDER.findall(bare):
+    searched = _QUOTED.sub("", bare) if bare.startswith("$") else bare
+    for word in _PLACEHOLDER.findall(searched):
         is_near = bool(get_close_matches(word.lower(), ["commit"], 1, 0.7))
         if not is_near and word.lower() not in _OTHER_NAMES:
             continue
