@@ -43,6 +43,16 @@ def test_a_dyno_that_crashed_tells_its_last_lines(stage: Stage) -> None:
     assert stage.ear.evidence() == [Evidence("the last lines of web.1 on shop", lines)]
 
 
+def test_the_last_lines_of_a_dyno_show_no_password(stage: Stage) -> None:
+    claim = crashed(stage)
+    stage.app("shop").said = {"web.1": ("no way to postgres://ada:hush@db.example/shop",)}
+
+    verify(stage.run, claim)
+
+    lines = ("no way to postgres://***@db.example/shop",)
+    assert stage.ear.evidence() == [Evidence("the last lines of web.1 on shop", lines)]
+
+
 @pytest.mark.parametrize(
     "trouble", [KeyRefused("no"), NotFound("gone"), OutcomeUnknown("lost", "look")]
 )

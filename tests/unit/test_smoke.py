@@ -561,6 +561,21 @@ def test_of_an_answer_the_first_words_are_taken(body: str, words: tuple[str, ...
     assert list_words(body) == words
 
 
+def test_what_a_failing_site_says_of_its_database_shows_no_password(
+    site: Site, stage: Stage
+) -> None:
+    address = "postgres://ada:hush@db.example/shop?key=hush"
+    body = f'no database at {address}\n{{"dsn":"{address}"}}\n'.encode()
+    site.pages["/a"] = [Page(500, body, {"X-Error": address})]
+    checks = (SmokeCheck("/a"), SmokeCheck("/a", text="x", status=500, header="X-Error"))
+
+    seen = [check_smoke(stage.run, (check,), at(site)) for check in checks]
+
+    told = [*(each.flaw for each in seen), *(each.checked[0].answer for each in seen)]
+    assert "no database at postgres://***@db.example/shop?***" in str(told)
+    assert "hush" not in str(told)
+
+
 def test_every_check_is_asked_and_the_first_flaw_ends_it(site: Site, stage: Stage) -> None:
     site.pages |= {"/a": [Page()], "/b": [Page(500)], "/c": [Page()]}
     checks = (SmokeCheck("/a"), SmokeCheck("/b"), SmokeCheck("/c"))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from accelerator.errors import AcceleratorError
 from accelerator.events import Evidence
+from accelerator.foreign import hide_credentials
 from accelerator.steps.run import beside
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ def show_dyno_logs(run: Run, app: str, dynos: Iterable[Dyno]) -> None:
                 f"lines. `heroku logs -a {app}` shows what comes"
             )
         elif lines:
-            run.events.emit(Evidence(f"the last lines of {name} on {app}", lines))
+            shown = tuple(hide_credentials(line, hide_query=True) for line in lines)
+            run.events.emit(Evidence(f"the last lines of {name} on {app}", shown))
 
 
 def _read(run: Run, app: str, dyno: str) -> tuple[str, ...] | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import requests
 from urllib3.exceptions import HTTPError, NameResolutionError
 
-from accelerator.foreign import one_line
+from accelerator.foreign import hide_credentials, one_line
 from accelerator.remotes import is_loopback
 from accelerator.steps.verify.saw import Answer
 from accelerator.web.bodies import blocks_of
@@ -121,7 +121,8 @@ def _describe(answer: requests.Response, expected: Expected, body: bytearray) ->
     status, kind = answer.status_code, answer.headers.get("Content-Type", "")
     first = one_line(f"HTTP {status} {answer.reason or ''} {kind}", LETTERS)
     if expected.header is not None and (found := answer.headers.get(expected.header)):
-        return Answer(status, lines=(first, one_line(f"{expected.header}: {found}")), gist=found)
+        shown = _line(found)
+        return Answer(status, lines=(first, f"{expected.header}: {shown}"), gist=shown)
     if not body:
         # Whatever is wrong with the body, the flaw is known.
         with suppress(requests.RequestException, HTTPError, OSError):
@@ -133,10 +134,16 @@ def _describe(answer: requests.Response, expected: Expected, body: bytearray) ->
 def list_words(body: str) -> tuple[str, ...]:
     """Return the first lines of a body that say something; of a page its title."""
     if found := _TITLE.search(body):
-        return (one_line(unescape(found[1]), LETTERS),)
+        return (_line(unescape(found[1])),)
     text = _TAG.sub(" ", _UNSAID.sub(" ", body)) if _PAGE.match(body) else body
-    said = (one_line(line, LETTERS) for line in text.splitlines())
+    said = (_line(line) for line in text.splitlines())
     return tuple(islice(filter(None, said), LINES))
+
+
+def _line(said: str) -> str:
+    """Return a line of a site's: it goes on into logs and notes, and errors name databases."""
+    # Masked before it is cut: half a password has no @ behind it.
+    return one_line(hide_credentials(said, hide_query=True), LETTERS)
 
 
 def _has_text(answer: requests.Response, text: bytes, deadline: Deadline, body: bytearray) -> bool:
