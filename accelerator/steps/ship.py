@@ -67,7 +67,8 @@ def ship(run: Run, order: ShipOrder, report: ShipReport) -> None:
     report.ordered(order.prepare.commit, is_without_tests=order.test is None)
     refuse_unusable(run, order.prepare)
     for stage, _ in order.stages:
-        demand_programs(order.rules.verification.checks_of(stage), run.environment)
+        checks = order.rules.verification.checks_of(stage)
+        demand_programs(checks, run.environment, may_come=order.test is not None)
     if order.test is None:
         run.events.note(f"{order.prepare.commit.short} is shipped without tests", "warning")
     else:

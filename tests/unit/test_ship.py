@@ -13,6 +13,7 @@ from accelerator.errors import (
     Interrupted,
     Refused,
     TestsFailed,
+    UsageProblem,
     VerificationFailed,
 )
 from accelerator.lines import LINE_BYTES
@@ -28,6 +29,8 @@ from accelerator.steps.order import Rules
 from accelerator.steps.prepare import PrepareOrder
 from accelerator.steps.report import ShipReport
 from accelerator.steps.ship import ShipOrder, ship
+from accelerator.steps.verify.settled import Verification
+from accelerator.steps.verify.smoke import parse_check
 from tests.unit.fakes import (
     COMMIT,
     OTHER,
@@ -69,6 +72,7 @@ class Scene:
     stage: Stage
     directory: Path
     report: ShipReport = field(default_factory=ShipReport)
+    rules: Rules = field(default_factory=lambda: Rules((SourceApp("shop-prepare"),)))
 
     def ship(
         self,
@@ -78,8 +82,7 @@ class Scene:
         allow_dirty: bool = False,
     ) -> ShipReport:
         prepare = PrepareOrder(COMMIT, ("shop-prepare",), strategy)
-        rules = Rules((SourceApp("shop-prepare"),))
-        order = ShipOrder(prepare, STAGES, rules, tests, allow_dirty)
+        order = ShipOrder(prepare, STAGES, self.rules, tests, allow_dirty)
         ship(self.stage.run, order, self.report)
         return self.report
 
@@ -127,6 +130,19 @@ def test_what_was_tested_and_built_once_goes_from_stage_to_stage(scene: Scene) -
         ("staging", Route.PROMOTE),
         ("production", Route.PROMOTE),
     ]
+
+
+def test_a_smoke_command_may_be_made_by_the_tests(scene: Scene) -> None:
+    made = scene.directory / "made"
+    checks = (parse_check(f"$ {made}"),)
+    scene.rules = replace(scene.rules, verification=Verification(checks))
+
+    with pytest.raises(UsageProblem, match="no such program"):
+        scene.ship(None)
+    report = scene.ship(f"printf '#!/bin/sh\n' > {made}; chmod +x {made}")
+
+    assert report.tests == "passed"
+    assert held(scene, "shop-staging", "shop") == [BUILT] * 2
 
 
 def test_the_output_of_the_tests_is_told(scene: Scene) -> None:
