@@ -77,6 +77,7 @@ def resume(
 
     session = Session("resume", invocation, talk, given)
     report = Report()
+    found: list[str] = []  # without settings: a deploy that is typed next has to name them
 
     def work() -> None:
         connection = session.connection
@@ -87,6 +88,7 @@ def resume(
                 f"--confirm {app}, if that is what you mean",
             )
         wanted, sources = confirmation.commit, connection.places.find_sources(app)
+        found.extend(() if session.settings.prepare.apps else sources)
         rules = connection.make_rules(
             allow_older=allowed.older,
             allow_diverged=allowed.diverged,
@@ -106,5 +108,5 @@ def resume(
     return session.perform(
         work,
         lambda outcome: deploy_document(report, outcome, session.name),
-        lambda outcome: render_deploy(report, outcome),
+        lambda outcome: render_deploy(report, outcome.naming(found)),
     )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from accelerator.errors import ExitCode
 from accelerator.events import StepFinished
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from accelerator.errors import AcceleratorError
     from accelerator.events import Event
     from accelerator.heroku import Usage
@@ -30,7 +32,8 @@ class StepLog:
 class Look:
     """How a result is shown to people: how wide, how much of it.
 
-    ``sources`` are the prepare apps that were typed, for commands that may be typed next.
+    ``sources`` are the prepare apps that a command typed next has to name: they were typed, or
+    found without settings.
     ``has_seen_steps``: the steps stand right above the result, each with its time.
     """
 
@@ -58,6 +61,10 @@ class Outcome:
     usage: Usage | None = None
     error: AcceleratorError | None = None
     look: Look = Look()
+
+    def naming(self, sources: Iterable[str]) -> Outcome:
+        """Return the same for people who have to name these prepare apps, too, in what is next."""
+        return replace(self, look=replace(self.look, sources=(*self.look.sources, *sources)))
 
     @property
     def exit_code(self) -> ExitCode:

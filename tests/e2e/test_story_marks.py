@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING, Any
 
-from tests.e2e.faults import prepare
+from tests.e2e.faults import Stopper, prepare
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,3 +115,16 @@ def test_resume_finds_its_prepare_app_through_the_pipeline(
     document = run("resume", pipeline.staging.name, "--json").check(12)
 
     assert "no deploy to" in document["error"]["message"]
+
+
+def test_what_is_to_be_typed_after_a_resume_names_the_prepare_app_that_was_found(
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    commit = prepare(pipeline, repo, run)
+    stopper = Stopper(heroku, "POST", "^/pipeline-promotions$", "after")
+    stopper.stop(run.start("deploy", *pipeline.to_staging), 1, signal.SIGINT)
+
+    resumed = run("resume", pipeline.staging.name, "--commit", commit)
+
+    resumed.check_exit(0)
+    assert f"--to production --from {pipeline.prepare.name} --commit" in resumed.stdout
