@@ -264,3 +264,14 @@ def test_a_release_that_succeeded_is_handed_on() -> None:
     release = make_release("shop", 3, "good")
 
     assert demand_success(release) is release
+
+
+def test_a_line_that_was_cut_is_kept_once_whole() -> None:
+    log = logs.Log("https://log.example", "build shop", may_be_silent=False)
+    for index, line in enumerate(("one", "tw")):
+        log.take(index, line)
+
+    news = [log.take(index, line) for index, line in enumerate(("one", "two", "three"))]
+
+    assert news == [False, True, True]
+    assert list(log.last) == ["one", "two", "three"]

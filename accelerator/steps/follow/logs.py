@@ -53,6 +53,8 @@ class Log:
         """
         if index < self.count - 1 or (index == self.count - 1 and line == self.last[-1]):
             return False
+        if index == self.count - 1:
+            self.last.pop()  # the part of it that came before the cut
         self.last.append(line)
         self.count = index + 1
         return True
