@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from accelerator.waiting import Deadline
 
 _HEADER = re.compile(r"header ([!#$%&'*+.^_`|~\w-]+): *(\S.*)")  # a token, as RFC 9110 names it
-_SLIP = re.compile(r"\{\{commit\}\}|(?<!\$)\{ *commit(?=[\s\"']|$)")  # or no second brace
 
 NOT_RUN = frozenset({126, 127})  # the shell: not executable, not found
 

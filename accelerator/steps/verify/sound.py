@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from accelerator.steps.verify.smoke import SmokeCheck
 
 _PLACEHOLDER = re.compile(r"(?<![$^])\{(\w+)\}")  # ${commit} is the shell's, ^{commit} git's
+# Two braces, as templates have them, blanks, or no second brace.
+_SLIP = re.compile(r"\{\{commit\}\}|(?<!\$)\{ *commit(?=[\s\"']|$)")
 _QUOTED = re.compile(r"'[^']*'")  # of another program: jq '{commit}'
 _OTHER_NAMES = frozenset({"sha", "commit_sha", "commit_id", "git_sha", "git_commit", "revision"})
 _HOST = re.compile(r"(?:localhost|[\w-]+(?:\.[\w-]+)+)(?::\d+)?(?:[/?#]\S*)?")
@@ -107,6 +109,11 @@ def _refuse_slips(text: str) -> None:
 
 
 def _refuse_placeholders(text: str, bare: str) -> None:
+    slip = None if bare.startswith("$") else _SLIP.search(bare)
+    if slip is not None:
+        raise UsageProblem(
+            f"the smoke check {show_check(text)} looks for {slip[0]}", "did you mean {commit}?"
+        )
     searched = _QUOTED.sub("", bare) if bare.startswith("$") else bare
     for word in _PLACEHOLDER.findall(searched):
         is_near = bool(get_close_matches(word.lower(), ["commit"], 1, 0.7))
