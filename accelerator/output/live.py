@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TextIO
 
@@ -107,7 +108,9 @@ class Live(Console):
     def _evidence(self, event: Evidence) -> None:
         with self._lock:
             self._picture.forget(event.lines)
-        super()._evidence(event)
+        # Lines of logs that were only drawn are gone in a moment: these stay.
+        was_written = event.is_repeat and self._verbosity >= 1
+        super()._evidence(replace(event, is_repeat=was_written))
 
     def _finished(self, event: StepFinished) -> None:
         with self._lock:

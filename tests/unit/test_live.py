@@ -136,6 +136,20 @@ def test_what_was_shown_as_evidence_is_not_shown_again(scene: Scene) -> None:
     assert any(line.endswith("| begin") for line in scene.draw())
 
 
+@pytest.mark.parametrize("verbosity", [0, 1], ids=["drawn before", "written before"])
+def test_evidence_that_repeats_a_log_is_on_the_screen_once(
+    monkeypatch: pytest.MonkeyPatch, verbosity: int
+) -> None:
+    scene = Scene(monkeypatch, Terminal(), verbosity)
+    with scene.events.step(StepName.TEST, "Test: make check") as step:
+        scene.events.emit(LogLine("tests", "it broke"))
+        scene.draw()
+        scene.events.emit(Evidence("the last lines of the tests", ("it broke",), is_repeat=True))
+        step.outcome = "failed"
+
+    assert sum("it broke" in line for line in scene.draw()) == 1
+
+
 def test_notes_and_warnings_come_above_what_runs(scene: Scene) -> None:
     with scene.events.step(*BUILD):
         scene.draw()
