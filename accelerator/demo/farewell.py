@@ -54,16 +54,18 @@ def render_kept(
     """Render the sites, and lines that can be pasted into another terminal."""
     width = max(map(len, report.sites))
     prepare = next(iter(report.sites)).replace("-staging", "-prepare")
-    full = NAME if program == NAME else str(Path(program).absolute())
-    deploy = (full, "deploy", *("--from", prepare), *("--to", "staging"))
+    folder = shlex.quote(str(Path(*shlex.split(program)).absolute().parent))
+    # What is printed there in turn names the command plainly.
+    found = [] if program == NAME else [f"export PATH={folder}:$PATH"]
+    deploy = (NAME, "deploy", *("--from", prepare), *("--to", "staging"))
     return [
         "",
         *(f"{app:<{width}}  {url}" for app, url in report.sites.items()),
         "",
         "The sites stay up until Ctrl-C. In another terminal:",
         f"  cd {shlex.quote(str(repository.directory))}",
-        *(f"  {line}" for line in local.exports),
+        *(f"  {line}" for line in (*local.exports, *found)),
         "  git commit --allow-empty --message 'Try it'",
-        f"  {full} prepare --app {prepare}",
+        f"  {NAME} prepare --app {prepare}",
         *(f"  {line}" for line in wrap_command(deploy)),
     ]

@@ -128,6 +128,15 @@ def test_the_lines_of_kept_sites_point_a_shell_at_them_with_their_key() -> None:
     )
 
 
+def test_in_the_other_terminal_the_commands_that_are_printed_in_turn_are_found_too() -> None:
+    repository = DemoRepository(Path("/home/me/repository"), {})
+
+    lines = render_kept(REPORT, LOCAL, repository, "'/the checkout/.venv/bin/accelerator'")
+
+    assert "  export PATH='/the checkout/.venv/bin':$PATH" in lines
+    assert "  accelerator deploy --from guestbook-prepare --to staging" in lines
+
+
 def test_a_command_that_the_callers_shell_does_not_find_is_named_with_its_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
