@@ -25,7 +25,7 @@ from accelerator.output.door import Door
 from accelerator.output.heartbeat import Heartbeat
 from accelerator.output.outcome import Look, Outcome, StepLog
 from accelerator.output.terminal import count_columns, make_console
-from accelerator.output.wording import wrap_line
+from accelerator.output.wording import with_times_for_people, wrap_line
 from accelerator.settings import load_settings, read_nearest
 from accelerator.waiting import SystemClock
 
@@ -157,7 +157,9 @@ class Session:
         if self.talk.json:
             result.document(document(outcome))
         else:
-            result.lines(self._fit(complete_next(summary(outcome), self.typed)))
+            lines = complete_next(summary(outcome), self.typed)
+            now = self.clock.moment()
+            result.lines(self._fit([with_times_for_people(line, now) for line in lines]))
         if error is not None:
             if self.talk.debug:
                 trace = "".join(traceback.format_exception(error))

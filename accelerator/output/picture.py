@@ -119,7 +119,7 @@ class Picture:
 
     def fold(self, event: StepFinished, row: Row | None) -> tuple[Line, str, str]:
         """Return what is left of a step: mark and time, title, and what it came to."""
-        title = row.title if row else _shown(f"{event.name} {event.app or ''}")
+        title = row.title if row else _shown(f"{event.name.capitalize()} {event.app or ''}")
         word = {"ok": "", "failed": "FAILED"}.get(event.outcome, event.outcome)
         dot = self._marks.dot
         detail = "".join(f" {dot} {_shown(text)}" for text in (word, event.detail) if text)

@@ -150,6 +150,13 @@ def test_evidence_that_repeats_a_log_is_on_the_screen_once(
     assert sum("it broke" in line for line in scene.draw()) == 1
 
 
+def test_a_step_that_no_line_began_is_named_like_the_others(scene: Scene) -> None:
+    with scene.events.brief(StepName.GUARD, "shop"):
+        scene.clock.pass_seconds(3)
+
+    assert scene.draw() == ["✓   3.0 s  Guard shop"]
+
+
 def test_notes_and_warnings_come_above_what_runs(scene: Scene) -> None:
     with scene.events.step(*BUILD):
         scene.draw()

@@ -83,3 +83,13 @@ def test_the_result_knows_that_the_steps_were_seen(tmp_path: Path) -> None:
         session.perform(lambda: None, lambda _: {}, lambda outcome: looks.append(outcome) or [])
 
     assert [each.look.has_seen_steps for each in looks] == [False, True]
+
+
+def test_a_result_tells_moments_as_the_error_below_it_does(tmp_path: Path) -> None:
+    stdout = io.StringIO()
+    session, _ = make_session(tmp_path, stdout)
+
+    session.perform(lambda: None, lambda _: {}, lambda _: ["frozen since 2026-03-01T12:00:00Z"])
+
+    assert "2026-03-01T12:00:00Z" not in stdout.getvalue()
+    assert stdout.getvalue().endswith(" ago\n")
