@@ -40,13 +40,15 @@ def target_lines(report: Report, *, is_quiet: bool = False) -> list[str]:
 def next_lines(report: Report, outcome: Outcome) -> list[str]:
     """Return the command that comes next, where there is an obvious one.
 
-    After a failure the hint of the error says what to do.
+    What no prepare app has is shipped from where it runs, not built again. After a failure the hint
+    of the error says what to do.
     """
     commit, targets, sources = report.commit, report.targets, outcome.look.sources
     if commit is None or not targets or outcome.error is not None:
         return []
     if not all(each.stage == FIRST_STAGE and _is_live(each) for each in targets):
         return []
+    sources = sources if report.source else (targets[0].app,)
     return _next("deploy", ("--to", LAST_STAGE), sources, commit)
 
 

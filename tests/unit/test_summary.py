@@ -356,6 +356,14 @@ def test_what_comes_next_can_be_pasted(
     assert [line for line in lines if line.startswith("next:")] == ([expected] if expected else [])
 
 
+def test_what_staging_built_is_shipped_from_there() -> None:
+    report = replace(told(stage="staging", route=Route.BUILD), source=None)
+
+    lines = render_deploy(report, Outcome(look=Look(sources=("shop-prepare",))))
+
+    assert lines[-1] == f"next: `accelerator deploy --to production --from shop --commit {SHORT}`"
+
+
 def test_a_commit_that_no_clone_knows_is_named_in_full() -> None:
     report = told(stage="staging")
     report.commit = replace(COMMIT, subject=None)
