@@ -199,7 +199,7 @@ def test_an_automatic_rollback_rejects_the_commit_for_that_target(
     elsewhere = run("deploy", *pipeline.to_staging[:3], pipeline.production.name, "--json")
 
     failed.check(6)
-    assert f"accept {pipeline.staging.name} --commit {broken[:8]}`" in failed.stderr
+    assert f"accept {pipeline.staging.name} --commit {broken[:8]} --from" in failed.stderr
     assert again.check(3)["reason"] == "rejected"
     assert count_releases(pipeline.staging) == before
     elsewhere.check(0)

@@ -171,5 +171,5 @@ def test_a_later_wave_is_not_shipped_over_newer_code_that_came_meanwhile(
 
     overtaken = first.finish()
 
-    assert overtaken.check(8)["targets"][1]["status"] == "failed"
+    assert overtaken.check(8)["targets"][1]["status"] == "refused"
     assert pipeline.production.commit == newer

@@ -291,7 +291,8 @@ def test_code_that_lost_its_web_process_is_gone_back_from(
     repo.commit({"Procfile": WEB.replace("web:", "wbe:")})
     run("prepare", "--app", pipeline.prepare.name, "--json").check(0)
 
-    result = run("deploy", *pipeline.to_staging, *smoke, "--json")
+    allowed = "--allow-missing-processes"
+    result = run("deploy", *pipeline.to_staging, *smoke, allowed, "--json")
 
     assert "no process type web" in result.stdout
     assert "ps:scale web=1" in result.stdout

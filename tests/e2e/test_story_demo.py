@@ -178,7 +178,7 @@ def test_kept_sites_are_named_before_the_wait_and_answer_to_the_lines_that_are_p
         rest = demo.stdout.read()
 
     assert typed.returncode == 0, typed.stderr
-    assert "by promote, verified" in typed.stdout
+    assert "promoted from guestbook-prepare" in typed.stdout
     assert "The demo made" not in "".join(lines)
     assert (demo.returncode, rest) == (0, "")
     assert list(tmp_path.glob("accelerator-demo*")) == []

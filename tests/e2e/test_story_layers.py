@@ -79,6 +79,7 @@ def test_steps_call_nothing_of_what_is_above_them(
     called = {tuple(pair) for pair in json.loads(Path(f"{script}.json").read_text("utf-8"))}
     assert result.exit_code == (7 if command == "deploy" else 0), result.told  # nowhere true
     assert {above for caller, above in called if caller == "accelerator.events"} <= {
+        "accelerator.cli.session",  # gives the commands in notes the flags of the run
         "accelerator.output.console",
         "accelerator.output.heartbeat",
         "accelerator.output.outcome",

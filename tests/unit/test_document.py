@@ -323,7 +323,7 @@ def test_an_error_is_its_code_message_and_hint() -> None:
         "code": "build_failed",
         "message": error.message,
         "hint": error.hint,
-        "details": None,
+        "details": "build b1",
     }
     assert render_error(None) is None
 

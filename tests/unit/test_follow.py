@@ -78,7 +78,7 @@ def test_a_build_is_followed_until_it_succeeded_and_its_log_is_shown(stage: Stag
 def test_a_failed_build_is_a_failure(stage: Stage) -> None:
     stage.app("shop").builds_fail = True
 
-    with pytest.raises(BuildFailed, match="build shop-build on shop failed"):
+    with pytest.raises(BuildFailed, match="the build on shop failed"):
         follow_build(stage.run, started(stage))
 
 
