@@ -299,7 +299,8 @@ def code_in(world: World, target: TargetState) -> str | None:
     if word := last_word(target, now):
         return word
     if now.artifact is None:
-        had_code = any(each.artifact and each.version < now.version for each in past)
+        before = (each for each in past if each.version < now.version)
+        had_code = any(each.artifact and each.status != "failed" for each in before)
         return "unknown" if had_code else None
     thing = world.made[now.artifact.id]
     by_build = thing.said.sha if is_listed(world, now.artifact) and not thing.silent else None
