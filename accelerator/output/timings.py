@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from accelerator.events import BriefStep, StepFinished
 from accelerator.foreign import one_line
 from accelerator.models import StepName
 from accelerator.output.wording import render_seconds
@@ -15,14 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from accelerator.events import StepFinished
-
 COLUMNS = 80
 BAR_WIDTH = 28
 FEWEST_BARS = 8  # narrower ones tell nothing
 LABEL_WIDTH = 48
 TIME_WIDTH = 10
 NOTHING_SECONDS = 0.0005  # shown as 0 ms
+BRIEF_SECONDS = 0.1  # a brief step that is shorter has no row: nothing was waited for
 
 PARTS = {
     "tests": {StepName.TEST},
@@ -88,7 +88,8 @@ def _covered(steps: Sequence[StepFinished]) -> float:
 
 
 def _is_worth_a_row(step: StepFinished) -> bool:
-    return step.outcome != "ok" or step.seconds >= NOTHING_SECONDS
+    least = BRIEF_SECONDS if isinstance(step, BriefStep) else NOTHING_SECONDS
+    return step.outcome != "ok" or step.seconds >= least
 
 
 def _divide(columns: int, longest: int) -> tuple[int, int]:

@@ -241,7 +241,8 @@ def _record_end(
     if settled.is_refuted:
         by, why = order.rules.lock.holder, settled.flaw or ""
         rejection = Rejection(settled.app, order.commit, by, why)
-        with run.events.brief(StepName.GUARD, settled.app):
+        title = f"Keep {order.commit.short} from {settled.app}"
+        with run.events.step(StepName.GUARD, title, settled.app):
             report.rejected(settled.app, reject_after_rollback(run, fence.back, rejection))
     # Stopped by the fence it was not begun: what a deploy before this one left there stays.
     if settled.is_over and not isinstance(settled.error, Refused | LockUnavailable):
