@@ -33,6 +33,7 @@ from accelerator.errors import (
 )
 from accelerator.foreign import one_line, parse_json
 from accelerator.heroku.paths import describe_missing, find_app, how_to_look
+from accelerator.remotes import is_loopback
 from accelerator.web.bodies import TooLong
 from accelerator.web.sessions import split
 
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 SIGNED = "(signed url)"
 
 _STATUS_PAGE = "https://status.heroku.com says whether Heroku has trouble; then run this again"
+_LOCAL_PLATFORM = "look whether `accelerator local` is running; HEROKU_HOST leads to this machine"
 _PUBLIC_HOSTS = ("devcenter.heroku.com", "help.heroku.com", "status.heroku.com")
 _LONGEST_MESSAGE = 400
 _MARKS = (b"[", b"{", b",", b":")
@@ -124,7 +126,9 @@ def _error_of(call: Call, failure: NoAnswer) -> AcceleratorError:
             "check the proxy (HTTPS_PROXY, NO_PROXY), the CA bundle (REQUESTS_CA_BUNDLE) and the "
             "host (HEROKU_HOST)",
         )
-    return Unreachable(f"{failure.why} ({call})", _STATUS_PAGE)
+    host = failure.why.partition(" ")[0].partition(":")[0]  # of one that is not there
+    hint = _LOCAL_PLATFORM if is_loopback(host) else _STATUS_PAGE
+    return Unreachable(f"{failure.why} ({call})", hint)
 
 
 def silence_of(error: Exception, host: str, *, is_sent: bool = True) -> NoAnswer:

@@ -326,3 +326,18 @@ def test_a_name_that_would_move_the_path_is_refused(name: str) -> None:
 )
 def test_after_a_lost_write_people_are_told_where_to_look(path: str, word: str) -> None:
     assert word in how_to_look(path)
+
+
+@pytest.mark.parametrize(
+    ("host", "hint"),
+    [
+        pytest.param("127.0.0.1:5001", "`accelerator local`", id="this machine"),
+        pytest.param("api.heroku.com", "status.heroku.com", id="Heroku"),
+    ],
+)
+def test_who_does_not_answer_decides_where_to_look(host: str, hint: str) -> None:
+    failure = NoAnswer(f"{host} cannot be connected to", reached=False)
+
+    error = error_of(READ, failure)
+
+    assert hint in str(error.hint)
