@@ -194,7 +194,7 @@ _GLOBAL = (
         "the git repository that holds the locks",
         parsing.parse_lock_remote,
         flags=("--lock-remote",),
-        unless_set="of the pipeline's prepare app",
+        unless_set="that of the pipeline's prepare app",
         option_help="The git repository that holds the locks: a remote's name, a URL, or heroku.",
         metavar="NAME|URL",
     ),
