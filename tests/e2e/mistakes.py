@@ -541,10 +541,12 @@ def _interrupted_when(place: Place, has_begun: Callable[[], bool], *arguments: s
 
 def _in_shell(place: Place, script: str, *arguments: str) -> Result:
     shell = ["/bin/sh", "-c", script, "sh", str(place.run.program), *arguments]
+    # Measuring coverage writes files of its own, which a full disk does not take.
+    environment = {k: v for k, v in place.run.environment.items() if not k.startswith("COVERAGE_")}
     done = subprocess.run(
         shell,
         cwd=place.repo.directory,
-        env=dict(place.run.environment),
+        env=environment,
         capture_output=True,
         text=True,
         check=False,
