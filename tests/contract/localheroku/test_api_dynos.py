@@ -39,6 +39,7 @@ class TestDynos:
         assert _states(heroku, app) == {"web.1": ("up", 3)}
         formation = {e["type"]: e["quantity"] for e in heroku.get(f"/apps/{app['id']}/formation")}
         assert formation == {"web": 1, "bg": 0}
+        assert heroku.get(f"/apps/{app['id']}/formation/web")["quantity"] == 1
 
     @pytest.mark.parametrize(
         ("quantity", "count"),
