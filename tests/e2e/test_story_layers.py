@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 TRACED = """
 import atexit, json, sys, threading
 seen = set()
-HIGH = ("accelerator.cli", "accelerator.output", "accelerator.connect", "accelerator.__main__")
+HIGH = ("accelerator.cli", "accelerator.output", "accelerator.connect", "accelerator.places")
+HIGH += ("accelerator.__main__",)
 
 def name_of(frame):
     return frame.f_globals.get("__name__", "")
