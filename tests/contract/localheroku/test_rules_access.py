@@ -237,6 +237,16 @@ def test_a_push_belongs_to_who_pushed(own: Client, git: Callable[..., Any], tmp_
     assert {build["user"]["email"], made["user"]["email"]} == {"other@example.com"}
 
 
+@pytest.mark.parametrize("missing", ["id", "type"])
+def test_an_owner_of_a_pipeline_is_named_whole_or_not_at_all(own: Client, missing: str) -> None:
+    owner = {"id": own.get("/account")["id"], "type": "user"}
+    del owner[missing]
+
+    answer = own.call("POST", "/pipelines", {"name": "shop", "owner": owner})
+
+    assert (answer.status_code, f"owner.{missing}" in answer.text) == (422, True)
+
+
 @pytest.mark.parametrize(
     ("owner", "status"),
     [

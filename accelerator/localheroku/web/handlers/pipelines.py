@@ -21,8 +21,10 @@ _COUPLING_KEYS = by("id", "created_at")
 
 def create(call: Call) -> Answer:
     """Make a pipeline; its owner is the account unless said otherwise."""
-    owner = optional_text(call.body, "owner.id") or call.account.id
-    kind = optional_text(call.body, "owner.type") or "user"
+    is_named = call.body.get("owner") is not None  # the schema wants all of it, or nothing
+    read = text if is_named else optional_text
+    owner = read(call.body, "owner.id") or call.account.id
+    kind = read(call.body, "owner.type") or "user"
     if kind not in {"user", "team"}:
         raise invalid("Param owner.type must be user or team.")
     if kind == "team":
