@@ -388,12 +388,16 @@ def test_a_terminal_that_is_gone_ends_the_talk_and_not_the_work(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     scene = Scene(monkeypatch, Gone())
+    heard: list[Event] = []
+    scene.events.listeners.append(heard.append)
 
     with scene.events.step(*BUILD):
         scene.heartbeat.beat()
         scene.events.note("x")
     scene.live.error("it broke", None)
     scene.live.close()
+
+    assert [type(event).__name__ for event in heard] == ["StepStarted", "Note", "StepFinished"]
 
 
 @pytest.mark.parametrize(
