@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import importlib.util
 import io
@@ -44,12 +45,13 @@ def _tarball(name: str, version: str) -> bytes:
     package = {"name": name, "version": version, "bin": {tool: "tool.js"}}
     files = {"package.json": json.dumps(package), "tool.js": TOOL % (tool, version)}
     packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+    with tarfile.open(fileobj=packed, mode="w") as tar:
         for path, text in files.items():
             member = tarfile.TarInfo(f"package/{path}")
             member.size = len(text)
             tar.addfile(member, io.BytesIO(text.encode()))
-    return packed.getvalue()
+    # Without the time of day, as the integrity must be that of the bytes sent a second later.
+    return gzip.compress(packed.getvalue(), mtime=0)
 
 
 class Registry(BaseHTTPRequestHandler):
