@@ -28,12 +28,16 @@ from accelerator.cli.invocation import Invocation
 from accelerator.cli.mistakes import describe_mistake
 from accelerator.errors import AcceleratorError, ExitCode, Interrupted, Terminated, UsageProblem
 from accelerator.output.door import Door
-from accelerator.output.streams import find_trouble, open_standard_streams, wants_color
+from accelerator.output.streams import find_trouble, open_pipe, open_standard_streams, wants_color
 
 if TYPE_CHECKING:
+    from collections.abc import MutableMapping
     from types import FrameType
 
+    from accelerator.events import Listener
+
 PR_SET_DUMPABLE = 4  # prctl(2)
+STEPS = "_ACCELERATOR_STEPS"  # by it the demo asks for steps as they end: `output/steps.py`
 COMPLETION = "_ACCELERATOR_COMPLETE"  # click's name: by it a shell asks what may follow
 GARBAGE_AFTER = 50_000  # objects: starting makes many that stay, and no garbage
 
@@ -96,8 +100,11 @@ def run(arguments: list[str], stops: Stops) -> int:
     if split_command(arguments)[0]:
         keep_to_itself()
     try:
+        listeners = take_listeners(os.environ)
         edge = (dict(os.environ), find_directory(), sys.stdout, sys.stderr)
-        invocation = Invocation(*edge, stops.ignore, stdin=sys.stdin, forget=forget)
+        invocation = Invocation(
+            *edge, stops.ignore, stdin=sys.stdin, forget=forget, listeners=listeners
+        )
         result = commands.main(
             arguments, prog_name="accelerator", obj=invocation, standalone_mode=False
         )
@@ -125,6 +132,22 @@ def keep_to_itself() -> None:
 
     with contextlib.suppress(OSError, AttributeError):  # a C library without it
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def take_listeners(environment: MutableMapping[str, str]) -> tuple[Listener, ...]:
+    """Return who hears of steps beside people: the demo, where that started us.
+
+    The variable goes out of the environment: what we start has no such pipe.
+    """
+    number = environment.pop(STEPS, "")
+    if not number.isdecimal():
+        return ()
+    from accelerator.output.steps import StepLines  # noqa: PLC0415  # for the demo only
+
+    try:
+        return (StepLines(open_pipe(int(number))),)
+    except (OSError, OverflowError):
+        return ()
 
 
 def find_directory() -> Path:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from accelerator.events import Listener
+
 # Well below the shortest patience of a CI system with a silent job, which is ten minutes.
 HEARTBEAT_SECONDS = 60.0
 ANSWER_LETTERS = 1000
@@ -24,7 +26,8 @@ class Invocation:
     ``ignore_signals`` is called just before the result is written: nothing interrupts from then
     on, so that there is one result and it is whole. After ``heartbeat_seconds`` of silence a line
     on stderr says what is waited for. ``stdin`` is None where there is none. ``forget`` takes a
-    variable that was read here out of the environment that children inherit.
+    variable that was read here out of the environment that children inherit. ``listeners`` hear
+    what the run tells, beside people.
     """
 
     environment: Mapping[str, str]
@@ -35,6 +38,7 @@ class Invocation:
     heartbeat_seconds: float = HEARTBEAT_SECONDS
     stdin: TextIO | None = None
     forget: Callable[[str], None] = lambda _: None
+    listeners: tuple[Listener, ...] = ()
 
     @property
     def has_person(self) -> bool:

@@ -55,6 +55,7 @@ class Session:
         self.steps = StepLog()
         self.typed = typed_flags(click.get_current_context(silent=True))
         self.events = Recorder(self.clock, [self.steps, self.heartbeat, self._show])
+        self.events.listeners += invocation.listeners
         self._connection: Connection | None = None
 
     @cached_property

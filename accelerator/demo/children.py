@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
 from collections import deque
 from dataclasses import dataclass
 from threading import Lock, Thread
-from typing import IO, TYPE_CHECKING, Self, cast
+from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 from accelerator.errors import AcceleratorError
 from accelerator.lines import read_lines
+from accelerator.output.steps import CHANNEL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from io import BufferedReader
     from pathlib import Path
+
+    HearStep = Callable[[dict[str, Any]], None]
 
 STOP_SECONDS = 6.0  # an interrupted `accelerator ship` takes up to five
 KEPT_LINES = 40
@@ -66,10 +70,18 @@ class Children:
         """End what runs."""
         self.stop()
 
-    def run(self, program: Program, hear: Callable[[str], None], *, has_result: bool) -> Ended:
+    def run(
+        self,
+        program: Program,
+        hear: Callable[[str], None],
+        *,
+        has_result: bool,
+        hear_step: HearStep | None = None,
+    ) -> Ended:
         """Run a program to its end; `hear` gets each line that it says.
 
-        Its stdout is a result or talk like its stderr.
+        Its stdout is a result or talk like its stderr. `hear_step`, for a command of ours, gets
+        each of its steps as it ends.
         """
         said: deque[str] = deque(maxlen=KEPT_LINES)
 
@@ -78,7 +90,10 @@ class Children:
                 said.append(line)
                 hear(line)
 
-        with self._start(program, has_result=has_result) as process:
+        with (
+            _pipe_to(hear_step) as pipe,
+            self._start(program, pipe, has_result=has_result) as process,
+        ):
             talk = cast("IO[bytes]", process.stderr if has_result else process.stdout)
             listener = Thread(target=listen, args=(talk,), daemon=True)
             listener.start()
@@ -101,7 +116,9 @@ class Children:
                 process.wait(STOP_SECONDS)
             _signal(process, signal.SIGKILL)
 
-    def _start(self, program: Program, *, has_result: bool) -> subprocess.Popen[bytes]:
+    def _start(
+        self, program: Program, pipe: tuple[int, ...], *, has_result: bool
+    ) -> subprocess.Popen[bytes]:
         with self._lock:
             if self._is_over:
                 raise DemoFailed("the demo was stopped")
@@ -109,7 +126,8 @@ class Children:
                 program.command,
                 shell=isinstance(program.command, str),
                 cwd=program.directory,
-                env=dict(program.environment),
+                env={**program.environment, **_naming(pipe)},
+                pass_fds=pipe,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE if has_result else subprocess.STDOUT,
@@ -117,6 +135,33 @@ class Children:
             )
             self._running.add(process)
         return process
+
+
+def _naming(pipe: tuple[int, ...]) -> dict[str, str]:
+    return {CHANNEL: str(pipe[0])} if pipe else {}
+
+
+@contextlib.contextmanager
+def _pipe_to(hear_step: HearStep | None) -> Iterator[tuple[int, ...]]:
+    """Open a pipe for steps, where they are to be heard; on leaving, all that came was heard."""
+    if hear_step is None:
+        yield ()
+        return
+    reading, writing = os.pipe()
+
+    def listen() -> None:
+        with os.fdopen(reading, "rb") as stream:
+            for line in stream:
+                if line.endswith(b"\n"):  # a command that is killed leaves half a line
+                    hear_step(json.loads(line))
+
+    listener = Thread(target=listen, daemon=True)
+    listener.start()
+    try:
+        yield (writing,)
+    finally:
+        os.close(writing)
+        listener.join()
 
 
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

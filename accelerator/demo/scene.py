@@ -13,6 +13,7 @@ from accelerator.models import StepName
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from accelerator.demo.children import HearStep
     from accelerator.demo.platform import LocalPlatform
     from accelerator.demo.report import Model
     from accelerator.demo.repository import DemoRepository
@@ -78,13 +79,19 @@ def create_app(scene: Scene, role: str) -> str:
 
 
 def accelerate(
-    scene: Scene, arguments: tuple[str, ...], hear: Callable[[str], None]
+    scene: Scene,
+    arguments: tuple[str, ...],
+    hear: Callable[[str], None],
+    hear_step: HearStep | None = None,
 ) -> dict[str, Any]:
-    """Run our own command as a user would: hand its talk on, return its JSON document."""
+    """Run our own command as a user would: hand its talk on, return its JSON document.
+
+    `hear_step` gets each step as it ends.
+    """
     command = [sys.executable, "-m", "accelerator", *arguments, "--json"]
     environment = scene.platform.environment(scene.environment)
     program = Program(command, scene.repository.directory, environment)
-    done = scene.children.run(program, hear, has_result=True)
+    done = scene.children.run(program, hear, has_result=True, hear_step=hear_step)
     if done.status != 0:
         raise DemoFailed(f"`accelerator {arguments[0]}` exited {done.status}", done.said)
     document: dict[str, Any] = json.loads(done.result)

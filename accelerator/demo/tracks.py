@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Lock
@@ -21,10 +20,7 @@ PROMOTIONS = ("promote to staging", "promote to production")
 PUSHES = ("push to staging", "push to production")
 PREPARING = frozenset({StepName.LOOK, StepName.ARCHIVE, StepName.UPLOAD, StepName.BUILD})
 
-# The line with which the console ends a step. `test_demo_tracks` holds it to what is written.
-_ENDED = re.compile(
-    r"^    (?P<name>test|build|verify)(?: [\w-]+)? (?:done|FAILED|interrupted)\b", re.ASCII
-)
+_MOVING = frozenset({StepName.TEST, StepName.BUILD, StepName.VERIFY})
 
 
 class Track:
@@ -80,19 +76,19 @@ class Track:
             return Way(self.title, tuple(self._parts), elapsed, self._elapsed is not None)
 
 
-def follow_ship(track: Track, line: str) -> None:
-    """Move a track of `ship` on by a line of its talk. Only the picture under way rests on it."""
-    found = _ENDED.match(line)
-    if not found:
+def follow_ship(track: Track, step: dict[str, Any]) -> None:
+    """Move a track of `ship` on by a step that ended, told as in its document."""
+    name = step["name"]
+    if name not in _MOVING:
         return
-    if found["name"] == StepName.VERIFY:
+    if name == StepName.VERIFY:
         staging, production = PROMOTIONS
         is_first = track.is_running(staging)
         track.end(staging if is_first else production)
         if is_first:
             track.begin(production)
         return
-    track.end(TESTS if found["name"] == StepName.TEST else BUILD)
+    track.end(TESTS if name == StepName.TEST else BUILD)
     if not track.is_running(TESTS, BUILD):
         track.begin(PROMOTIONS[0])
 

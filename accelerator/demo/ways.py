@@ -65,14 +65,14 @@ def ship_arguments(scene: Scene) -> tuple[str, ...]:
 
 
 def ship(scene: Scene, arguments: tuple[str, ...], track: Track) -> tuple[dict[str, Any], Lap]:
-    """Ship a commit, drawn by what is said and measured by what the document says."""
-
-    def hear(line: str) -> None:
-        follow_ship(track, line)
-        scene.screen.line("ship", line)
-
+    """Ship a commit, drawn by the steps as they end and measured by its document."""
     begun_at = track.start(*((TESTS,) if scene.tests else ()), BUILD)
-    document = accelerate(scene, arguments, hear)
+    document = accelerate(
+        scene,
+        arguments,
+        lambda line: scene.screen.line("ship", line),
+        lambda step: follow_ship(track, step),
+    )
     parts = parts_of(document, begun_at)
     track.finish(parts)
     *ahead, staging, production = (part.end or 0.0 for part in parts)

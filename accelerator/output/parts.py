@@ -44,7 +44,7 @@ def run_tail(outcome: Outcome) -> Document:
     """Return the end of a document about work on the platform: steps, use of the API, error."""
     usage = outcome.usage
     return {
-        "steps": [_step(step) for step in outcome.steps],
+        "steps": [render_step(step) for step in outcome.steps],
         "api": {
             "requests": usage.requests if usage else 0,
             "round_trips": usage.round_trips if usage else 0,
@@ -55,7 +55,8 @@ def run_tail(outcome: Outcome) -> Document:
     }
 
 
-def _step(step: StepFinished) -> Document:
+def render_step(step: StepFinished) -> Document:
+    """Return a step that ended."""
     return {
         "name": step.name,
         "outcome": step.outcome,

@@ -56,6 +56,15 @@ def open_standard_streams() -> None:
     sys.stdout, sys.stderr = _lasting(1, sys.stdout), _lasting(2, sys.stderr)
 
 
+def open_pipe(number: int) -> TextIO:
+    """Open a pipe that whoever started us left open, and keep it from what we start.
+
+    Raises `OSError` where nothing is open under that number.
+    """
+    os.set_inheritable(number, False)
+    return _lasting(number, None)
+
+
 def find_trouble(stream: TextIO) -> OSError | None:
     """Return why what was written to a stream is lost, if it is."""
     stream.flush()

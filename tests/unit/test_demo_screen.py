@@ -239,6 +239,35 @@ def test_the_talk_of_a_program_is_handed_on_line_by_line_and_its_result_apart(
     assert heard == ["a", "b"]
 
 
+TELLING = """
+import os, sys
+number = int(os.environ["_ACCELERATOR_STEPS"])
+os.write(number, b'{"name": "build", "app": null}\\n{"name": ')
+print("talk", file=sys.stderr)
+"""
+
+
+def test_a_command_tells_its_steps_beside_its_talk_and_half_of_one_counts_for_nothing(
+    tmp_path: Path,
+) -> None:
+    told: list[dict[str, Any]] = []
+    program = Program([sys.executable, "-c", TELLING], tmp_path, {"PATH": os.environ["PATH"]})
+
+    with Children() as children:
+        ended = children.run(program, lambda _: None, has_result=True, hear_step=told.append)
+
+    assert told == [{"name": "build", "app": None}]
+    assert (ended.status, ended.said) == (0, ("talk",))
+
+
+def test_a_program_whose_steps_nobody_wants_is_not_asked_for_them(tmp_path: Path) -> None:
+    with Children() as children:
+        asked = shell("echo ${_ACCELERATOR_STEPS-nothing}", tmp_path)
+        ended = children.run(asked, lambda _: None, has_result=True)
+
+    assert ended.result == "nothing\n"
+
+
 def test_leaving_ends_what_runs_with_all_that_it_started_and_starts_nothing_more(
     tmp_path: Path,
 ) -> None:

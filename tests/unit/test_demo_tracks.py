@@ -1,8 +1,9 @@
-"""How far a way is: followed by the talk of `ship` while it runs, measured by its document."""
+"""How far a way is: followed by the steps of `ship` as they end, measured by its document."""
 
 from __future__ import annotations
 
 import io
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,20 +13,20 @@ from accelerator.demo.chart import Part
 from accelerator.demo.tracks import Track, follow_ship, parts_of
 from accelerator.events import LogLine, Recorder
 from accelerator.models import StepName
-from accelerator.output.console import Console
+from accelerator.output.steps import StepLines
 from tests.unit.fakes import FakeClock
 
 BEGUN = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 
 
-def lines_of(*names: tuple[StepName, str | None]) -> list[str]:
-    """Return what the console writes about these steps, one after the other."""
+def steps_of(*names: tuple[StepName, str | None]) -> list[dict[str, Any]]:
+    """Return what a program is told about these steps, one after the other."""
     stream, clock = io.StringIO(), FakeClock()
-    recorder = Recorder(clock, [Console(stream, clock, color=False)])
+    recorder = Recorder(clock, [StepLines(stream)])
     for name, app in names:
         with recorder.step(name, f"Do {name}", app) as step:
             step.detail = "v4"
-    return stream.getvalue().splitlines()
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
 
 
 def names(track: Track) -> list[tuple[str, bool]]:
@@ -37,19 +38,19 @@ def test_the_talk_of_ship_moves_its_way_on_from_part_to_part(order: tuple[str, s
     track = Track("Prepared and promoted", FakeClock())
     track.start("tests", "build")
 
-    for line in lines_of((StepName(order[0]), None)):
-        follow_ship(track, line)
+    for told in steps_of((StepName(order[0]), None)):
+        follow_ship(track, told)
     assert [name for name, is_running in names(track) if is_running] == [
         "build" if order[0] == "test" else "tests"
     ]
-    for line in lines_of((StepName(order[1]), "foo-prepare"), (StepName.COMPARE, None)):
-        follow_ship(track, line)
+    for told in steps_of((StepName(order[1]), "foo-prepare"), (StepName.COMPARE, None)):
+        follow_ship(track, told)
     assert names(track)[2:] == [("promote to staging", True)]
-    for line in lines_of((StepName.VERIFY, "foo-staging")):
-        follow_ship(track, line)
+    for told in steps_of((StepName.VERIFY, "foo-staging")):
+        follow_ship(track, told)
     assert names(track)[2:] == [("promote to staging", False), ("promote to production", True)]
-    for line in lines_of((StepName.VERIFY, "foo-production")):
-        follow_ship(track, line)
+    for told in steps_of((StepName.VERIFY, "foo-production")):
+        follow_ship(track, told)
     assert not any(is_running for _, is_running in names(track))
 
 
@@ -57,20 +58,20 @@ def test_without_tests_the_end_of_the_build_is_where_staging_begins() -> None:
     track = Track("Prepared and promoted", FakeClock())
     track.start("build")
 
-    for line in lines_of((StepName.BUILD, "foo-prepare")):
-        follow_ship(track, line)
+    for told in steps_of((StepName.BUILD, "foo-prepare")):
+        follow_ship(track, told)
 
     assert names(track) == [("build", False), ("promote to staging", True)]
 
 
 def test_what_a_build_or_a_test_says_moves_nothing() -> None:
     stream, clock = io.StringIO(), FakeClock()
-    Recorder(clock, [Console(stream, clock, color=False)]).emit(LogLine("tests", "test done · 1 s"))
+    Recorder(clock, [StepLines(stream)]).emit(LogLine("tests", "    test done · 1 s"))
     track = Track("Prepared and promoted", clock)
     track.start("tests", "build")
 
     for line in stream.getvalue().splitlines():
-        follow_ship(track, line)
+        follow_ship(track, json.loads(line))
 
     assert names(track) == [("tests", True), ("build", True)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import os
 import subprocess
 import sys
@@ -12,8 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from accelerator.__main__ import take_listeners
+from accelerator.events import Recorder
+from accelerator.models import StepName
 from accelerator.output.door import Door
 from accelerator.output.streams import Lasting, find_trouble
+from tests.unit.fakes import FakeClock
 
 HERE = Path(__file__).resolve().parents[2]
 
@@ -43,6 +48,28 @@ def test_a_full_disk_is_no_failure_and_is_told_of() -> None:
 
     assert trouble is not None
     assert trouble.errno == errno.ENOSPC
+
+
+def test_the_demo_hears_the_steps_of_what_it_started_and_nothing_below_is_told_of_it() -> None:
+    reading, writing = os.pipe()
+    os.set_inheritable(writing, True)
+    environment = {"_ACCELERATOR_STEPS": str(writing), "PATH": "/bin"}
+
+    (listener,) = take_listeners(environment)
+    with Recorder(FakeClock(), [listener]).step(StepName.BUILD, "Build it", "foo"):
+        pass
+    is_inherited = os.get_inheritable(writing)
+    os.close(writing)
+
+    with os.fdopen(reading) as told:
+        (step,) = map(json.loads, told)
+    assert (step["name"], step["outcome"], step["app"]) == ("build", "ok", "foo")
+    assert (environment, is_inherited) == ({"PATH": "/bin"}, False)
+
+
+@pytest.mark.parametrize("number", ["", "stderr", "-1", "1000000", "9" * 30])
+def test_a_pipe_that_is_not_there_hears_nothing(number: str) -> None:
+    assert take_listeners({"_ACCELERATOR_STEPS": number}) == ()
 
 
 def test_what_is_read_is_no_trouble(tmp_path: Path) -> None:
