@@ -24,7 +24,8 @@ from accelerator.events import Note, Recorder
 from accelerator.output.door import Door
 from accelerator.output.heartbeat import Heartbeat
 from accelerator.output.outcome import Look, Outcome, StepLog
-from accelerator.output.terminal import count_columns, make_console
+from accelerator.output.screen import measure
+from accelerator.output.terminal import make_console
 from accelerator.output.wording import with_times_for_people, wrap_line
 from accelerator.settings import load_settings, read_nearest
 from accelerator.waiting import SystemClock
@@ -175,13 +176,13 @@ class Session:
         typed = self.given.get("from") or self.given.get("app") or ()
         stdout = self.invocation.stdout
         has_seen = self.console.draws and stdout.isatty()
-        return Look(count_columns(stdout), self.talk.verbosity, tuple(typed), has_seen)
+        return Look(measure(stdout)[0], self.talk.verbosity, tuple(typed), has_seen)
 
     def _fit(self, lines: list[str]) -> list[str]:
         """Break lines where a terminal shows them; a pipe gets them whole."""
         if not self.invocation.stdout.isatty():
             return lines
-        columns = count_columns(self.invocation.stdout)
+        columns, _ = measure(self.invocation.stdout)
         return [part for line in lines for part in wrap_line(line, columns)]
 
     @contextmanager

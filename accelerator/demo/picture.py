@@ -1,31 +1,32 @@
 """The demo in a terminal: one region that grows in place, and is gone when the result is written.
 
-Imported only where there is a terminal, as rich is not light.
+Imported only where there is a terminal, as the painter's rich is not light.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from threading import Lock
+from contextlib import suppress
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Self, TextIO
-
-from rich.console import Console, Group
-from rich.live import Live
-from rich.text import Text
 
 from accelerator.demo.chart import draw
 from accelerator.events import Note, Recorder, StepStarted
 from accelerator.foreign import one_line
+from accelerator.output.door import Painted, harmless
+from accelerator.output.painter import Painter
+from accelerator.output.screen import BEAT_SECONDS, Screen
 from accelerator.output.wording import render_seconds
+from accelerator.waiting import repeat
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from accelerator.demo.tracks import Track
-    from accelerator.events import Event
+    from accelerator.events import Event as Happening
+    from accelerator.output.picture import Line
     from accelerator.waiting import Clock
 
-FRAMES_PER_SECOND = 8
 TALK_LINES = 3
 MARK = "━"
 
@@ -34,7 +35,7 @@ class Picture:
     """A screen that draws the tracks under way, and the last lines of what is said beside them."""
 
     def __init__(
-        self, stream: TextIO, clock: Clock, listener: Callable[[Event], None], *, color: bool
+        self, stream: TextIO, clock: Clock, listener: Callable[[Happening], None], *, color: bool
     ) -> None:
         self.events = Recorder(clock, [listener, self._hear])
         self._clock, self._lock = clock, Lock()
@@ -42,31 +43,21 @@ class Picture:
         self._since = clock.now()
         self._tracks: tuple[Track, ...] = ()
         self._talk: deque[str] = deque(maxlen=TALK_LINES)
-        self.console = Console(
-            file=stream,
-            force_terminal=True,
-            color_system="auto" if color else None,
-            highlight=False,
-            markup=False,
-            emoji=False,
-        )
-        self._live = Live(
-            console=self.console,
-            get_renderable=self.frame,
-            refresh_per_second=FRAMES_PER_SECOND,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
+        self._screen, self._painter = Screen(stream), Painter(color=color)
+        self._stop = Event()
+        self._drawing = Thread(target=self._draw_until_the_end, name="picture", daemon=True)
 
     def __enter__(self) -> Self:
         """Begin to draw."""
-        self._live.start(refresh=True)
+        self._drawing.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Take the region away and bring the cursor back."""
-        self._live.stop()
+        """Take the region away."""
+        self._stop.set()
+        self._drawing.join()
+        with suppress(OSError):
+            self._screen.draw("", [])
 
     def headline(self, *lines: str) -> None:
         """Show what begins now, with nothing left of what was before."""
@@ -91,33 +82,39 @@ class Picture:
         with self._lock:
             self._tracks = tracks
 
-    def frame(self) -> Group:
-        """Return what the region shows now."""
-        width = self.console.width
+    def beat(self) -> float:
+        """Draw all of it as it is now; return when to draw it again."""
+        columns, rows = self._screen.size
+        lines = self._lines(columns - 1)
+        if len(lines) >= rows:
+            lines = [*lines[: max(rows - 2, 0)], ("…",)]
+        self._screen.draw("", self._painter.paint(lines, columns - 1))
+        return BEAT_SECONDS
+
+    def _lines(self, width: int) -> list[Line]:
         with self._lock:
             headline, tracks, talk = self._headline, self._tracks, tuple(self._talk)
             took = render_seconds(max(self._clock.now() - self._since, 1.0))
-        lines = [_text(line, "bold" if at == 0 else "dim") for at, line in enumerate(headline)]
-        if lines:
-            lines[0].append(f"  {took}", "cyan")
-        ways = tuple(track.way for track in tracks)
-        lines += [_text("")] if ways else []
-        for row in draw(ways, width - 1, is_growing=True):
-            line = _text(row.words, "bold" if row.is_title else "")
-            line.append(" " * row.blanks)
-            line.append(MARK * row.length, "yellow" if row.is_running else "green")
-            lines.append(line)
-        lines += [_text("")] if talk else []
-        lines += [_text(line, "dim") for line in talk]
-        return Group(*lines)
+        blank: Line = ("",)
+        lines: list[Line] = []
+        if headline:
+            first, *more = map(harmless, headline)
+            lines += [(Painted(first, bold=True), Painted(f"  {took}", fg="cyan"))]
+            lines += [(Painted(line, dim=True),) for line in more]
+        lines += [blank] if tracks else []
+        for row in draw([track.way for track in tracks], width, is_growing=True):
+            words = Painted(harmless(row.words), bold=row.is_title)
+            bar = Painted(MARK * row.length, fg="yellow" if row.is_running else "green")
+            lines.append((words, " " * row.blanks, bar))
+        lines += [blank] if talk else []
+        return [*lines, *((Painted(harmless(line), dim=True),) for line in talk)]
 
-    def _hear(self, event: Event) -> None:
+    def _draw_until_the_end(self) -> None:
+        with suppress(OSError):  # nobody sees the terminal any more: the story goes on
+            repeat(self.beat, self._stop)
+
+    def _hear(self, event: Happening) -> None:
         if isinstance(event, StepStarted):
             self.line("demo", event.title)
         elif isinstance(event, Note) and event.level != "detail":
             self.line("demo", event.text)
-
-
-def _text(text: str, style: str = "") -> Text:
-    """Return a line that is cut where the terminal ends, whatever it holds."""
-    return Text(text, style, no_wrap=True, overflow="ellipsis", end="\n")

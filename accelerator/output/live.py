@@ -17,7 +17,7 @@ from accelerator.events import Evidence, LogLine, Progress, StepFinished, StepSt
 from accelerator.output.console import Console
 from accelerator.output.door import Door, Painted, harmless
 from accelerator.output.picture import INDENT, Marks, Picture
-from accelerator.output.screen import Screen
+from accelerator.output.screen import BEAT_SECONDS, Screen
 from accelerator.output.wording import NARROWEST, wrap
 
 if TYPE_CHECKING:
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from accelerator.output.painter import Drawn, Painter
     from accelerator.output.picture import Line
     from accelerator.waiting import Clock
-
-BEAT_SECONDS = 0.125
 
 
 class Live(Console):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from accelerator.errors import ExitCode
 from accelerator.events import StepFinished
+from accelerator.output.wording import USUAL_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,7 +38,7 @@ class Look:
     ``has_seen_steps``: the steps stand right above the result, each with its time.
     """
 
-    columns: int = 80
+    columns: int = USUAL_COLUMNS
     verbosity: int = 0
     sources: tuple[str, ...] = ()
     has_seen_steps: bool = False

@@ -11,16 +11,27 @@ import os
 from typing import TYPE_CHECKING, TextIO
 
 from accelerator.output.door import Door
+from accelerator.output.wording import USUAL_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from accelerator.output.painter import Drawn
 
-USUAL = (80, 24)
+USUAL_ROWS = 24
+BEAT_SECONDS = 0.125  # from one drawing of what moves to the next
 _HIDE, _SHOW = "\x1b[?25l", "\x1b[?25h"
 _NO_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"
 _TO_END_OF_LINE, _TO_END = "\x1b[K", "\x1b[J"
+
+
+def measure(stream: TextIO) -> tuple[int, int]:
+    """Return the columns and rows a stream is shown in; what is no terminal is taken for one."""
+    try:
+        columns, rows = os.get_terminal_size(stream.fileno())
+    except (OSError, ValueError):
+        columns, rows = 0, 0
+    return columns or USUAL_COLUMNS, rows or USUAL_ROWS
 
 
 class Screen:
@@ -33,11 +44,7 @@ class Screen:
     @property
     def size(self) -> tuple[int, int]:
         """Return the columns and rows there are now."""
-        try:
-            columns, rows = os.get_terminal_size(self._stream.fileno())
-        except (OSError, ValueError):
-            return USUAL
-        return columns or USUAL[0], rows or USUAL[1]
+        return measure(self._stream)
 
     @property
     def is_drawn(self) -> bool:

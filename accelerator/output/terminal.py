@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, TextIO
 
 from accelerator.environment import is_ci
@@ -13,8 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from accelerator.waiting import Clock
-
-USUAL_COLUMNS = 80
 
 
 def make_console(
@@ -36,11 +33,3 @@ def is_live(stream: TextIO, environment: Mapping[str, str]) -> bool:
     """
     is_able = environment.get("TERM") != "dumb"
     return stream.isatty() and is_able and not is_ci(environment)
-
-
-def count_columns(stream: TextIO) -> int:
-    """Return how wide a stream is shown; what is no terminal is taken for one of 80 columns."""
-    try:
-        return os.get_terminal_size(stream.fileno()).columns or USUAL_COLUMNS
-    except (OSError, ValueError):
-        return USUAL_COLUMNS

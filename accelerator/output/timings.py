@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 from accelerator.events import BriefStep, StepFinished
 from accelerator.foreign import one_line
 from accelerator.models import StepName
-from accelerator.output.wording import render_seconds
+from accelerator.output.wording import USUAL_COLUMNS, render_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-COLUMNS = 80
 BAR_WIDTH = 28
 FEWEST_BARS = 8  # narrower ones tell nothing
 LABEL_WIDTH = 48
@@ -33,7 +32,7 @@ PARTS = {
 }
 
 
-def render_timings(steps: tuple[StepFinished, ...], columns: int = COLUMNS) -> list[str]:
+def render_timings(steps: tuple[StepFinished, ...], columns: int = USUAL_COLUMNS) -> list[str]:
     """Render the steps as a table with bars on one time axis: overlap shows as overlap."""
     if not steps:
         return ["No step was begun."]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _MOMENT = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)")
 # What stands in backticks is to be pasted, so it is not broken.
 _WORDS = re.compile(r"(?:`[^`]*`|\S)+")
+USUAL_COLUMNS = 80  # of a terminal, and of what is none
 NARROWEST = 20  # where fewer columns are left, the terminal may wrap as it likes
 UNITS = ((86400.0, "days"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
 

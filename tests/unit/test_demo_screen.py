@@ -26,6 +26,7 @@ from accelerator.demo.screen import wants_picture, wrap_command
 from accelerator.demo.tracks import Track
 from accelerator.models import Secret
 from accelerator.output.outcome import Outcome, StepLog
+from tests.unit import vt
 from tests.unit.fakes import FakeClock
 
 NO_PROCESS: Any = None
@@ -37,8 +38,18 @@ SITES = {
 
 
 class Terminal(io.StringIO):
+    """A terminal, and what is on it."""
+
+    def __init__(self, columns: int = 80, rows: int = 24) -> None:
+        super().__init__()
+        self.screen = vt.Screen(columns, rows)
+
     def isatty(self) -> bool:
         return True
+
+    def write(self, text: str) -> int:
+        self.screen.feed(text)
+        return super().write(text)
 
 
 def artifact(app: str) -> dict[str, Any]:
@@ -183,13 +194,15 @@ def test_a_picture_is_drawn_for_people_in_a_terminal_only(
     assert wants_picture(stream, environment, verbosity) is wanted
 
 
-@pytest.mark.parametrize("columns", [40, 80, 140])
+@pytest.mark.parametrize(("columns", "rows"), [(40, 24), (80, 24), (140, 24), (80, 5), (12, 2)])
 def test_no_line_of_the_picture_is_wider_than_the_terminal_or_moves_its_cursor(
-    columns: int, monkeypatch: pytest.MonkeyPatch
+    columns: int, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", str(columns))
-    clock, stream = FakeClock(), Terminal()
-    picture = Picture(stream, clock, StepLog(), color=False)
+    size = os.terminal_size((columns, rows))
+    monkeypatch.setattr("accelerator.output.screen.os.get_terminal_size", lambda _: size)
+    monkeypatch.setattr(Terminal, "fileno", lambda _: 2)
+    clock, terminal = FakeClock(), Terminal(columns, rows)
+    picture = Picture(terminal, clock, StepLog(), color=False)
     track = Track("Prepared and promoted", clock)
     track.start("tests", "build")
     clock.pass_seconds(5)
@@ -197,29 +210,45 @@ def test_no_line_of_the_picture_is_wider_than_the_terminal_or_moves_its_cursor(
     picture.draw(track)
     picture.line("ship", "a build says \x1b[2J" + "much " * 60)
 
-    picture.console.print(picture.frame())
+    for _ in range(3):
+        picture.beat()
 
-    lines = stream.getvalue().splitlines()
-    assert max(map(len, lines)) <= columns
-    assert any(line.startswith("  tests") for line in lines)
-    assert any("\\x1b[2J" in line for line in lines)
-    assert "\x1b" not in stream.getvalue()
+    lines = terminal.screen.text
+    assert len(lines) <= rows - 1  # no row of an older picture is left
+    assert max(map(len, lines)) < columns
+    assert any(line.startswith("  tests") for line in lines) is (rows > 5)
+    assert any("\\x1b[2J" in line for line in lines) is (rows > 5)
+    assert (lines[-1] == "…") is (rows <= 5)
+
+
+def test_the_picture_is_gone_at_its_end_and_the_cursor_is_back() -> None:
+    terminal = Terminal()
+    picture = Picture(terminal, FakeClock(), StepLog(), color=True)
+    picture.headline("First commit")
+
+    with picture:
+        picture.line("ship", "talk")
+    was_drawn = "First commit" in terminal.getvalue()
+
+    assert was_drawn
+    assert terminal.screen.text == []
+    assert terminal.screen.is_cursor_shown
 
 
 def test_a_headline_takes_away_what_was_drawn_before() -> None:
-    clock, stream = FakeClock(), Terminal()
-    picture = Picture(stream, clock, StepLog(), color=False)
+    clock, terminal = FakeClock(), Terminal()
+    picture = Picture(terminal, clock, StepLog(), color=False)
     track = Track("Prepared and promoted", clock)
     track.finish([Part("tests", 0.0, 1.0)])
     picture.draw(track)
     picture.line("ship", "old talk")
+    picture.beat()
 
     picture.headline("What comes next")
-    picture.console.print(picture.frame())
+    picture.beat()
 
-    assert "What comes next" in stream.getvalue()
-    assert "tests" not in stream.getvalue()
-    assert "old talk" not in stream.getvalue()
+    (line,) = terminal.screen.text
+    assert line.startswith("What comes next")
 
 
 def shell(command: str, folder: Path) -> Program:
