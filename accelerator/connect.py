@@ -14,6 +14,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from accelerator.checks import parse_checks
 from accelerator.credentials import find_home, find_key, without_key
 from accelerator.environment import detect_ci, find_commit
 from accelerator.errors import UsageProblem
@@ -30,7 +31,6 @@ from accelerator.steps.order import Rules
 from accelerator.steps.run import Run, Waits
 from accelerator.steps.under_way import UnderWay
 from accelerator.steps.verify.settled import Verification
-from accelerator.steps.verify.sound import demand_sound
 from accelerator.waiting import Deadline
 
 if TYPE_CHECKING:
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from accelerator.models import Endpoint
     from accelerator.repository import LockHost
     from accelerator.settings import Settings
-    from accelerator.steps.verify.smoke import SmokeCheck
 
 FULL_SHA = re.compile(r"[0-9a-f]{40}")
 FOREVER = 10 * 365 * 24 * 3600.0
@@ -278,8 +277,8 @@ class Connection:
 
     def _make_verification(self) -> Verification:
         settings = self.settings
-        everywhere = _parse_checks(settings, None)
-        by_stage = {stage: _parse_checks(settings, stage) for stage in STAGES}
+        everywhere = parse_checks(settings, None)
+        by_stage = {stage: parse_checks(settings, stage) for stage in STAGES}
         return Verification(everywhere, by_stage, settings.rollback)
 
 
@@ -289,8 +288,3 @@ def _find_user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # no variable names one, and no entry in passwd
         return f"user {os.getuid()}"
-
-
-def _parse_checks(settings: Settings, stage: str | None) -> tuple[SmokeCheck, ...]:
-    source = settings.smoke_source(stage)
-    return tuple(demand_sound(text, source) for text in settings.smoke_of(stage))

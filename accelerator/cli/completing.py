@@ -56,7 +56,7 @@ def _stages() -> Iterable[tuple[str, str]]:
 
 
 def _apps(context: click.Context) -> Iterable[tuple[str, str]]:
-    from accelerator.cli.knownapps import find_apps
+    from accelerator.knownapps import find_apps
 
     settings = find_settings(context)
     named = settings.prepare.apps if settings else ()

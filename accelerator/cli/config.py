@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from accelerator.cli.session import Session
     from accelerator.errors import ExitCode
     from accelerator.output.config import Configured
-    from accelerator.settings import Settings
 
 
 @command("config")
@@ -53,11 +52,13 @@ def config(invocation: Invocation, /, talk: Talk) -> ExitCode:
 
 def _look(session: Session, shown: Configured) -> None:
     """Look at everything, whatever is wrong on the way; raise for all of it at the end."""
+    from accelerator.checks import find_unsound  # imports requests
+
     edge, problems = session.invocation, list[Problem]()
     content, name = _read(session, problems)
     is_named = bool(session.talk.config)
     examined = examine_settings({}, edge.environment, content, name, is_named=is_named)
-    problems += [*examined.problems, *_misread_checks(examined.settings)]
+    problems += [*examined.problems, *find_unsound(examined.settings)]
     for warning in examined.settings.warnings:
         session.events.note(warning, "warning")
     shown.settings = examined.settings
@@ -75,20 +76,6 @@ def _read(session: Session, problems: list[Problem]) -> tuple[Mapping[str, Any] 
         return None, FILE_NAME
 
 
-def _misread_checks(settings: Settings) -> Iterator[Problem]:
-    """Yield what is wrong with smoke checks, which are read only where something is deployed."""
-    from accelerator.steps.verify.sound import demand_sound  # imports requests
-
-    stages = {f"stages.{name}.smoke": stage.smoke or () for name, stage in settings.stages.items()}
-    for name, checks in {"smoke": settings.smoke, **stages}.items():
-        for check in checks:
-            try:
-                demand_sound(check, settings.sources[name])
-            except UsageProblem as error:
-                said = f"{error.message}: {error.hint}" if error.hint else error.message
-                yield Problem(name, said)
-
-
 def _find_platform(session: Session, shown: Configured) -> Iterator[Problem]:
     """Find where the platform is, and where a key for it; yield what is wrong with either."""
     from accelerator.credentials import find_home, find_key
@@ -102,4 +89,4 @@ def _find_platform(session: Session, shown: Configured) -> Iterator[Problem]:
     except KeyMissing as error:
         shown.no_key = error.hint
     except UsageProblem as error:
-        yield Problem(None, f"{error.message}: {error.hint}" if error.hint else error.message)
+        yield Problem.of(error)

@@ -19,7 +19,6 @@ from accelerator.cli.options import (
     Target,
 )
 from accelerator.cli.parts import setting, takes
-from accelerator.errors import UsageProblem
 
 if TYPE_CHECKING:
     from accelerator.cli.invocation import Invocation
@@ -82,11 +81,6 @@ def resume(
     def work() -> None:
         connection = session.connection
         app = connection.find_app(named)
-        if confirmation.app not in {None, app}:
-            raise UsageProblem(
-                f"--confirm names {confirmation.app}, and what is deployed to is {app}",
-                f"--confirm {app}, if that is what you mean",
-            )
         wanted, sources = confirmation.commit, connection.places.find_sources(app)
         found.extend(() if session.settings.prepare.apps else sources)
         rules = connection.make_rules(
@@ -100,7 +94,7 @@ def resume(
             rules,
             connection.find_commit(wanted).sha if wanted is not None else None,
             connection.find_own_commit(),
-            is_confirmed=confirmation.app is not None,
+            confirmation.app,
         )
         ask = session.ask if invocation.has_person else None
         step.resume(connection.run_at_home(app), order, report, ask)

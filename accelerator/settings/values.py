@@ -11,6 +11,7 @@ from accelerator.settings.declared import SETTINGS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from accelerator.errors import AcceleratorError
     from accelerator.models import LockMode, OnMiss, OnSuperseded, Strategy
     from accelerator.settings.declared import Setting
 
@@ -63,6 +64,11 @@ class Problem:
     setting: str | None
     text: str
 
+    @classmethod
+    def of(cls, error: AcceleratorError, setting: str | None = None) -> Problem:
+        """Return an error as a problem: what happened, and what to do."""
+        return cls(setting, f"{error.message}: {error.hint}" if error.hint else error.message)
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -102,9 +108,12 @@ class Settings:
 
     def smoke_source(self, stage: str | None) -> str:
         """Return where the smoke checks of a stage come from: a flag, a variable, a key."""
-        name = f"stages.{stage}.smoke"
+        return self.sources.get(self.smoke_name(stage), "smoke")
+
+    def smoke_name(self, stage: str | None) -> str:
+        """Return which setting has the smoke checks of a stage."""
         is_own = self.smoke_of(stage) is not self.smoke
-        return self.sources.get(name if is_own else "smoke", "smoke")
+        return f"stages.{stage}.smoke" if is_own else "smoke"
 
     def rows(self, problems: tuple[Problem, ...] = ()) -> tuple[Row, ...]:
         """List every setting with its source; of the stages only what somebody has set.

@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from accelerator.errors import LockUnavailable, NotFound, Refused
+from accelerator.errors import LockUnavailable, NotFound, Refused, UsageProblem
 from accelerator.foreign import one_line
 from accelerator.models import Commit, Refusal, StepName
 from accelerator.steps.deploy import deploy
@@ -35,24 +35,29 @@ class ResumeOrder:
     """The app whose deploy is to be finished, under which rules, and what speaks for the commit.
 
     ``named`` is the sha that somebody named, ``own`` that of the CI job this is.
-    ``is_confirmed``: somebody named the app once more.
+    ``confirmed`` is the app as somebody named it once more.
     """
 
     app: str
     rules: Rules
     named: str | None = None
     own: str | None = None
-    is_confirmed: bool = False
+    confirmed: str | None = None
 
 
 def resume(run: Run, order: ResumeOrder, report: Report, ask: Ask | None = None) -> None:
     """Deploy to the app what the deploy that was cut short there was about.
 
     What happened already is not done again. `ask` puts a question to a person and returns what was
-    typed; None where there is nobody. Raises `NotFound` where no deploy was cut short, and
-    `Refused`: ``locked`` where one seems to be running, ``not_confirmed`` where nothing but the
-    note speaks for the commit.
+    typed; None where there is nobody. Raises `UsageProblem` where another app was confirmed,
+    `NotFound` where no deploy was cut short, and `Refused`: ``locked`` where one seems to be
+    running, ``not_confirmed`` where nothing but the note speaks for the commit.
     """
+    if order.confirmed not in {None, order.app}:
+        raise UsageProblem(
+            f"--confirm names {order.confirmed}, and what is deployed to is {order.app}",
+            f"--confirm {order.app}, if that is what you mean",
+        )
     try:
         with run.events.brief(StepName.LOCK, order.app):
             note = find_unfinished(run, order.app, order.rules.lock)
@@ -121,7 +126,7 @@ def demand_consent(order: ResumeOrder, note: LockNote, what: str, ask: Ask | Non
             f"the note on {app} names {what}, and --commit names {order.named}",
             "nothing was done; `accelerator deploy` ships the commit that you name",
         )
-    if sha in {order.named, order.own} or order.is_confirmed:
+    if sha in {order.named, order.own} or order.confirmed is not None:
         return
     question = f"Deploy {sha[:8]} to {app}? Type the app's name to go on: "
     typed = ask(question).strip() if ask is not None else ""

@@ -18,10 +18,11 @@ import click
 import pytest
 from click.shell_completion import ShellComplete
 
-from accelerator.cli import COMMANDS, knownapps
+from accelerator import knownapps
+from accelerator.cli import COMMANDS
 from accelerator.cli import main as root_command
 from accelerator.cli.invocation import Invocation
-from accelerator.cli.knownapps import find_apps
+from accelerator.knownapps import find_apps
 from accelerator.repository.recent import list_recent, list_remotes
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from accelerator.cli.invocation import Invocation
-from accelerator.errors import AcceleratorError, NotFound, Refused
+from accelerator.errors import AcceleratorError, NotFound, Refused, UsageProblem
 from accelerator.events import Note
 from accelerator.models import Commit, Refusal
 from accelerator.steps.guard.notes import expiry, lock_ref, render_note
@@ -70,7 +70,7 @@ def cut() -> Cut:
     [
         pytest.param({"named": COMMIT.sha}, id="somebody names the commit"),
         pytest.param({"own": COMMIT.sha}, id="the job is about the commit"),
-        pytest.param({"is_confirmed": True}, id="somebody names the app once more"),
+        pytest.param({"confirmed": "shop"}, id="somebody names the app once more"),
         pytest.param({"named": COMMIT.sha, "own": OTHER.sha}, id="named in a job of another one"),
     ],
 )
@@ -105,7 +105,7 @@ def test_what_only_the_note_names_is_refused_with_a_command_that_ships_it(
     assert cut.scene.report.commit == Commit(COMMIT.sha)
 
 
-@pytest.mark.parametrize("given", [{}, {"own": COMMIT.sha}, {"is_confirmed": True}], ids=str)
+@pytest.mark.parametrize("given", [{}, {"own": COMMIT.sha}, {"confirmed": "shop"}], ids=str)
 def test_another_commit_than_the_one_that_is_named_is_refused_and_both_are_told(
     cut: Cut, given: dict[str, Any]
 ) -> None:
@@ -115,6 +115,13 @@ def test_another_commit_than_the_one_that_is_named_is_refused_and_both_are_told(
     assert COMMIT.sha in error.message
     assert OTHER.sha in error.message
     assert cut.asked == []
+
+
+def test_the_name_of_another_app_confirms_nothing_and_both_are_told(cut: Cut) -> None:
+    error = cut.fail(UsageProblem, confirmed="shop-staging", named=COMMIT.sha)
+
+    assert error.message == "--confirm names shop-staging, and what is deployed to is shop"
+    assert error.hint == "--confirm shop, if that is what you mean"
 
 
 def test_the_same_holder_and_link_as_ours_prove_nothing(cut: Cut) -> None:
@@ -184,7 +191,7 @@ def test_a_note_that_cannot_be_read_is_not_resumed_whoever_confirms(
 ) -> None:
     make(cut)
 
-    error = cut.fail(Refused, is_confirmed=True)
+    error = cut.fail(Refused, confirmed="shop")
 
     assert cut.scene.report.reason is Refusal.LOCKED
     assert "cannot be read" in error.message
@@ -203,7 +210,7 @@ def test_what_is_no_deploy_cut_short_is_not_resumed(
 ) -> None:
     cut.put(**changes)
 
-    cut.fail(kind, is_confirmed=True)
+    cut.fail(kind, confirmed="shop")
 
 
 def test_what_is_confirmed_is_shipped_also_when_the_note_changes_meanwhile(cut: Cut) -> None:

@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from accelerator.checks import find_unsound, parse_checks
 from accelerator.errors import UsageProblem
+from accelerator.settings import load_settings
 from accelerator.steps.verify.settled import Verification
 from accelerator.steps.verify.smoke import SmokeCheck, parse_check
 from accelerator.steps.verify.sound import demand_programs, demand_sound, find_program
@@ -129,3 +131,22 @@ def test_a_deploy_looks_for_the_commands_of_its_checks_before_it_writes() -> Non
 
     assert "runs no-such-thing-here" in error.message
     assert made.writes() == []
+
+
+def test_what_is_wrong_with_checks_is_found_for_all_stages_and_for_those_with_their_own() -> None:
+    file = {
+        "smoke": ["/up", "health", "up"],
+        "stages": {"production": {"smoke": ["/health {comit}"]}, "review": {"smoke": []}},
+    }
+    settings = load_settings({}, {}, file, "accelerator.toml")
+
+    problems = list(find_unsound(settings))
+
+    assert [problem.setting for problem in problems] == ["smoke", "smoke", SOURCE.split(": ")[1]]
+    assert problems[0].text.startswith("accelerator.toml: smoke: ")
+    assert problems[2].text.startswith(f"{SOURCE}: ")
+    assert problems[2].text.endswith("did you mean {commit}?")
+    assert parse_checks(settings, "review") == ()
+    for stage, source in ((None, "accelerator.toml: smoke"), ("production", SOURCE)):
+        with pytest.raises(UsageProblem, match=source):
+            parse_checks(settings, stage)

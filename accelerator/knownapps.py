@@ -88,8 +88,8 @@ def _fetch(place: Endpoint, key: Secret, environment: Mapping[str, str]) -> tupl
     found: list[str] = []
 
     def ask() -> None:
-        from accelerator.heroku import Heroku  # 100 ms, once per minute
-        from accelerator.waiting import Deadline, SystemClock
+        from accelerator.heroku import Heroku  # noqa: PLC0415  # 100 ms, once per minute
+        from accelerator.waiting import Deadline, SystemClock  # noqa: PLC0415  # the same
 
         deadline = Deadline.after(SystemClock(), ASK_SECONDS)
         heroku = Heroku(
