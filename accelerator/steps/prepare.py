@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,25 +15,28 @@ from accelerator.errors import (
 )
 from accelerator.lines import last_words
 from accelerator.models import PushOutcome, StepName, Strategy
-from accelerator.steps.compare.fingerprints import Declared
-from accelerator.steps.compare.lookups import find_artifact
-from accelerator.steps.compare.outdated import find_outdated
+from accelerator.steps.compare.lookups import find_artifact_of
+from accelerator.steps.compare.pool import (
+    choose_app,
+    fetch_pages,
+    find_known,
+    find_superseded,
+    find_usable,
+    read_inputs,
+)
 from accelerator.steps.compare.running_build import join_twin
-from accelerator.steps.compare.same_source import find_same, is_build_of, with_archives
+from accelerator.steps.compare.same_source import find_same
 from accelerator.steps.follow.builds_and_releases import find_release_of_build, follow_build
 from accelerator.steps.follow.logs import showing_push
 from accelerator.steps.route.build import start_build
 from accelerator.steps.route.landing import NoFence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from accelerator.models import Artifact, Build, Commit, Release
+    from accelerator.models import Build, Commit, Release
+    from accelerator.steps.compare.pool import Pages
     from accelerator.steps.compare.same_source import Inputs, SameSource
     from accelerator.steps.report import PrepareReport
     from accelerator.steps.run import Run
-
-    Pages = dict[str, tuple[Build, ...]]  # the newest builds of each app of the pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +89,16 @@ def prepare(run: Run, order: PrepareOrder, report: PrepareReport) -> None:
     report.ordered(order.commit, order.strategy)
     refuse_unusable(run, order)
     with run.events.step(StepName.LOOK, _title(order)) as step:
-        pages = dict(zip(order.apps, _fetch_pages(run, order.apps), strict=True))
-        inputs = _read_inputs(run, order, pages)
-        known = _find_usable(run, order, pages, inputs)
+        pages = fetch_pages(run, order.apps)
+        inputs = read_inputs(run, order.commit, pages) if order.same_tree else None
+        known = find_usable(
+            run,
+            order.commit,
+            pages,
+            inputs,
+            verify_source=order.verify_source,
+            build_config=order.build_config,
+        )
         app = known.app_name if known else choose_app(pages)
         step.detail = _describe_known(known)
     report.found(app, known, _same_source(order, known, inputs))
@@ -109,72 +118,8 @@ def prepare(run: Run, order: PrepareOrder, report: PrepareReport) -> None:
     _take_artifact(run, build, report)
 
 
-def find_known(
-    commit: Commit, pages: Pages, inputs: Inputs = None, *, failed_too: bool = False
-) -> tuple[Build, ...]:
-    """Find the builds of the commit, best first: succeeded ones, then running ones; pure.
-
-    With `inputs` those of the same source too, after those of the commit itself.
-    """
-    wanted = ("succeeded", "pending", *(("failed",) if failed_too else ()))
-    builds = (build for page in pages.values() for build in page if build.status in wanted)
-    known = (build for build in builds if is_build_of(build, commit.sha, inputs))
-    return tuple(sorted(known, key=lambda b: (wanted.index(b.status), b.commit != commit.sha)))
-
-
-def choose_app(pages: Pages) -> str:
-    """Choose the app with the fewest running builds, the first named one among equals; pure."""
-    return min(pages, key=lambda app: sum(build.status == "pending" for build in pages[app]))
-
-
-def find_superseded(pages: Pages, is_older: Callable[[str], bool]) -> tuple[Build, ...]:
-    """Find running builds of commits that ours contains; pure but for what it asks."""
-    return tuple(
-        build
-        for page in pages.values()
-        for build in page
-        if build.status == "pending" and build.commit and is_older(build.commit)
-    )
-
-
 def _title(order: PrepareOrder) -> str:
     return f"Look for {order.commit.short} on {', '.join(order.apps)}"
-
-
-def _fetch_pages(run: Run, apps: Iterable[str]) -> tuple[tuple[Build, ...], ...]:
-    return run.heroku.together(*(partial(run.heroku.builds.fetch_newest, app) for app in apps))
-
-
-def _read_inputs(run: Run, order: PrepareOrder, pages: Pages) -> Inputs:
-    """Read what builds are made of, where what has the same source counts."""
-    if not order.same_tree:
-        return None
-    built = {build.commit for page in pages.values() for build in page}
-    inputs = run.clone.read_inputs(frozenset({order.commit.sha, *filter(None, built)}))
-    return with_archives(inputs, order.commit.sha, run.clone.checksums)
-
-
-def _find_usable(run: Run, order: PrepareOrder, pages: Pages, inputs: Inputs) -> Build | None:
-    """Find a build that runs, or whose artifact is still there: artifacts expire."""
-    for known in find_known(order.commit, pages, inputs):
-        built = known.commit or order.commit.sha  # an archive has the time of its commit in it
-        if order.verify_source and known.checksum not in run.clone.checksums(built):
-            run.events.note(
-                f"build {known.id} on {known.app_name} is not used: it is not proven to be of the "
-                f"archive of {built[:8]}",
-                "warning",
-            )
-            continue
-        artifact = _find_artifact(run, known)
-        if known.status != "pending" and (artifact is None or artifact.deleted_at is not None):
-            continue
-        page, declared = pages[known.app_name], Declared(order.build_config, os.urandom(16))
-        if outdated := find_outdated(run, known, artifact, page, declared):
-            said = f"build {known.id} on {known.app_name} is not used: {outdated}"
-            run.events.note(said, "warning")
-            continue
-        return known
-    return None
 
 
 def _same_source(order: PrepareOrder, known: Build | None, inputs: Inputs) -> SameSource | None:
@@ -289,14 +234,10 @@ def _warn_of_failed_release(run: Run, release: Release | None) -> None:
 def _take_artifact(run: Run, build: Build, report: PrepareReport) -> None:
     """Read what the build left; raises `NothingToRun` where that has no process type."""
     with run.events.brief(StepName.LOOK, build.app_name):
-        artifact = _find_artifact(run, build)
+        artifact = find_artifact_of(run.heroku, build)
     report.left(artifact)
     if artifact is not None and artifact.process_types is not None and not artifact.process_types:
         raise NothingToRun(build.app_name, build.id)
-
-
-def _find_artifact(run: Run, build: Build) -> Artifact | None:
-    return find_artifact(run.heroku, build.app_name, build.artifact) if build.artifact else None
 
 
 def _describe_known(known: Build | None) -> str:

@@ -16,14 +16,9 @@ from accelerator.errors import (
 )
 from accelerator.events import Evidence
 from accelerator.models import ArtifactKind, ArtifactRef, BuildInput, Commit, PushOutcome, Strategy
+from accelerator.steps.compare.pool import choose_app, find_known, find_superseded
 from accelerator.steps.compare.running_build import find_twin
-from accelerator.steps.prepare import (
-    PrepareOrder,
-    choose_app,
-    find_known,
-    find_superseded,
-    prepare,
-)
+from accelerator.steps.prepare import PrepareOrder, prepare
 from accelerator.steps.report import PrepareReport
 from tests.unit.fakes import (
     BEGIN,

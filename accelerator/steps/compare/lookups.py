@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from accelerator.heroku import Heroku
-    from accelerator.models import Artifact, ArtifactRef
+    from accelerator.models import Artifact, ArtifactRef, Build
     from accelerator.steps.compare.facts import Facts
     from accelerator.steps.compare.fingerprints import Prints
 
@@ -30,6 +30,11 @@ def fetch_artifact(heroku: Heroku, app: str, ref: ArtifactRef) -> Artifact:
 def find_artifact(heroku: Heroku, app: str, ref: ArtifactRef) -> Artifact | None:
     """Read an artifact that may be gone, or withheld from this key."""
     return find_optional(lambda: fetch_artifact(heroku, app, ref))
+
+
+def find_artifact_of(heroku: Heroku, build: Build) -> Artifact | None:
+    """Read what a build left, if it left anything."""
+    return find_artifact(heroku, build.app_name, build.artifact) if build.artifact else None
 
 
 def find_config(heroku: Heroku, app: str) -> Mapping[str, str] | None:
