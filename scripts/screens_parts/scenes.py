@@ -5,41 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bench_parts.application import make_application
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TO_STAGING = "accelerator deploy --from foo-prepare --to staging"
 SMOKE = "--smoke '/health {commit}'"
-SERVER = """
-import http.server, os, pathlib
+ANSWER = """
+import os, pathlib
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        broken, commit = pathlib.Path("broken").exists(), os.environ["HEROKU_BUILD_COMMIT"]
-        body = b"cannot reach the database" if broken else commit.encode()
-        self.send_response(500 if broken else 200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args):
-        pass
-
-http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+def answer(path):
+    broken, commit = pathlib.Path("broken").exists(), os.environ["HEROKU_BUILD_COMMIT"]
+    body = b"cannot reach the database" if broken else commit.encode()
+    return 500 if broken else 200, body, {}
 """
-COMPILE = """#!/bin/sh
-echo "-----> Installing requirements"
+COMPILE = """echo "-----> Installing requirements"
 for name in click requests rich tenacity urllib3 idna certifi; do
   echo "       Collecting $name"; sleep 0.4
 done
 echo "-----> Discovering process types"
 """
-APPLICATION = {
-    "Procfile": "web: python3 -u server.py\n",
-    "server.py": SERVER,
-    "bin/detect": "#!/bin/sh\necho Sample\n",
-    "bin/compile": COMPILE,
-}
+APPLICATION = make_application(ANSWER, COMPILE)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import requests
+from bench_parts.application import make_application
 from bench_parts.bash import KEY_HELPER
 from bench_parts.platform import Platform, await_that
 from bench_parts.processes import run, run_well
@@ -33,25 +34,18 @@ LOOKING = "stress"  # as whom the run itself looks at locks
 NO_LIMIT = 1_000_000
 # Where a remote of the project's own has them, and where Heroku's git does.
 LOCKS = ("refs/accelerator/lock", "refs/heads/accelerator/lock")
-SERVER = """
-import http.server, os, pathlib
+ANSWER = """
+import pathlib
 body = pathlib.Path("number").read_bytes()
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-    def log_message(self, *args):
-        pass
-http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+
+def answer(path):
+    return 200, body, {}
 """
-FILES = {
-    "Procfile": "web: python3 -I -S -u server.py\n",
-    "server.py": SERVER,
-    "bin/detect": "#!/bin/sh\necho Stress\n",
-    "bin/compile": '#!/bin/sh\necho "-----> Compiling"\nsleep "$(cat "$1/build-seconds")"\n',
-}
+COMPILE = """
+echo "-----> Compiling"
+sleep "$(cat "$1/build-seconds")"
+"""
+FILES = make_application(ANSWER, COMPILE)
 
 
 class Clock:

@@ -8,46 +8,32 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from scripts.bench_parts.application import make_application
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
 PYTHON = shlex.quote(sys.executable)
-WEB = f"web: {PYTHON} -I -S -u server.py\n"
-SERVER = """
-import http.server, os, pathlib
+ANSWER = """
+import os, pathlib
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        environment = os.environ
-        commits = [environment.get(f"HEROKU_{name}_COMMIT", "?") for name in ("BUILD", "SLUG")]
-        body = " ".join([*commits, pathlib.Path("text").read_text()]).encode()
-        status = 500 if pathlib.Path("broken").exists() else 200
-        if self.path == "/away":
-            status = 302
-        self.send_response(status)
-        if status == 302:
-            self.send_header("Location", environment["AWAY_URL"])
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args):
-        pass
-
-http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+def answer(path):
+    commits = [os.environ.get(f"HEROKU_{name}_COMMIT", "?") for name in ("BUILD", "SLUG")]
+    body = " ".join([*commits, pathlib.Path("text").read_text()]).encode()
+    if path == "/away":
+        return 302, body, {"Location": os.environ["AWAY_URL"]}
+    return 500 if pathlib.Path("broken").exists() else 200, body, {}
 """
-COMPILE = """#!/bin/sh
+COMPILE = """
 echo "-----> Compiling $SOURCE_VERSION"
 if [ -e "$1/unbuildable" ]; then echo " !     this does not compile"; exit 1; fi
 """
 APPLICATION: Mapping[str, str] = {
-    "Procfile": WEB,
-    "server.py": SERVER,
+    **make_application(ANSWER, COMPILE, PYTHON),
     "text": "hello",
-    "bin/detect": "#!/bin/sh\necho Sample\n",
-    "bin/compile": COMPILE,
 }
+WEB = APPLICATION["Procfile"]
 # Further states of the application, to be committed on top.
 BROKEN = {"broken": "answers 500\n"}
 UNBUILDABLE = {"unbuildable": "does not compile\n"}
