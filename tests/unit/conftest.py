@@ -1,4 +1,4 @@
-"""What tests against a real git server begin with."""
+"""What several files of tests begin with: a real git server, a lock remote."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.githost import GitHost, git_environment, hosting
+from accelerator.models import Secret
+from accelerator.repository import LockHost, RefStore
+from tests.unit.githost import KEY, GitHost, git_environment, hosting
+from tests.unit.lockdesk import Desk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,3 +25,22 @@ def environment(tmp_path: Path) -> dict[str, str]:
 def host(tmp_path: Path, environment: dict[str, str]) -> Iterator[GitHost]:
     with hosting(tmp_path / "host", environment) as server:
         yield server
+
+
+@pytest.fixture
+def bare(host: GitHost) -> Path:
+    return host.create("prepare")
+
+
+@pytest.fixture
+def refs(host: GitHost, bare: Path, environment: dict[str, str]) -> Iterator[RefStore]:
+    assert bare.is_dir()
+    with LockHost(f"{host.url}/prepare.git", Secret(KEY), environment).open() as store:
+        yield store
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    desk = Desk()
+    yield desk
+    desk.close()

@@ -36,6 +36,8 @@ BUILT = f"slug-of-{COMMIT.short}"
 DEAD = Verification((SmokeCheck("http://127.0.0.1:9/"),))
 """Nothing listens on the discard port."""
 
+SHOP = "promotions.create shop-prepare-v1 to shop"
+THIRD = replace(OTHER, sha="3" * 40)
 
 ORDER = {"commit", "waves", "on_failure", "plan_only"}
 
@@ -105,3 +107,14 @@ def scene(prepared: str | None = "good", *targets: FakeApp) -> Scene:
 
 
 PROMOTION = "promotions.create shop-prepare-v1 to shop shop-eu"
+
+
+def locked(*targets: Any, prepared: str | None = "good", mode: LockMode = LockMode.AUTO) -> Scene:
+    """Set a scene with a lock remote, at `scene.refs`."""
+    made = scene(prepared, *targets)
+    made.lock(mode)
+    return made
+
+
+def one(**changes: Any) -> Scene:
+    return locked(make_app("shop", "old", **changes))
