@@ -1,4 +1,4 @@
-"""A stand-in for the Heroku facade, in memory, and the values around it.
+"""A stand-in for the Heroku facade, in memory.
 
 It has the rules the steps rely on (a release becomes current when it succeeds, a promotion carries
 the source release's artifact) and knobs for what the local platform cannot be brought to do
@@ -7,141 +7,38 @@ cheaply. It records every call and lets the clock run by `call_seconds` in each.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from threading import RLock
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from accelerator.errors import NotFound, OutcomeUnknown, RequestInvalid
-from accelerator.events import (
-    BriefStep,
-    Event,
-    Evidence,
-    LogLine,
-    Note,
-    Progress,
-    Recorder,
-    StepFinished,
-)
 from accelerator.models import (
-    Ancestry,
     App,
     Artifact,
-    ArtifactKind,
     ArtifactRef,
     Build,
-    BuildInput,
     Commit,
     Coupling,
     Dyno,
     Formation,
     Promotion,
     PromotionTarget,
-    PushOutcome,
     Release,
-    Secret,
     SourceBlob,
-    Swap,
 )
-from accelerator.repository import HerokuGit, Packed
-from accelerator.repository.checkout import Difference
-from accelerator.steps.compare.reading import confirm, fetch_states
-from accelerator.steps.guard.notes import LockNote, expiry
-from accelerator.steps.run import Run, Waits
-from accelerator.waiting import Deadline
+from tests.unit.fakes.values import (
+    FakeClock,
+    artifact,
+    make_build,
+    make_coupling,
+    make_release,
+    slug,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
 
-    from accelerator.heroku import Heroku
-    from accelerator.repository import Lineage
-    from accelerator.steps.compare.facts import Facts
-    from accelerator.steps.compare.wanted import Wanted
-
-BEGIN = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-COMMIT = Commit("c0ffee" + "0" * 34, subject="Serve it")
-OTHER = Commit("0dd" + "0" * 37)
-
-
-class FakeClock:
-    """A clock that moves only when somebody sleeps or `pass_seconds` is called."""
-
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-        self.naps: list[float] = []
-
-    def now(self) -> float:
-        return self.seconds
-
-    def moment(self) -> datetime:
-        return BEGIN + timedelta(seconds=self.seconds - 1000.0)
-
-    def sleep(self, seconds: float) -> None:
-        self.naps.append(seconds)
-        self.seconds += seconds
-
-    def pass_seconds(self, seconds: float) -> None:
-        self.seconds += seconds
-
-
-def relate(*line: Commit) -> Callable[[str, str], Ancestry]:
-    """Answer for a line of history, oldest first; commits that are not on it are unrelated."""
-    shas = [commit.sha for commit in line]
-
-    def ancestry(older: str, newer: str) -> Ancestry:
-        if older not in shas or newer not in shas:
-            return Ancestry.NO
-        return Ancestry.YES if shas.index(older) <= shas.index(newer) else Ancestry.NO
-
-    return ancestry
-
-
-def slug(name: str) -> ArtifactRef:
-    return ArtifactRef(ArtifactKind.SLUG, name)
-
-
-def artifact(name: str, commit: Commit | None, **changes: Any) -> Artifact:
-    plain = Artifact(ArtifactKind.SLUG, name, "SHA256:" + name, commit.sha if commit else None)
-    return replace(plain, **changes)
-
-
-def make_release(app: str, version: int, held: str | None, **changes: Any) -> Release:
-    plain = Release(
-        id=f"{app}-v{version}",
-        version=version,
-        status="succeeded",
-        current=False,
-        app_id=f"id-of-{app}",
-        app_name=app,
-        description="",
-        created_at=BEGIN + timedelta(minutes=version),
-        artifact=slug(held) if held else None,
-    )
-    return replace(plain, **changes)
-
-
-def make_build(app: str, held: str | None, commit: Commit, **changes: Any) -> Build:
-    plain = Build(
-        id=f"{app}-build-of-{held}",
-        app_name=app,
-        status="succeeded",
-        commit=commit.sha,
-        artifact=slug(held) if held else None,
-        release_id=None,
-        created_at=BEGIN,
-    )
-    return replace(plain, **changes)
-
-
-def checksum_of(sha: str) -> str:
-    """Give the checksum of the archive of a commit, as the clone and honest builds have it."""
-    return f"SHA256:{hashlib.sha256(sha.encode()).hexdigest()}"
-
-
-def make_coupling(app: str, pipeline: str = "pipe", stage: str = "production") -> Coupling:
-    return Coupling(f"coupling-of-{app}", f"id-of-{app}", pipeline, stage)
+    from accelerator.waiting import Deadline
 
 
 @dataclass
@@ -519,303 +416,6 @@ class _LogSessions(_Noun):
         return self.heroku.app(app).said.get(dyno, ())[-count:]
 
 
-class MemoryRefs:
-    """A lock remote in memory: compare-and-swap, as git's own, and the troubles of a network.
-
-    `trouble` fails every request, `refused` every change. `lose` names what becomes of the next
-    changes: "before" is lost on the way there, "after" is done and its reply lost, "late" is done
-    only at the next look. `undo` has for the next changes how many looks still see each, until a
-    push beside it brings back what was there before.
-    """
-
-    is_metered = True
-    is_advisory = False
-
-    def __init__(self) -> None:
-        self.refs: dict[str, str] = {}
-        self.texts: dict[str, str] = {}
-        self.trouble: Exception | None = None
-        self.refused: Exception | None = None
-        self.lose: list[str] = []
-        self.undo: list[int] = []
-        self.swaps: list[tuple[str, str | None, str | None]] = []
-        self.looks = self.pushes = 0
-        self.closed = self.is_hurried = False
-        self._late: list[tuple[str, str | None, str | None]] = []
-        self._before: tuple[int, dict[str, str]] | None = None
-        self._guard = RLock()
-
-    def find(self) -> dict[str, str]:
-        with self._guard:
-            self._answer()
-            self._bring_back()
-            found = dict(self.refs)
-            self._arrive()
-            return found
-
-    def read(self, ref: str) -> tuple[str, str] | None:
-        with self._guard:
-            self._answer()
-            sha = self.refs.get(ref)
-            self._arrive()
-            return (sha, self.texts[sha]) if sha else None
-
-    def write(self, text: str) -> str:
-        with self._guard:
-            sha = f"{len(self.texts):040x}"
-            self.texts[sha] = text.strip()
-            return sha
-
-    def swap(self, ref: str, old: str | None, new: str | None) -> Swap:
-        with self._guard:
-            self._answer()
-            if self.refused is not None:
-                raise self.refused
-            self.swaps.append((ref, old, new))
-            fate = self.lose.pop(0) if self.lose else ""
-            if fate == "late":
-                self._late.append((ref, old, new))
-            elif fate != "before":
-                done = self._change(ref, old, new)
-            return Swap.UNKNOWN if fate else (Swap.DONE if done else Swap.LOST)
-
-    def swap_all(self, changes: Mapping[str, tuple[str, str]]) -> dict[str, Swap]:
-        self.pushes += 1
-        return {ref: self.swap(ref, *change) for ref, change in changes.items()}
-
-    def remove(self, refs: Mapping[str, str]) -> None:
-        for ref, sha in refs.items():
-            self.swap(ref, sha, None)
-
-    def put(self, ref: str, text: str) -> None:
-        """Place a note as somebody else would."""
-        self.refs[ref] = self.write(text)
-
-    def hurry(self) -> None:
-        self.is_hurried = True
-
-    def close(self) -> None:
-        self.closed = True
-
-    def _answer(self) -> None:
-        self.looks += 1
-        if self.trouble is not None:
-            raise self.trouble
-
-    def _arrive(self) -> None:
-        while self._late:
-            self._change(*self._late.pop())
-
-    def _bring_back(self) -> None:
-        if self._before is None:
-            return
-        looks, before = self._before
-        self._before = (looks - 1, before) if looks else None
-        self.refs = self.refs if looks else before
-
-    def _change(self, ref: str, old: str | None, new: str | None) -> bool:
-        if self.refs.get(ref) != old:
-            return False
-        if self.undo:
-            self._before = self.undo.pop(0), dict(self.refs)
-        if new is None:
-            self.refs.pop(ref, None)
-        else:
-            self.refs[ref] = new
-        return True
-
-
-def make_note(**changes: Any) -> LockNote:
-    plain = LockNote(
-        app="shop",
-        holder="ann@laptop",
-        commit=COMMIT.sha,
-        route="promote",
-        expires_at=expiry(BEGIN),
-        nonce="n1",
-        acquired_at=BEGIN.isoformat(timespec="seconds"),
-    )
-    return replace(plain, **changes)
-
-
-@dataclass
-class FakeClone:
-    """A clone that gives the same few bytes for any commit, and knows what it is told.
-
-    `pusher` does what a git push does, and says how it ended.
-    """
-
-    ask: Callable[[str, str], Ancestry] = lambda _older, _newer: Ancestry.UNKNOWN
-    trees: Mapping[str, str] = field(default_factory=dict)
-    inputs: dict[str, BuildInput] = field(default_factory=dict)
-    same: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    known: Commit | None = None
-    trouble: Exception | None = None
-    content: bytes = b"a tar of the commit"
-    folder: str | None = None
-    directory: Path | None = None
-    pusher: Callable[[str, str, Callable[[str], None]], PushOutcome] | None = None
-    push_seconds: float | None = None
-    difference: Difference = field(default_factory=Difference)
-    types: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
-
-    def process_types(self, sha: str) -> frozenset[str] | None:
-        return self.types.get(sha)
-
-    def find_difference(self, commit: Commit) -> Difference:
-        assert commit.sha
-        return self.difference
-
-    def repository(self) -> FakeClone:
-        return self
-
-    def demand_history(self) -> None:
-        """Have all of it."""
-
-    def push(
-        self,
-        sha: str,
-        url: str,
-        *,
-        key: Secret,
-        on_line: Callable[[str], None],
-        timeout_seconds: float,
-    ) -> PushOutcome:
-        assert self.pusher is not None
-        assert key.reveal() == "key"
-        assert timeout_seconds > 0
-        self.push_seconds = timeout_seconds
-        return self.pusher(sha, url, on_line)
-
-    def ancestry(self, older: str, newer: str) -> Ancestry:
-        return self.ask(older, newer)
-
-    def contains(self, newer: str, older: str) -> bool:
-        return older != newer and self.ask(older, newer) is Ancestry.YES
-
-    def resolve(self, revision: str) -> Commit:
-        if self.trouble is not None:
-            raise self.trouble
-        return self.known or replace(COMMIT, sha=revision)
-
-    def find(self, sha: str) -> Commit | None:
-        return self.known if self.known is not None and self.known.sha == sha else None
-
-    def read_inputs(self, shas: frozenset[str]) -> dict[str, BuildInput]:
-        told = {sha: BuildInput("", tree, tree) for sha, tree in self.trees.items()}
-        return {sha: told for sha, told in (told | self.inputs).items() if sha in shas}
-
-    def find_same_source(self, newer: str, other: str) -> str | None:
-        return self.same.get((newer, other))
-
-    def archive(self, commit: Commit, to: BinaryIO) -> Packed:
-        assert commit.sha
-        return Packed(to.write(self.content), checksum_of(commit.sha))
-
-    def checksums(self, sha: str) -> frozenset[str]:
-        if self.trouble is not None:
-            raise self.trouble
-        return frozenset({checksum_of(sha)})
-
-
-@dataclass
-class FakeFence:
-    """A fence that lets everything pass, unless it has `trouble`; it notes who asked."""
-
-    trouble: Exception | None = None
-    demanded: list[str] = field(default_factory=list)
-    begun: list[tuple[tuple[str, ...], str]] = field(default_factory=list)
-
-    def demand(self, apps: Iterable[str]) -> None:
-        self.demanded += apps
-        if self.trouble is not None:
-            raise self.trouble
-
-    def admit(self, target: object, artifact: object) -> None:
-        pass
-
-    def remember(self, apps: Iterable[str], promotion: str) -> None:
-        self.begun.append((tuple(apps), promotion))
-
-
-@dataclass
-class FakeHost:
-    """Where locks are kept: a lock remote in memory, or trouble on the way there."""
-
-    remote: MemoryRefs | None = None
-    trouble: Exception | None = None
-
-    def open(self) -> MemoryRefs:
-        if self.trouble is not None:
-            raise self.trouble
-        assert self.remote is not None
-        return self.remote
-
-
-class Ear:
-    """A listener that keeps what it hears."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-        self.tellings: list[str] = []
-
-    def told(self, text: str) -> None:
-        """Keep what a step waits for, where there is no step."""
-        self.tellings.append(text)
-
-    def __call__(self, event: Event) -> None:
-        self.events.append(event)
-
-    def warnings(self) -> list[str]:
-        return [e.text for e in self.events if isinstance(e, Note) and e.level == "warning"]
-
-    def lines(self) -> list[str]:
-        return [f"{e.source}: {e.text}" for e in self.events if isinstance(e, LogLine)]
-
-    def evidence(self) -> list[Evidence]:
-        return [event for event in self.events if isinstance(event, Evidence)]
-
-    def progress(self) -> list[str]:
-        return [event.text for event in self.events if isinstance(event, Progress)]
-
-    def finished(self) -> list[StepFinished]:
-        """Give the steps that are told as they begin."""
-        return [each for each in self.timed() if not isinstance(each, BriefStep)]
-
-    def timed(self) -> list[StepFinished]:
-        """Give all steps, brief ones too."""
-        return [event for event in self.events if isinstance(event, StepFinished)]
-
-
-@dataclass
-class Stage:
-    """A run on stand-ins: the clock, the platform and an ear."""
-
-    clock: FakeClock
-    heroku: FakeHeroku
-    ear: Ear
-    run: Run
-    clone: FakeClone
-
-    def app(self, name: str) -> FakeApp:
-        return self.heroku.app(name)
-
-
-def make_stage(*apps: FakeApp, seconds: float = 7200.0, **waits: float) -> Stage:
-    """Put apps on a platform and a run before it; `waits` override the default waits."""
-    clock, ear = FakeClock(), Ear()
-    heroku, clone = FakeHeroku(clock, *apps), FakeClone()
-    run = Run(
-        cast("Heroku", heroku),
-        Recorder(clock, [ear]),
-        Deadline.after(clock, seconds),
-        replace(Waits(), **waits),
-        cast("Lineage", clone),
-        HerokuGit("https://git.example", Secret("key")),
-    )
-    return Stage(clock, heroku, ear, run, clone)
-
-
 def make_app(name: str, held: str | None = None, **changes: Any) -> FakeApp:
     """Make an app in the pipeline, running what it is said to hold."""
     app = FakeApp(name, make_coupling(name))
@@ -828,8 +428,3 @@ def make_app(name: str, held: str | None = None, **changes: Any) -> FakeApp:
 
 def refuse(message: str = "Heroku refuses") -> RequestInvalid:
     return RequestInvalid(message, "look at it")
-
-
-def fetch_facts(run: Run, wanted: Wanted) -> Facts:
-    """Read what is read for a decision, and then the artifact that it would ship."""
-    return confirm(run, wanted.commit, fetch_states(run, wanted))
