@@ -18,6 +18,7 @@ LINT = "from importlinter.cli import lint_imports_command as run; run()"
 PLANTED = [
     ("layers", "output/parts.py", "import accelerator.cli.session"),
     ("layers", "steps/run.py", "import accelerator.connect"),
+    ("layers", "knownapps.py", "import accelerator.places"),
     ("layers", "repository/lineage.py", "import accelerator.steps.run"),
     ("layers", "newcomer.py", "import accelerator.errors"),
     ("steps", "steps/compare/decide.py", "import accelerator.steps.order"),
