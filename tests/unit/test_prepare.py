@@ -348,11 +348,30 @@ def test_of_two_builds_that_begin_at_once_both_jobs_follow_the_older_one(stage: 
     assert report.artifact == stage.heroku.artifacts[HELD]
 
 
+def test_a_build_that_began_and_ended_before_ours_was_started_is_taken(stage: Stage) -> None:
+    began(stage)
+    app = stage.app("shop-prepare")
+
+    def build() -> None:
+        release = app.land(HELD).id
+        twin = make_build(app.name, HELD, COMMIT, id="a-twin", release_id=release)
+        app.builds.append(twin)
+
+    stage.heroku.before[STARTED] = build
+
+    report = prepared(stage)
+
+    assert stage.heroku.writes()[-1] == f"builds.cancel shop-prepare {OURS}"
+    assert report.build is not None
+    assert (report.build.id, report.reused) == ("a-twin", True)
+    assert report.artifact == stage.heroku.artifacts[HELD]
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         pytest.param({"created_at": BEGIN + timedelta(hours=1)}, id="begun after ours"),
-        pytest.param({"status": "failed"}, id="over"),
+        pytest.param({"status": "failed"}, id="failed"),
         pytest.param({"commit": OTHER.sha}, id="of another commit"),
     ],
 )

@@ -74,7 +74,8 @@ def join_twin(
     twin = find_twin(ours, [each for page in pages for each in page], seen, proven)
     if twin is None:
         return None
-    run.events.note(f"build {twin.id} of the same commit began just before ours: it is joined")
+    how = "joined" if twin.status == "pending" else "taken"
+    run.events.note(f"build {twin.id} of the same commit began just before ours: it is {how}")
     try:
         run.heroku.builds.cancel(ours.app_name, ours.id)
     except AcceleratorError as error:  # it is built twice then, which costs time and harms nobody
@@ -88,15 +89,17 @@ def find_twin(
     seen: Mapping[str, Sequence[Build]],
     proven: frozenset[str] | None,
 ) -> Build | None:
-    """Find the oldest running build of our commit that is older than ours and was not seen; pure.
+    """Find the oldest build of our commit that is older than ours and was not seen; pure.
 
-    One that was seen before ours was started was not good enough.
+    It runs, or has succeeded meanwhile: a quick one may end before ours is started. One that was
+    seen before was not good enough.
     """
     known = {each.id for page in seen.values() for each in page}
     twins = (
         each
         for each in listed
-        if each.is_running_of(str(ours.commit))
+        if each.status in {"pending", "succeeded"}
+        and each.commit == ours.commit
         and each.id not in known
         and (proven is None or each.checksum in proven)
         and order_of(each) < order_of(ours)
