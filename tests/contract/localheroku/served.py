@@ -16,6 +16,7 @@ import requests
 
 from accelerator.localheroku.controls.recording import VARIABLE
 from tests.contract.localheroku.platform_fixture import Client
+from tests.ports import free_port
 
 ENVIRONMENT = {
     name: os.environ[name] for name in ("PATH", "HOME", "LANG", VARIABLE) if name in os.environ
@@ -28,7 +29,7 @@ class Served:
 
     data: Path | None
     session: requests.Session
-    port: int = 0
+    port: int = field(default_factory=free_port)
     is_recorded: bool = True
     process: subprocess.Popen[str] | None = None
     told: dict[str, Any] = field(default_factory=dict)
@@ -62,7 +63,6 @@ class Served:
     def restart(self) -> Client:
         """Kill the platform, if it still runs, and start another on its directory and port."""
         self.kill()
-        self.port = int(self.told["url"].rpartition(":")[2])
         return self.start()
 
     def resident_kilobytes(self) -> int:

@@ -22,6 +22,7 @@ from accelerator.localheroku.server import LocalHeroku
 from tests.contract.localheroku.load import Load
 from tests.contract.localheroku.platform_fixture import Client, archive, eventually, web_app
 from tests.contract.localheroku.served import Served, launch, served
+from tests.ports import free_port
 
 Git = Callable[..., subprocess.CompletedProcess[str]]
 SLOW_COMMAND = {"Procfile": "worker: sleep 60\nrelease: echo begun; sleep 60\n"}
@@ -48,14 +49,15 @@ class Kept:
     data: Path
     session: requests.Session
     platform: LocalHeroku = field(default_factory=LocalHeroku)
+    port: int = field(default_factory=free_port)
 
-    def start(self, port: int = 0) -> Client:
-        self.platform = LocalHeroku(port, data=self.data).start()
+    def start(self) -> Client:
+        self.platform = LocalHeroku(self.port, data=self.data).start()
         return Client(self.platform, self.session)
 
     def restart(self) -> Client:
         self.platform.stop()
-        return self.start(self.platform.port)
+        return self.start()
 
 
 @pytest.fixture
@@ -180,6 +182,11 @@ class TestAfterARestart:
         assert client.platform.url == before.url
         assert client.platform.api_key == before.api_key
         assert client.get("/apps/shop")["web_url"] == web_url
+
+    def test_a_web_address_is_none_that_connections_are_given(self, own: Kept) -> None:
+        web_url = own.start().post("/apps", {"name": "shop"})["web_url"]
+
+        assert int(web_url.rstrip("/").rpartition(":")[2]) in range(10_000, 20_000)
 
     def test_a_key_given_later_is_accepted_beside_the_first(self, own: Kept) -> None:
         first = own.start().platform.api_key
@@ -487,11 +494,10 @@ class TestTheDirectory:
     def test_without_it_nothing_is_kept_and_no_database_opened(self, own: Kept) -> None:
         with LocalHeroku() as platform:
             Client(platform, own.session).post("/apps", {"name": "shop"})
-            opened = {
-                str(each.readlink())
-                for each in Path("/proc/self/fd").iterdir()
-                if each.is_symlink()
-            }
+            opened = set()
+            for each in Path("/proc/self/fd").iterdir():
+                with contextlib.suppress(OSError):  # it has just been closed
+                    opened.add(str(each.readlink()))
 
         with LocalHeroku() as platform:
             assert Client(platform, own.session).get("/apps") == []
