@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from accelerator.heroku import Heroku
 from accelerator.models import Endpoint, Secret
 from accelerator.waiting import Deadline
 from tests.contract.scripted_server import Answer, ScriptedServer
+from tests.ports import deaf_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -99,8 +100,8 @@ def bench() -> Iterator[Bench]:
             client.close()
 
 
-def nobody() -> str:
+@contextmanager
+def nobody() -> Iterator[str]:
     """Give an address of this machine nobody listens at."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{unused.getsockname()[1]}"
+    with deaf_port() as port:
+        yield f"http://127.0.0.1:{port}"

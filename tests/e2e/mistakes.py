@@ -20,6 +20,7 @@ import pytest
 from tests.e2e.commands import LIMIT_SECONDS, Command, Result
 from tests.e2e.sample import BROKEN, PYTHON, WEB, WITH_RELEASE_COMMAND, Repository
 from tests.e2e.world import Platform, eventually
+from tests.ports import deaf_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -363,10 +364,8 @@ def foreign_host(place: Place) -> Result:
 @mistake("no network")
 def no_network(place: Place) -> Result:
     """Nothing listens where the platform should be."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-    return place.deploy("--timeout", "3s", HEROKU_HOST=f"http://127.0.0.1:{port}")
+    with deaf_port() as port:
+        return place.deploy("--timeout", "3s", HEROKU_HOST=f"http://127.0.0.1:{port}")
 
 
 @mistake("a port in use")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.e2e.sample import BROKEN, UNBUILDABLE, WITH_RELEASE_COMMAND, Repository
+from tests.ports import deaf_port
 
 if TYPE_CHECKING:
     from tests.e2e.commands import Command
@@ -206,17 +206,9 @@ def test_a_platform_that_is_down_is_unreachable(
     pipeline: Pipeline, repo: Repository, run: Command
 ) -> None:
     repo.commit()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-
-    result = run(
-        "deploy",
-        *pipeline.to_staging,
-        "--timeout",
-        "1s",
-        "--json",
-        env={"HEROKU_HOST": f"http://127.0.0.1:{port}"},
-    )
+    with deaf_port() as port:
+        env = {"HEROKU_HOST": f"http://127.0.0.1:{port}"}
+        result = run("deploy", *pipeline.to_staging, "--timeout", "1s", "--json", env=env)
 
     assert result.check(11)["error"]["code"] == "unreachable"
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -19,6 +18,7 @@ from accelerator.errors import (
 from accelerator.foreign import LINE_LETTERS
 from accelerator.models import PushOutcome, Secret
 from accelerator.repository import Repository
+from tests.ports import deaf_port
 from tests.unit.githost import ENCODED, KEY, GitHost, run
 
 if TYPE_CHECKING:
@@ -260,10 +260,7 @@ def test_only_a_commit_of_this_clone_is_pushed(host: GitHost, work: Work, sha: s
 
 def test_nobody_at_the_address_is_unreachable(work: Work) -> None:
     sha = work.commit("one")
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        port = gone.getsockname()[1]
-
-    with pytest.raises(Unreachable, match=f"127.0.0.1:{port}"):
+    with deaf_port() as port, pytest.raises(Unreachable, match=f"127.0.0.1:{port}"):
         work.push(sha, f"http://127.0.0.1:{port}/shop.git")
 
 

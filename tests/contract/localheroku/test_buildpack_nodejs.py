@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 import urllib.request
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from accelerator.localheroku.building import packs
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,9 +52,7 @@ def _with_library(**more: Any) -> dict[str, str]:
 def _serve(builds: Builds, command: str) -> str:
     """Run the slug as a dyno would, with a bare environment, and return what it answers."""
     root = builds.slug()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     script = f'for f in .profile.d/*.sh; do . "$f"; done; exec {command}'
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(root), "PORT": str(port)}
     with subprocess.Popen(

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from accelerator.localheroku import certificates
 from accelerator.localheroku.server import LocalHeroku, listen
+from tests.ports import free_port
 
 ACCEPT = "application/vnd.heroku+json; version=3"
 COMMAND = [sys.executable, "-m", "accelerator", "local"]
@@ -207,8 +208,7 @@ def test_the_command_tells_the_address_and_the_authority_as_json() -> None:
 
 
 def test_a_tls_port_alone_asks_for_tls_too() -> None:
-    with listen(0) as free:
-        port = free.getsockname()[1]
+    port = free_port()
 
     (line,) = _first_lines(1, "--tls-port", str(port), "--json")
 
