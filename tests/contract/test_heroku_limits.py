@@ -135,7 +135,7 @@ def test_a_write_that_was_sent_and_is_answered_byte_by_byte_is_of_unknown_outcom
     bench: Bench,
 ) -> None:
     with HostileServer(HOSTILE["a header byte by byte"]).running() as server:
-        client = bench.client(seconds=0.5, url=server.url)
+        client = bench.client(seconds=1.5, url=server.url)
 
         with pytest.raises(OutcomeUnknown, match=r"no answer from 127\.0\.0\.1:\d+ in time"):
             write(client)

@@ -95,7 +95,7 @@ def test_an_answer_to_a_write_that_drips_leaves_the_outcome_open_and_the_next_ru
 
     with Listener(answer) as between:
         env = {"HEROKU_HOST": between.url, "HEROKU_GIT_HOST": heroku.url}
-        how = (*pipeline.to_staging, "--timeout", "6s", "--json")
+        how = (*pipeline.to_staging, "--timeout", "9s", "--json")
         result = run.start("deploy", *how, env=env).finish(HANG_SECONDS)
         has_left.append(True)
     again = run("deploy", *pipeline.to_staging, "--json")

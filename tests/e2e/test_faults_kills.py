@@ -6,7 +6,6 @@ having made that many.
 
 from __future__ import annotations
 
-import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from tests.e2e.faults import (
     let_locks_expire,
     prepare,
 )
+from tests.e2e.processes import is_running
 from tests.e2e.world import eventually
 
 if TYPE_CHECKING:
@@ -193,12 +193,4 @@ def test_a_cancelled_job_ends_its_smoke_commands_and_takes_their_end_for_no_verd
     assert [target["status"] for target in told["targets"]] == ["pending", "pending"]
     for target in pipeline.targets:
         assert f"`accelerator resume {target.name}" in stopped.stderr
-    eventually(lambda: not [pid for pid in pids.read_text().split() if is_alive(int(pid))])
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    eventually(lambda: not [pid for pid in pids.read_text().split() if is_running(int(pid))])

@@ -72,10 +72,10 @@ def test_a_rate_limited_way_back_is_taken_all_the_same(
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "sent"),
+    ("method", "path", "sent", "seconds"),
     [
-        pytest.param(READS, API_CALL, 0, id="of every read"),
-        pytest.param("POST", "^/pipeline-promotions$", 1, id="of the promotion", marks=SLOW),
+        pytest.param(READS, API_CALL, 0, 2, id="of every read"),
+        pytest.param("POST", "^/pipeline-promotions$", 1, 9, id="of the promotion", marks=SLOW),
     ],
 )
 def test_a_rate_limit_past_the_deadline_ends_the_deploy_and_the_next_one_makes_it(
@@ -83,6 +83,7 @@ def test_a_rate_limit_past_the_deadline_ends_the_deploy_and_the_next_one_makes_i
     method: str,
     path: str,
     sent: int,
+    seconds: int,
     heroku: Platform,
     pipeline: Pipeline,
     repo: Repository,
@@ -93,7 +94,7 @@ def test_a_rate_limit_past_the_deadline_ends_the_deploy_and_the_next_one_makes_i
     heroku.fault(method, path, **LIMITED)
 
     with heroku.watching() as journal:
-        limited = run("deploy", *pipeline.to_staging, "--timeout", "2s", "--json")
+        limited = run("deploy", *pipeline.to_staging, "--timeout", f"{seconds}s", "--json")
         writes = journal().writes
     heroku.reset()
     between = count_releases(pipeline.staging)

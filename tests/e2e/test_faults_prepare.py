@@ -97,7 +97,7 @@ def test_a_build_that_is_stuck_is_left_at_the_deadline(
     [build] = eventually(lambda: pipeline.prepare.builds)
 
     with heroku.watching() as journal:
-        result = run("deploy", *pipeline.to_staging, "--timeout", "4s", "--json")
+        result = run("deploy", *pipeline.to_staging, "--timeout", "9s", "--json")
 
     document = result.check(9)
     assert (document["route"], document["error"]["code"]) == ("wait", "unknown")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.e2e.sample import Repository
     from tests.e2e.world import Pipeline
 
-PATIENCE = "20s"  # for a heartbeat that never comes: the build would last for ever
+PATIENCE = "100s"  # for a heartbeat that never comes: the build would last for ever
 
 
 class Ear(io.StringIO):

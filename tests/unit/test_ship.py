@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
@@ -191,14 +192,18 @@ def test_without_tests_none_are_said_to_have_run(scene: Scene) -> None:
 
 def test_failing_tests_cancel_the_build_and_release_nothing(scene: Scene) -> None:
     scene.app("shop-prepare").build_statuses = ["pending"] * 12
-    building = Event()
-    scene.stage.heroku.before["builds.fetch shop-prepare shop-prepare-build"] = building.set
+    building, stopping = scene.directory / "building", scene.stage.run.stop
+
+    def look() -> None:
+        building.touch()
+        assert stopping.wait(60)  # the tests fail while the build runs
+
+    scene.stage.heroku.before["builds.fetch shop-prepare shop-prepare-build"] = look
 
     with pytest.raises(TestsFailed) as caught:
-        scene.ship("sleep 0.2; exit 3")
+        scene.ship(f"{until('building')}; exit 3")
 
-    assert "`sleep 0.2; exit 3` exited 3" in caught.value.message
-    assert building.is_set()
+    assert f"`{until('building')}; exit 3` exited 3" in caught.value.message
     assert scene.stage.heroku.writes()[-1] == "builds.cancel shop-prepare shop-prepare-build"
     assert scene.app("shop-prepare").builds[0].status == "failed"
     assert held(scene, "shop-staging", "shop") == ["old", "old"]
@@ -217,7 +222,7 @@ def test_failing_tests_tell_their_last_lines_for_those_who_saw_none(scene: Scene
 
 def test_failing_tests_keep_a_build_from_being_started(scene: Scene) -> None:
     stopping = scene.stage.run.stop
-    scene.hold_up(lambda: stopping.wait(10))
+    scene.hold_up(lambda: stopping.wait(60))
 
     with pytest.raises(TestsFailed):
         scene.ship("exit 1")
@@ -231,22 +236,21 @@ def test_failing_tests_keep_a_build_from_being_started(scene: Scene) -> None:
 def test_a_build_that_a_push_started_is_found_on_the_platform_and_cancelled(scene: Scene) -> None:
     pushed = make_build("shop-prepare", None, COMMIT, id="b7", status="pending")
     done = make_build("shop-prepare", "good", COMMIT, id="b6")
-    cancelled, pushing = Event(), Event()
+    cancelled, pushing = Event(), scene.directory / "pushing"
 
     def push(sha: str, url: str, _: Callable[[str], None]) -> PushOutcome:
         assert (sha, url) == (COMMIT.sha, "https://git.example/shop-prepare.git")
         scene.app("shop-prepare").builds = [done, pushed]
         scene.stage.heroku.before["builds.cancel shop-prepare b7"] = cancelled.set
-        pushing.set()
-        assert cancelled.wait(10)
+        pushing.touch()
+        assert cancelled.wait(60)
         return PushOutcome.DECLINED  # as Heroku ends a push whose build was cancelled
 
     scene.stage.clone.pusher = push
 
     with pytest.raises(TestsFailed):
-        scene.ship("sleep 0.2; exit 1", Strategy.GIT)
+        scene.ship(f"{until('pushing')}; exit 1", Strategy.GIT)
 
-    assert pushing.is_set()
     assert scene.stage.heroku.writes() == ["builds.cancel shop-prepare b7"]
     assert scene.report.prepared is not None
     assert scene.report.prepared.build == replace(pushed, status="failed")
@@ -259,7 +263,7 @@ def test_what_cannot_be_stopped_is_said(scene: Scene, monkeypatch: pytest.Monkey
         lambda event: warned.set() if "could not be stopped" in str(event) else None
     )
 
-    scene.hold_up(lambda: warned.wait(10))
+    scene.hold_up(lambda: warned.wait(60))
 
     with pytest.raises(TestsFailed):
         scene.ship("exit 1")
@@ -418,13 +422,16 @@ def test_the_environment_of_the_tests_is_the_one_given(scene: Scene) -> None:
     assert scene.stage.ear.lines() == ["tests: PATH=/usr/bin:/bin"]
 
 
+def until(name: str) -> str:
+    """Return a command that ends once there is such a file in its folder."""
+    return f"until [ -e {name} ]; do sleep 0.01; done"
+
+
 def wait_until(is_true: Callable[[], bool]) -> None:
-    pause = Event()
-    for _ in range(1000):
-        if is_true():
-            return
+    pause, ends_at = Event(), time.monotonic() + 60
+    while not is_true():
+        assert time.monotonic() < ends_at, "it did not happen in time"
         pause.wait(0.01)
-    raise AssertionError("it did not happen within ten seconds")
 
 
 def is_alive(pid: int) -> bool:

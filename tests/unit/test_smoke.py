@@ -382,7 +382,7 @@ def test_a_site_that_says_nothing_is_not_waited_for_past_the_deadline() -> None:
     has_left = Event()
 
     def answer_late(connection: socket.socket) -> None:
-        has_left.wait(3)
+        has_left.wait(60)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
     with scripted(answer_late) as url:

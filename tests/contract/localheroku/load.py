@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import Any
 
 import requests
 
-from tests.contract.localheroku.platform_fixture import Client
+from tests.contract.localheroku.platform_fixture import Client, eventually
 
 FILES = {
     "Procfile": "worker: sleep 60\n",
@@ -37,7 +38,7 @@ class Known:
 
     def count(self) -> int:
         """Return how many things there are."""
-        releases = sum(len(each) for each in self.releases.values())
+        releases = sum(len(each) for each in list(self.releases.values()))  # others add to it
         return releases + len(self.promotions) + len(self.builds) + len(self.apps)
 
 
@@ -178,6 +179,11 @@ class Load:
                 stopping.set()
         for work in works:
             work.result()
+
+    def wait(self, seconds: float, more_than: int) -> None:
+        """Wait so long, and until more than that was acknowledged: a busy machine takes longer."""
+        time.sleep(seconds)
+        eventually(lambda: self.acknowledged > more_than, seconds=120)
 
     def check(self, client: Client) -> None:
         """Raise unless all that was acknowledged is there, and every app's versions are whole."""

@@ -36,7 +36,7 @@ def test_clients_that_deploy_at_once_lose_nothing(seconds: float) -> None:
         load = Load.prepare(client, CLIENTS)
 
         with load.running(client):
-            time.sleep(seconds)
+            load.wait(seconds, more_than=CLIENTS)
 
         load.check(client)
     assert load.acknowledged > CLIENTS
@@ -48,7 +48,7 @@ def test_a_kill_in_the_middle_of_that_loses_nothing_either(kept: Served, seconds
     load = Load.prepare(client, CLIENTS)
 
     with load.running(client, is_cut=True):
-        time.sleep(seconds)
+        load.wait(seconds, more_than=CLIENTS)
         kept.kill()
     client = kept.restart()
 

@@ -223,7 +223,8 @@ def test_a_process_that_does_not_stop_is_killed(on_stage: Callable[[Scene], None
 
 def test_nothing_outlives_a_process_not_even_a_daemon(on_stage: Callable[[Scene], None]) -> None:
     async def scene(stage: Stage) -> None:
-        command = "sleep 61 & echo $!; setsid sh -c 'echo $$; exec sleep 62' & sleep 0.2"
+        daemon = "setsid sh -c 'echo $$; touch begun; exec sleep 62'"
+        command = f"sleep 61 & echo $!; {daemon} & until [ -e begun ]; do sleep 0.01; done"
 
         await stage.run(command)
 
