@@ -15,6 +15,7 @@ import requests
 
 from tests.contract.localheroku.platform_fixture import (
     Client,
+    _still,
     eventually,
     heroku,
     judges,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from accelerator.localheroku.server import LocalHeroku
 
-__all__ = ["heroku", "judges", "platform"]
+__all__ = ["_still", "heroku", "judges", "platform"]
 WORKER = "web: python3 -u server.py\nworker: while true; do sleep 1; done\n"
 
 
@@ -291,6 +292,7 @@ def test_oauth_authorizations_are_listed_read_and_deleted(conn: Any, heroku: Cli
     assert made["id"] not in [each.id for each in conn.oauthauthorizations()]
 
 
+@pytest.mark.usefixtures("_still")
 def test_a_used_up_rate_limit_is_heroku3_s_own_error(conn: Any, heroku: Client) -> None:
     heroku.control("PUT", "/rate-limit", {"remaining": 0})
     try:

@@ -16,6 +16,9 @@ from accelerator.heroku import Heroku
 from accelerator.localheroku.server import LocalHeroku
 from accelerator.models import ArtifactKind, ArtifactRef, Build, Endpoint, Release, Secret
 from accelerator.waiting import Deadline, SystemClock, wait_for
+from tests.contract.localheroku.platform_fixture import _still
+
+__all__ = ["_still"]
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -248,6 +251,7 @@ def test_reads_survive_the_faults_of_the_platform(scene: Scene, kind: str) -> No
     assert scene.heroku.usage.retries == 1
 
 
+@pytest.mark.usefixtures("_still")
 def test_an_empty_bucket_slows_polling_down(scene: Scene) -> None:
     scene.control("PUT", "rate-limit", {"remaining": 11})
 

@@ -5,11 +5,13 @@ import tarfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import requests
 
+from accelerator.localheroku import clock
 from accelerator.localheroku.server import LocalHeroku
 from tests.contract.localheroku.schema import Judge, schema_path
 
@@ -207,6 +209,13 @@ def heroku(platform: LocalHeroku, judges: tuple[Judge | None, Judge | None]) -> 
     with requests.Session() as session:
         session.trust_env = False
         yield Client(platform, session, *judges)
+
+
+@pytest.fixture
+def _still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no time pass on platforms of this process but what is told: no bucket fills up."""
+    now = time.monotonic()
+    monkeypatch.setattr(clock, "time", SimpleNamespace(monotonic=lambda: now))
 
 
 @pytest.fixture

@@ -8,13 +8,14 @@ import pytest
 from tests.contract.localheroku.platform_fixture import (
     ACCEPT,
     Client,
+    _still,
     heroku,
     judges,
     own,
     platform,
 )
 
-__all__ = ["heroku", "judges", "own", "platform"]
+__all__ = ["_still", "heroku", "judges", "own", "platform"]
 
 
 def test_a_request_without_the_version_is_not_acceptable(heroku: Client) -> None:
@@ -151,6 +152,7 @@ def test_version_sdk_gives_the_generation_as_text(heroku: Client) -> None:
     assert sdk["generation"] == "cedar"
 
 
+@pytest.mark.usefixtures("_still")
 def test_the_rate_limit_refuses_when_the_bucket_is_empty_and_tells_for_free(own: Client) -> None:
     own.control("PUT", "/rate-limit", {"remaining": 1})
 

@@ -10,10 +10,10 @@ import pytest
 import requests
 
 from accelerator.localheroku.controls.routes import CONTROLS
-from tests.contract.localheroku.platform_fixture import Client, eventually, judges, own
+from tests.contract.localheroku.platform_fixture import Client, _still, eventually, judges, own
 from tests.contract.localheroku.rules import someone, stopped
 
-__all__ = ["judges", "own"]
+__all__ = ["_still", "judges", "own"]
 
 
 def _ask(client: Client, method: str, path: str, body: Any = None) -> requests.Response:
@@ -258,6 +258,7 @@ def test_the_journal_tells_accounts_apart(own: Client) -> None:
     assert [each["status"] for each in journal] == [200, 200]
 
 
+@pytest.mark.usefixtures("_still")
 def test_controls_are_neither_counted_nor_journalled_nor_disturbed(own: Client) -> None:
     own.control("DELETE", "/journal")
     own.control("POST", "/faults", {"status": 500})
