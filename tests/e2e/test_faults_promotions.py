@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shlex
 import signal
 import time
 from dataclasses import dataclass, field
@@ -204,8 +205,9 @@ def test_a_release_command_that_hangs_is_left_at_the_deadline_and_found_again(
 ) -> None:
     old = repo.commit({"text": "old"})
     run("deploy", *pipeline.to_staging, "--json").check(0)
-    slow = {"Procfile": f'{WEB}release: test -z "$SLOW" || sleep 5\n'}
-    commit = repo.commit(slow)
+    go_on = repo.directory.parent / "go-on"
+    slow = f'test -z "$SLOW" || until [ -e {shlex.quote(str(go_on))} ]; do sleep 0.05; done'
+    commit = repo.commit({"Procfile": f"{WEB}release: {slow}\n"})
     if is_prepared:
         run("prepare", "--app", pipeline.prepare.name, "--json").check(0)
     pipeline.staging.set_config(SLOW="yes")
@@ -213,14 +215,18 @@ def test_a_release_command_that_hangs_is_left_at_the_deadline_and_found_again(
     how = ("deploy", *pipeline.to_staging, "--json")
 
     late = run(*how, env={"ACCELERATOR_DEADLINES_RELEASE_PHASE": "1s"})
-    between = pipeline.staging.commit
+    between, pending = pipeline.staging.commit, pipeline.staging.releases[0]
     with heroku.watching() as journal:
-        again = run(*how)
+        following = run.start(*how)
+        look = "/promotion-targets" if is_prepared else f"/releases/{pending['id']}"
+        eventually(lambda: journal().count("GET", look))
+        go_on.touch()
+        again = following.finish()
 
     document = late.check(9)
     assert [each["status"] for each in document["targets"]] == ["pending"]
     assert "at the deadline" in document["error"]["message"]
-    assert between == old
+    assert (between, pending["status"]) == (old, "pending")
     again.check(0)
     assert journal().writes == []
     assert (pipeline.staging.commit, count_releases(pipeline.staging)) == (commit, before + 1)
