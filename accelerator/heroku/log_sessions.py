@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import requests
 
+from accelerator.foreign import parse_moment
 from accelerator.heroku.answers import SIGNED, Call, NoAnswer
 from accelerator.heroku.exchange import Patience
 from accelerator.heroku.parsing import parse_log_address
@@ -16,6 +17,7 @@ from accelerator.lines import split_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from accelerator.heroku.connection import Connection
     from accelerator.heroku.exchange import Download, Exchange
@@ -27,7 +29,7 @@ ASKED = 100  # lines: what the router says of a dyno is among them
 EVENTS = "text/event-stream"
 
 _CALL = Call("GET", SIGNED, repeatable=True)
-_LINE = re.compile(r"\S+ (?P<source>\w+)\[(?P<dyno>[\w.-]+)\]: ?(?P<text>.*)", re.DOTALL)
+_LINE = re.compile(r"(?P<at>\S+) (?P<source>\w+)\[(?P<dyno>[\w.-]+)\]: ?(?P<text>.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,8 +40,10 @@ class LogSessions:
     _exchange: Exchange
     _storage: Storage
 
-    def fetch_last(self, app: str, dyno: str, count: int, deadline: Deadline) -> tuple[str, ...]:
-        """Read the last lines of one dyno: its own, and what the platform says of it.
+    def fetch_last(
+        self, app: str, dyno: str, count: int, since: datetime, deadline: Deadline
+    ) -> tuple[str, ...]:
+        """Read the last lines of one dyno since then: its own, and what the platform says of it.
 
         Without their moments, and the platform's with its name before them. An app of the Fir
         generation keeps no lines: its sessions show only what comes, so it is not to be asked.
@@ -49,7 +53,7 @@ class LogSessions:
         url = self._connection.write_harmlessly(resource, parse_log_address, wish)
         patience = Patience(deadline, self._exchange.patience_seconds)
         lines = self._exchange.repeat(_CALL, lambda: self._read(url, deadline), patience)
-        own = (said for line in lines if (said := _said_by(dyno, line)) is not None)
+        own = (said for line in lines if (said := _said_by(dyno, since, line)) is not None)
         return tuple(deque(own, maxlen=count))
 
     def _read(self, url: str, deadline: Deadline) -> tuple[str, ...]:
@@ -82,9 +86,17 @@ def _data_of(lines: Iterator[str]) -> Iterator[str]:
     return (line.removeprefix("data:").removeprefix(" ") for line in lines if line[:5] == "data:")
 
 
-def _said_by(dyno: str, line: str) -> str | None:
-    """Return what a line says of this dyno, or None where it is about another one."""
+def _said_by(dyno: str, since: datetime, line: str) -> str | None:
+    """Return what a line says of this dyno, or None where it is of another one or older."""
     found = _LINE.fullmatch(line)
-    if found is None or found["dyno"] != dyno:
+    if found is None or found["dyno"] != dyno or _is_before(since, found["at"]):
         return None
     return found["text"] if found["source"] == "app" else f"{found['source']}: {found['text']}"
+
+
+def _is_before(since: datetime, text: str) -> bool:
+    """Return whether a line is older; one whose moment cannot be read is kept."""
+    try:
+        return parse_moment(text) < since
+    except ValueError:
+        return False

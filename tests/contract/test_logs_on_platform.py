@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -187,17 +188,22 @@ def test_the_last_lines_of_a_dyno_that_crashed_can_be_read(followed: Followed) -
         followed.scene.deadline,
     )
 
-    lines = heroku.log_sessions.fetch_last("shop", "web.1", 20, followed.scene.deadline)
-    others = heroku.log_sessions.fetch_last("shop", "web.10", 20, followed.scene.deadline)
+    newest, deadline = heroku.releases.fetch_newest("shop")[0], followed.scene.deadline
+    lines = heroku.log_sessions.fetch_last("shop", "web.1", 20, newest.created_at, deadline)
+    others = heroku.log_sessions.fetch_last("shop", "web.10", 20, newest.created_at, deadline)
+    later = newest.created_at + timedelta(hours=1)
+    nothing = heroku.log_sessions.fetch_last("shop", "web.1", 20, later, deadline)
 
     assert len(lines) == 20
     assert {"step 30", "no such module"} <= {*lines}
     assert any(line.startswith("heroku: ") and "crashed" in line for line in lines)
-    assert others == ()
+    assert (others, nothing) == ((), ())
 
 
 SAID = "2026-01-01T12:00:00.123456+00:00 {}: {}\n"
-LINES = SAID.format("app[web.1]", "one") + SAID.format("app[web.2]", "not mine")
+BEFORE = "2025-12-31T23:59:59.999999+00:00 app[web.1]: the code from before\n"
+SINCE = datetime(2026, 1, 1, tzinfo=UTC)
+LINES = BEFORE + SAID.format("app[web.1]", "one") + SAID.format("app[web.2]", "not mine")
 PLAIN = (LINES + "what is this\n" + SAID.format("heroku[web.1]", "State changed")).encode()
 EVENTS = b"".join(b"id: 1\ndata: " + line + b"\n\n" for line in PLAIN.splitlines())
 READ = ("one", "heroku: State changed")
@@ -216,13 +222,13 @@ READ = ("one", "heroku: State changed")
         pytest.param(Answer(b""), (), id="nothing"),
     ],
 )
-def test_a_log_session_is_read_as_text_or_as_events_and_without_the_key(
+def test_a_log_session_is_read_from_a_moment_on_as_text_or_as_events_and_without_the_key(
     bench: Bench, answer: Answer, lines: tuple[str, ...]
 ) -> None:
     bench.api.answers(Answer({"logplex_url": f"{bench.elsewhere.url}/s/SIGNED"}, 201))
     bench.elsewhere.answers(answer)
 
-    read = bench.client().log_sessions.fetch_last("shop", "web.1", 20, bench.deadline())
+    read = bench.client().log_sessions.fetch_last("shop", "web.1", 20, SINCE, bench.deadline())
 
     assert read == lines
     assert bench.api.seen[0].json == {"dyno_name": "web.1", "lines": 100, "tail": False}

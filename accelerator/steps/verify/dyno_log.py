@@ -16,7 +16,7 @@ from accelerator.steps.run import beside
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from accelerator.models import Dyno
+    from accelerator.models import Dyno, Release
     from accelerator.steps.run import Run
 
 LINES = 20
@@ -24,11 +24,11 @@ READ_SECONDS = 5.0
 FIR = "fir"
 
 
-def show_dyno_logs(run: Run, app: str, dynos: Iterable[Dyno]) -> None:
-    """Tell the last lines of each dyno as evidence, or why they cannot be had."""
-    names = [dyno.name for dyno in dynos]
+def show_dyno_logs(run: Run, release: Release, dynos: Iterable[Dyno]) -> None:
+    """Tell the last lines of each dyno since the release as evidence, or why they are missing."""
+    app, names = release.app_name, [dyno.name for dyno in dynos]
     limit = run.deadline.within(READ_SECONDS)
-    reading = [(name, beside(_read, run, app, name)) for name in names]
+    reading = [(name, beside(_read, run, release, name)) for name in names]
     for name, future in reading:
         try:
             lines = future.result(limit.remaining)
@@ -46,8 +46,10 @@ def show_dyno_logs(run: Run, app: str, dynos: Iterable[Dyno]) -> None:
             run.events.emit(Evidence(f"the last lines of {name} on {app}", shown))
 
 
-def _read(run: Run, app: str, dyno: str) -> tuple[str, ...] | None:
+def _read(run: Run, release: Release, dyno: str) -> tuple[str, ...] | None:
+    app = release.app_name
     if run.heroku.apps.fetch(app).generation == FIR:
         return None
     limit = run.deadline.within(READ_SECONDS)
-    return run.heroku.log_sessions.fetch_last(app, dyno, LINES, limit)
+    # What the code from before said is no reason for anything.
+    return run.heroku.log_sessions.fetch_last(app, dyno, LINES, release.created_at, limit)

@@ -111,7 +111,7 @@ def _wait(run: Run, release: Release, first: Look, tell: Tell) -> tuple[Seen, Lo
     """Wait for the dynos; show why those do not come up that the release was tried on."""
     seen, last = wait_for_dynos(run, release, first, tell)
     if seen.flaw is not None:
-        show_dyno_logs(run, release.app_name, find_failing(last, release))
+        show_dyno_logs(run, release, find_failing(last, release))
     return seen, last
 
 

@@ -410,8 +410,11 @@ class _Streams(_Noun):
 
 
 class _LogSessions(_Noun):
-    def fetch_last(self, app: str, dyno: str, count: int, deadline: Deadline) -> tuple[str, ...]:
+    def fetch_last(
+        self, app: str, dyno: str, count: int, since: datetime, deadline: Deadline
+    ) -> tuple[str, ...]:
         assert deadline.clock is self.heroku.clock
+        assert since in {release.created_at for release in self.heroku.app(app).releases}
         self.heroku.told(f"log_sessions.fetch_last {app} {dyno}")
         return self.heroku.app(app).said.get(dyno, ())[-count:]
 
