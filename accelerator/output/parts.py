@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from accelerator.models import Artifact
-from accelerator.output.timings import render_timings, sum_up
+from accelerator.output.timings import render_timings, sum_up, took_a_while
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -99,12 +99,15 @@ def with_timings(lines: list[str], outcome: Outcome) -> list[str]:
     """Return the lines of a result: its own, where the time went, the use of the API.
 
     After a failure the table would only push away what matters, and right below the steps it would
-    say all of it again: the sum of the parts is enough.
+    say all of it again: the sum of the parts is enough. What failed at once needs none.
     """
     look = outcome.look
     if look.is_quiet:
         return lines
-    if outcome.error is not None or (look.has_seen_steps and not look.wants_details):
+    has_failed = outcome.error is not None
+    if has_failed and not took_a_while(outcome.steps):
+        spent: list[str] = []
+    elif has_failed or (look.has_seen_steps and not look.wants_details):
         summed = sum_up(outcome.steps)
         spent = [f"in all {summed}"] if summed else []
     else:

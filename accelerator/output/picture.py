@@ -11,6 +11,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from accelerator.models import StepName
 from accelerator.output.door import Painted, harmless
 from accelerator.output.wording import render_clock, render_seconds
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from accelerator.events import LogLine, Progress, StepFinished, StepStarted
-    from accelerator.models import StepName
 
 Line = tuple[str | Painted, ...]
 
@@ -27,6 +27,10 @@ LOG_LINES = 5  # of all logs that are shown while steps run
 FEWEST_LINES = 2  # of each of several logs
 CLOCK_WIDTH = 7
 INDENT = " " * (1 + 1 + CLOCK_WIDTH + 2)
+BRIEFLY = {
+    StepName.LOOK: ("Ask Heroku", "Ask Heroku about {app}"),
+    StepName.GUARD: ("Check the guards", "Check the guards of {app}"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +123,7 @@ class Picture:
 
     def fold(self, event: StepFinished, row: Row | None) -> tuple[Line, str, str]:
         """Return what is left of a step: mark and time, title, and what it came to."""
-        title = row.title if row else _shown(f"{event.name.capitalize()} {event.app or ''}")
+        title = row.title if row else _shown(_title_of(event.name, event.app))
         word = {"ok": "", "failed": "FAILED"}.get(event.outcome, event.outcome)
         dot = self._marks.dot
         detail = "".join(f" {dot} {_shown(text)}" for text in (word, event.detail) if text)
@@ -185,3 +189,9 @@ def _text_of(part: str | Painted) -> str:
 def _shown(text: str, *, is_log: bool = False) -> str:
     """Return a text that takes one line and does nothing to a terminal."""
     return harmless(text.expandtabs(4) if is_log else " ".join(text.split()))
+
+
+def _title_of(name: StepName, app: str | None) -> str:
+    """Return what a step is called that was too brief to be announced."""
+    alone, of_app = BRIEFLY.get(name, (name.capitalize(), f"{name.capitalize()} {{app}}"))
+    return of_app.format(app=app) if app else alone

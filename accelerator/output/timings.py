@@ -13,7 +13,7 @@ from accelerator.models import StepName
 from accelerator.output.wording import USUAL_COLUMNS, render_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
 BAR_WIDTH = 28
@@ -21,6 +21,7 @@ FEWEST_BARS = 8  # narrower ones tell nothing
 LABEL_WIDTH = 48
 TIME_WIDTH = 10
 NOTHING_SECONDS = 0.0005  # shown as 0 ms
+WHILE_SECONDS = 1.0
 BRIEF_SECONDS = 0.1  # a brief step that is shorter has no row: nothing was waited for
 
 PARTS = {
@@ -29,6 +30,11 @@ PARTS = {
     "promotion": {StepName.PROMOTE, StepName.RELEASE},
     "verification": {StepName.VERIFY},
     "rollback": {StepName.ROLLBACK},
+}
+# What goes on beside the work is a part only where it was waited for.
+PARTS_BESIDE = {
+    "reading": {StepName.LOOK, StepName.COMPARE, StepName.RECONCILE},
+    "locks and guards": {StepName.LOCK, StepName.GUARD, StepName.UNLOCK},
 }
 
 
@@ -56,13 +62,25 @@ def sum_up(steps: Sequence[StepFinished]) -> str:
     """
     if not steps:
         return ""
-    found = (
-        (part, [step for step in steps if step.name in names]) for part, names in PARTS.items()
-    )
-    spent = ((part, _covered(mine)) for part, mine in found if mine)
-    parts = [f"{part} {render_seconds(took)}" for part, took in spent if took >= NOTHING_SECONDS]
+    spent = (*_spent(steps, PARTS, NOTHING_SECONDS), *_spent(steps, PARTS_BESIDE, BRIEF_SECONDS))
+    parts = [f"{part} {render_seconds(took)}" for part, took in spent]
     total = render_seconds(_span(steps)[1])
     return f"{total}: {', '.join(parts)}" if parts else total
+
+
+def took_a_while(steps: Sequence[StepFinished]) -> bool:
+    """Return whether it took so long that somebody wants to know why."""
+    return bool(steps) and _span(steps)[1] >= WHILE_SECONDS
+
+
+def _spent(
+    steps: Sequence[StepFinished], parts: Mapping[str, set[StepName]], least: float
+) -> Iterator[tuple[str, float]]:
+    """Yield the parts that took no less than so many seconds."""
+    for part, names in parts.items():
+        took = _covered([step for step in steps if step.name in names])
+        if took >= least:
+            yield part, took
 
 
 def _span(steps: Sequence[StepFinished]) -> tuple[datetime, float]:

@@ -154,7 +154,15 @@ def test_a_step_that_no_line_began_is_named_like_the_others(scene: Scene) -> Non
     with scene.events.brief(StepName.GUARD, "shop"):
         scene.clock.pass_seconds(3)
 
-    assert scene.draw() == ["✓   3.0 s  Guard shop"]
+    assert scene.draw() == ["✓   3.0 s  Check the guards of shop"]
+
+
+def test_a_step_that_fails_before_it_was_announced_says_who_was_asked(scene: Scene) -> None:
+    with scene.events.brief(StepName.LOOK) as step:
+        scene.clock.pass_seconds(3)
+        step.outcome = "failed"
+
+    assert scene.draw() == ["✗   3.0 s  Ask Heroku · FAILED"]
 
 
 def test_notes_and_warnings_come_above_what_runs(scene: Scene) -> None:

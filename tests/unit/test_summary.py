@@ -111,7 +111,7 @@ def test_the_sum_of_the_parts_counts_what_overlaps_once() -> None:
 
 def test_no_steps_have_no_sum() -> None:
     assert sum_up(()) == ""
-    assert sum_up((step("compare", 0, 0.5),)) == "0.5 s"
+    assert sum_up((step("compare", 0, 0.05),)) == "50 ms"
 
 
 def test_a_run_without_steps_says_so() -> None:
@@ -312,6 +312,18 @@ def test_after_a_failure_there_is_no_chart() -> None:
 
     assert lines[-1] == "in all 9.0 s: build 9.0 s"
     assert not any("#" in line for line in lines)
+
+
+def test_what_failed_at_once_is_not_summed_up() -> None:
+    failed = Outcome((step("look", 0, 0.2),), error=BuildFailed("shop", "b1"))
+
+    assert "in all" not in "\n".join(render_deploy(told(), failed))
+
+
+def test_the_sum_names_what_was_waited_for_beside_the_work() -> None:
+    steps = (step("look", 0, 0.05), step("lock", 0, 3), step("build", 3, 9), step("guard", 12, 2))
+
+    assert sum_up(steps) == "14.0 s: build 9.0 s, locks and guards 5.0 s"
 
 
 def test_right_below_the_steps_only_their_sum_is_told() -> None:
