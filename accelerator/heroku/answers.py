@@ -66,7 +66,7 @@ _SILENCES: tuple[tuple[tuple[type[Exception], ...], str, bool, bool], ...] = (
     ((errors.ProxyError,), "the proxy did not let it through", False, False),
     ((errors.ConnectTimeout,), "no connection to {host} in time", False, False),
     ((NameResolutionError,), "the name of {host} does not resolve", False, False),
-    ((NewConnectionError,), "{host} cannot be connected to", False, False),
+    ((NewConnectionError,), "cannot connect to {host}", False, False),
     (
         (errors.InvalidURL, errors.InvalidSchema, errors.MissingSchema, LocationValueError),
         "the address cannot be used",
@@ -96,8 +96,10 @@ class Call:
 class NoAnswer(Exception):  # becomes an error once it is known what was asked
     """No usable answer came. `reached` is false when the server provably got no request.
 
-    `hopeless` failures stay when asked again.
+    `hopeless` failures stay when asked again. `host` did not answer at all.
     """
+
+    host = ""
 
     def __init__(
         self, why: str, *, reached: bool, hopeless: bool = False, details: str | None = None
@@ -126,7 +128,7 @@ def _error_of(call: Call, failure: NoAnswer) -> AcceleratorError:
             "check the proxy (HTTPS_PROXY, NO_PROXY), the CA bundle (REQUESTS_CA_BUNDLE) and the "
             "host (HEROKU_HOST)",
         )
-    host = failure.why.partition(" ")[0].partition(":")[0]  # of one that is not there
+    host = split(f"//{failure.host}").hostname or ""
     hint = _LOCAL_PLATFORM if is_loopback(host) else _STATUS_PAGE
     return Unreachable(f"{failure.why} ({call})", hint)
 
@@ -136,6 +138,12 @@ def silence_of(error: Exception, host: str, *, is_sent: bool = True) -> NoAnswer
 
     Without `is_sent` no request can have reached the server, whatever went wrong.
     """
+    silence = _silence_of(error, host, is_sent=is_sent)
+    silence.host = host
+    return silence
+
+
+def _silence_of(error: Exception, host: str, *, is_sent: bool) -> NoAnswer:
     if _is_untrusted(error):
         return NoAnswer(f"the certificate of {host} is not trusted", reached=False, hopeless=True)
     seen = (error, _reason(error))

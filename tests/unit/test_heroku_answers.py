@@ -234,7 +234,7 @@ NEVER_SENT = [
         requests.ConnectionError(
             MaxRetryError(POOL, "/u?SECRET", NewConnectionError(POOL, "refused"))  # type: ignore[arg-type]
         ),
-        "cannot be connected to",
+        "cannot connect to",
         id="connection refused",
     ),
     pytest.param(
@@ -332,12 +332,12 @@ def test_after_a_lost_write_people_are_told_where_to_look(path: str, word: str) 
     ("host", "hint"),
     [
         pytest.param("127.0.0.1:5001", "`accelerator local`", id="this machine"),
+        pytest.param("[::1]:5001", "`accelerator local`", id="this machine, as IPv6 has it"),
         pytest.param("api.heroku.com", "status.heroku.com", id="Heroku"),
     ],
 )
-def test_who_does_not_answer_decides_where_to_look(host: str, hint: str) -> None:
-    failure = NoAnswer(f"{host} cannot be connected to", reached=False)
-
-    error = error_of(READ, failure)
+@pytest.mark.parametrize("why", [NewConnectionError(POOL, "refused"), requests.ConnectTimeout()])
+def test_who_does_not_answer_decides_where_to_look(host: str, hint: str, why: Exception) -> None:
+    error = error_of(READ, silence_of(why, host))
 
     assert hint in str(error.hint)

@@ -86,8 +86,8 @@ def test_each_command_of_a_hint_exists_and_takes_its_flags(where: str, command: 
     [
         pytest.param(
             (*DEPLOY, "--from", "shop-prepare", "--commit", "HEAD"),
-            "`accelerator unfreeze shop` lets deploys through again",
-            "`accelerator unfreeze shop --from shop-prepare` lets deploys through again",
+            "`accelerator unfreeze shop` allows deploys again",
+            "`accelerator unfreeze shop --from shop-prepare` allows deploys again",
             id="what the command takes",
         ),
         pytest.param(

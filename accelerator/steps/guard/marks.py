@@ -170,11 +170,11 @@ def find_marks(
     findings = []
     for app in apps:
         if (ref := freeze_ref(app)) in standing:
-            hint = f"`accelerator unfreeze {app}` lets deploys through again"
+            hint = f"`accelerator unfreeze {app}` allows deploys again"
             said = f"{app} is frozen ({_read_reason(remote, ref)})"
             findings.append(Finding(app, Refusal.FROZEN, said, hint))
         if (ref := reject_ref(app, commit.sha)) in standing:
-            hint = f"`accelerator accept {app} --commit {commit.short}` lets it through"
+            hint = f"`accelerator accept {app} --commit {commit.short}` allows it again"
             said = f"{commit.short} was rejected for {app} ({_read_reason(remote, ref)})"
             findings.append(Finding(app, Refusal.REJECTED, said, hint))
     return tuple(findings)
