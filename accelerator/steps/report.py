@@ -161,6 +161,7 @@ class Report:
             entry.release, entry.error = settled.release or entry.release, settled.complaint
             entry.artifact = settled.artifact or entry.artifact
             entry.saw = settled.saw
+            entry.web_url = (settled.saw and settled.saw.web_url) or entry.web_url
             if isinstance(settled.error, Refused):
                 entry.refusal = Refusal(settled.error.reason)
             entry.rolled_back_to = settled.rolled_back_to

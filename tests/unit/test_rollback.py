@@ -60,6 +60,7 @@ def test_the_code_of_the_release_before_is_released_again_and_verified(stage: St
         "releases.fetch shop shop-v3",
         "dynos.fetch shop",
         "formation.fetch shop",
+        "apps.fetch shop",
     ]
     assert [step.name for step in stage.ear.finished()] == ["rollback", "verify"]
 

@@ -12,6 +12,7 @@ from accelerator.errors import (
     NotFound,
     OutcomeUnknown,
     ReleaseFailed,
+    Unreachable,
     UsageProblem,
     WrongArtifact,
 )
@@ -43,7 +44,27 @@ def test_the_artifact_on_running_dynos_passes(stage: Stage) -> None:
         "releases.fetch shop shop-v1",
         "dynos.fetch shop",
         "formation.fetch shop",
+        "apps.fetch shop",
     ]
+
+
+def test_the_address_of_an_app_is_told_without_smoke_checks_too(stage: Stage) -> None:
+    stage.app("shop").web_url = NOBODY
+
+    proof = verify(stage.run, Claim("shop", "shop-v1", slug("good"), COMMIT))
+
+    assert proof.saw.web_url == NOBODY
+
+
+@pytest.mark.parametrize("trouble", [KeyRefused("no"), NotFound("shop"), Unreachable("gone")])
+def test_an_address_that_may_not_be_read_changes_no_verdict(
+    stage: Stage, trouble: Exception
+) -> None:
+    stage.heroku.failures["apps.fetch shop"] = trouble
+
+    proof = verify(stage.run, Claim("shop", "shop-v1", slug("good"), COMMIT))
+
+    assert (proof.outcome, proof.saw.web_url) == (Verified.PASSED, None)
     assert [(step.outcome, step.detail) for step in stage.ear.finished()] == [("ok", "v1, web 1/1")]
 
 

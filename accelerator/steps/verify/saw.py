@@ -55,11 +55,15 @@ class Count:
 
 @dataclass(frozen=True, slots=True)
 class Saw:
-    """All that a verification saw of an app; ``commit`` is what its answers named, if any did."""
+    """All that a verification saw of an app; ``commit`` is what its answers named, if any did.
+
+    ``web_url`` is where it answers, None where that may not be read.
+    """
 
     dynos: Mapping[str, Count] = field(default_factory=dict)
     checks: tuple[Checked, ...] = ()
     commit: str | None = None
+    web_url: str | None = None
 
     def describe(self) -> str:
         """Return it in a few words: ``web 2/2, worker 1/1, /health 200, commit c0ffee12``."""

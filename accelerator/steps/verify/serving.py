@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from accelerator.errors import KeyRefused, NotFound, ReleaseFailed, WrongArtifact
+from accelerator.errors import KeyRefused, NotFound, ReleaseFailed, Unreachable, WrongArtifact
 from accelerator.models import StepName, Verified
 from accelerator.steps.follow.builds_and_releases import fetch_release, follow_release
 from accelerator.steps.verify.dyno_log import show_dyno_logs
@@ -66,7 +66,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What was read at once: the release, the dynos; and for smoke checks the app, its switch."""
+    """What was read at once: the release, the dynos, the app; and for smoke checks its switch."""
 
     release: Release
     look: Look
@@ -94,9 +94,9 @@ def verify(run: Run, claim: Claim) -> Proof:
             seen = _describe_dark(last.wanted)
         if seen.flaw is None and last.wanted.has_none:
             run.events.note(f"{app} runs no dynos: nothing serves there", "warning")
-        if seen.flaw is None and scene.app is not None:
+        if seen.flaw is None and claim.checks:
             seen = _ask(run, claim, replace(scene, release=release, look=last), step.tell)
-        saw = _saw(claim, count(last, release), seen)
+        saw = replace(_saw(claim, count(last, release), seen), web_url=_address_of(scene.app))
         proof = replace(_proof_of(run, scene, release, seen), saw=saw)
         if proof.outcome is Verified.PASSED:
             step.detail = ", ".join(filter(None, (step.detail, saw.describe())))
@@ -140,12 +140,20 @@ def _look(run: Run, claim: Claim) -> Scene:
     ]
     if claim.checks:
         reads += [lambda: heroku.apps.fetch(app), lambda: find_preboot(run, app)]
-    release, dynos, formation, *rest = heroku.together(*reads)
+    else:
+        reads.append(lambda: _find_app(run, app))  # for its address only
+    release, dynos, formation, info, *rest = heroku.together(*reads)
     look = Look(dynos, Wanted.of(formation))
-    if not rest:
-        return Scene(release, look)
-    info: App = rest[0]
-    return Scene(release, look, info, switch_of(info, rest[1]))
+    if info is None or not rest:
+        return Scene(release, look, info)
+    return Scene(release, look, info, switch_of(info, rest[0]))
+
+
+def _find_app(run: Run, app: str) -> App | None:
+    try:
+        return run.heroku.apps.fetch(app)
+    except (KeyRefused, NotFound, Unreachable):
+        return None
 
 
 def _find_formation(run: Run, app: str) -> tuple[Formation, ...] | None:
@@ -161,13 +169,24 @@ def _saw(claim: Claim, dynos: Mapping[str, Count], seen: Seen) -> Saw:
     return Saw(dynos, seen.checked, named)
 
 
+def _address_of(app: App | None) -> str | None:
+    return app.web_url if app is not None else None
+
+
 def _ask(run: Run, claim: Claim, scene: Scene, tell: Tell) -> Seen:
     """Make the smoke checks; in maintenance mode what fails says nothing of the app."""
     app, release, info = claim.app, scene.release, scene.app
     left = seconds_left(scene.switch, scene.look, run.heroku.moment(), run.waits.switch)
-    is_away, web_url = (info.maintenance, info.web_url) if info else (False, None)
+    is_away = info is not None and info.maintenance
     site = Site(
-        app, web_url, claim.commit, release.version, run.environment, scene.switch, left, is_away
+        app,
+        _address_of(info),
+        claim.commit,
+        release.version,
+        run.environment,
+        scene.switch,
+        left,
+        is_away,
     )
     seen = check_smoke(run, claim.checks, site, tell)
     if seen.flaw is None or not seen.conclusive:
