@@ -215,6 +215,7 @@ class Connection:
             direction=Direction(allow_older, allow_diverged, settings.strict),
             on_superseded=settings.on_superseded,
             may_lose_processes=may_lose_processes,
+            pipeline=settings.pipeline,
             lock=LockPolicy(
                 settings.lock,
                 settings.lock_wait,

@@ -7,11 +7,12 @@ asks about it. `steps.guard.home` has the rule where settings name no place.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from accelerator.errors import UsageProblem
 from accelerator.repository import HEROKU, LockPlace
+from accelerator.steps.compare.membership import find_listed
 from accelerator.steps.compare.stages import StageSource, find_name, resolve_targets
 from accelerator.steps.guard.home import find_home
 from accelerator.steps.run import GuessedHome
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from accelerator.heroku import Heroku
-    from accelerator.models import Secret
+    from accelerator.models import Coupling, Secret
     from accelerator.repository import Lineage, LockHost
     from accelerator.settings import Settings
     from accelerator.waiting import Deadline
@@ -64,8 +65,7 @@ class Places:
         """
         if self._is_named:
             return ""
-        coupling = self.reach().couplings.find_of_app(app)
-        home = find_home(self.reach(), {app: coupling}, {}, self._otherwise)
+        home = find_home(self.reach(), {app: self._find_coupling(app)}, {}, self._otherwise)
         if home is None:
             raise UsageProblem(
                 f"nothing tells where the locks and freezes of {app} are kept: it is in no "
@@ -73,6 +73,17 @@ class Places:
                 "name the prepare app with --from, or a git repository with --lock-remote",
             )
         return home
+
+    def _find_coupling(self, app: str) -> Coupling | None:
+        """Find the place of an app in its pipeline, by its own word or that of a pipeline."""
+        heroku = self.reach()
+        own = heroku.couplings.find_of_app(app)
+        if own is not None:
+            return own
+        asked = dict.fromkeys((*self.settings.prepare.apps, self.settings.home or ""))
+        others = [each for each in asked if each not in {"", app}]
+        known = heroku.together(*(partial(heroku.couplings.find_of_app, each) for each in others))
+        return find_listed(heroku, (app,), known, self.settings.pipeline).get(app)
 
     @property
     def _is_named(self) -> bool:
@@ -125,7 +136,7 @@ class Places:
         """Find the prepare apps of a target: those that are named, or that of its pipeline."""
         if self.settings.prepare.apps:
             return self.prepare_apps
-        home = find_home(self.reach(), {app: self.reach().couplings.find_of_app(app)}, {}, None)
+        home = find_home(self.reach(), {app: self._find_coupling(app)}, {}, None)
         if home is None:
             raise UsageProblem(
                 f"{app} is in no pipeline that has an app at stage development, where its prepare "

@@ -22,7 +22,8 @@ class Rules:
     ``sources`` are the apps to look for the commit on, prepare apps first. ``build_config`` names
     config vars that shape the build. ``same_tree`` lets artifacts of the same source count. With
     ``verify_source`` nothing counts but what was provably built from the commit's archive. With
-    ``may_lose_processes`` process types that run now may be gone after it.
+    ``may_lose_processes`` process types that run now may be gone after it. ``pipeline`` is the one
+    that settings name.
     """
 
     sources: tuple[SourceApp, ...]
@@ -36,6 +37,7 @@ class Rules:
     lock: LockPolicy = field(default_factory=LockPolicy)
     verify_source: bool = False
     may_lose_processes: bool = False
+    pipeline: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,4 +80,5 @@ class DeployOrder:
             looks_only=self.plan_only,
             verify_source=rules.verify_source,
             needs_addresses=rules.verification.asks_addresses,
+            pipeline=rules.pipeline,
         )

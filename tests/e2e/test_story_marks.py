@@ -47,6 +47,23 @@ def test_a_freeze_is_found_through_the_pipeline_whatever_app_a_deploy_comes_from
     passed.check(0)
 
 
+def test_a_freeze_is_found_though_the_target_is_said_to_be_in_no_pipeline(
+    heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command
+) -> None:
+    repo.commit({"text": "never shipped"})
+    target, other = pipeline.staging.name, pipeline.production.name
+    mark(run, 0, "freeze", target, "--reason", "a sale", "--json")
+    heroku.fault("GET", f"^/apps/{target}/pipeline-couplings$", kind="status", status=404)
+
+    with heroku.watching() as journal:
+        refused = run("deploy", "--from", other, "--to", target, "--json")
+    lifted = run("unfreeze", target, "--from", other, "--json")
+
+    assert refused.check(3)["reason"] == "frozen"
+    assert journal().writes == []
+    assert lifted.document["changed"] is True
+
+
 def test_a_freeze_holds_whatever_file_lies_where_it_is_made(
     heroku: Platform, pipeline: Pipeline, repo: Repository, run: Command, tmp_path: Path
 ) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from accelerator.connect import Connection
-from accelerator.errors import LockUnavailable, NotFound, Refused, UsageProblem
+from accelerator.errors import LockUnavailable, NotFound, Refused, Unreachable, UsageProblem
 from accelerator.events import Recorder
 from accelerator.settings import load_settings
 from accelerator.steps.guard.home import choose_home, find_home
@@ -67,7 +67,8 @@ def world() -> Stage:
     blog = replace(make_app("blog", None), coupling=make_coupling("blog", "p2"))
     lone = replace(make_app("lone", None), coupling=None)
     bare = replace(make_app("bare", None), coupling=make_coupling("bare", "p3"))
-    return make_stage(prepare, other, *shops, blog, lone, bare)
+    filed = replace(make_app("in-file", None), coupling=None)
+    return make_stage(prepare, other, *shops, blog, lone, bare, filed)
 
 
 def home_of(made: Stage, *targets: str, otherwise: str | None = "asked") -> str | None:
@@ -228,3 +229,56 @@ def test_a_stage_without_its_pipeline_says_what_to_add(tmp_path: Path) -> None:
 
     assert "pipeline" in str(caught.value.hint)
     assert "--from" in str(caught.value.hint)
+
+
+def test_a_pipeline_that_does_not_list_its_own_app_lets_nobody_through() -> None:
+    made = world()
+    made.app("prepare").coupling = None
+    shop = make_coupling("shop", "emptied")
+
+    with pytest.raises(Unreachable, match="contradict each other: it is in pipeline emptied"):
+        find_home(cast("Heroku", made.heroku), {"shop": shop}, {}, "asked")
+
+
+@pytest.mark.parametrize(
+    ("flags", "file"),
+    [
+        pytest.param({"from": ("second",)}, {}, id="an app of --from in it"),
+        pytest.param({}, {"pipeline": "shops"}, id="the pipeline that settings name"),
+        pytest.param(
+            {"from": ("lone",)}, {"prepare": {"apps": ["second"]}}, id="an app that the file names"
+        ),
+    ],
+)
+def test_a_pipeline_that_lists_the_target_counts_though_the_target_is_said_to_be_in_none(
+    tmp_path: Path, flags: dict[str, Any], file: dict[str, Any]
+) -> None:
+    made = world()
+    second = replace(make_app("second", None), coupling=coupled("second", 9, "staging"))
+    made.heroku.apps_by_name["second"] = second
+    made.heroku.pipelines_by_name["shops"] = "pipe"
+    made.app("shop").hides_coupling = True
+
+    assert connect(tmp_path, flags, file, made).places.find_home("shop") == "prepare"
+
+
+def test_an_app_that_cannot_be_read_itself_is_not_said_to_be_in_no_pipeline(
+    tmp_path: Path,
+) -> None:
+    made = world()
+    made.heroku.failures["apps.fetch lone"] = NotFound("no such app")
+
+    with pytest.raises(NotFound, match="no such app"):
+        connect(tmp_path, {"from": ("other",)}, {}, made).places.find_home("lone")
+
+
+def test_a_deploy_heeds_the_freeze_of_a_pipeline_that_lists_a_target_said_to_be_in_none() -> None:
+    places = {"shop-prepare": MemoryRefs(), "elsewhere": MemoryRefs()}
+    places["shop-prepare"].put(freeze_ref("shop"), "closed")
+    made = guessing("elsewhere", places)
+    made.stage.app("shop").hides_coupling = True
+
+    error = made.fail(Refused)
+
+    assert cast("Refused", error).reason == "frozen"
+    assert made.writes() == []

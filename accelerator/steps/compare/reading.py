@@ -18,6 +18,7 @@ from accelerator.steps.compare.lookups import (
     find_optional,
     find_witness,
 )
+from accelerator.steps.compare.membership import find_listed
 from accelerator.steps.compare.same_source import is_build_of, with_archives
 from accelerator.steps.compare.states import SourceState, TargetState
 from accelerator.steps.compare.unread import (
@@ -70,9 +71,19 @@ def fetch_states(run: Run, wanted: Wanted, known: Facts = NOTHING_KNOWN) -> Fact
         built_with={},
     )
     _refuse_other_names(facts)
+    facts = _with_listed(run, wanted, facts)
     if wanted.same_tree:
         facts = replace(facts, inputs=read_inputs(run, wanted.commit, facts))
     return replace(facts, archives=_make_archives(run, wanted, facts))
+
+
+def _with_listed(run: Run, wanted: Wanted, facts: Facts) -> Facts:
+    """Give targets that name no pipeline themselves their place in one that lists them."""
+    lone = tuple(target.app for target in facts.targets if target.coupling is None)
+    known = [state.coupling for state in (*facts.sources, *facts.targets)]
+    found = find_listed(run.heroku, lone, known, wanted.pipeline)
+    places = ((target, found.get(target.app, target.coupling)) for target in facts.targets)
+    return replace(facts, targets=tuple(replace(each, coupling=at) for each, at in places))
 
 
 def read_inputs(run: Run, commit: Commit, facts: Facts) -> Mapping[str, BuildInput]:

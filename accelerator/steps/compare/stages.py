@@ -133,10 +133,15 @@ def _find_named(heroku: Heroku, source: StageSource) -> Pipeline:
             'add pipeline = "NAME" to accelerator.toml, name the prepare app with --from, or name '
             "the app itself",
         )
-    found = heroku.pipelines.find(source.pipeline)
+    return find_pipeline(heroku, source.pipeline)
+
+
+def find_pipeline(heroku: Heroku, named: str) -> Pipeline:
+    """Return the pipeline that settings name, by its name or id; raises `NotFound` without one."""
+    found = heroku.pipelines.find(named)
     if found is None:
         raise NotFound(
-            f"there is no pipeline {one_line(source.pipeline, 60)}, or the key may not see it",
+            f"there is no pipeline {one_line(named, 60)}, or the key may not see it",
             "`heroku pipelines` lists those that the key may see",
         )
     return found

@@ -28,7 +28,7 @@ class Wanted:
     does.
     ``on_miss`` and ``wait_seconds`` say what happens while nothing is prepared.
     ``looks_only`` is for a plan: no build is waited for. ``needs_addresses``: the targets' own
-    addresses will be asked.
+    addresses will be asked. ``pipeline`` is the one that settings name.
     """
 
     commit: Commit
@@ -41,3 +41,4 @@ class Wanted:
     looks_only: bool = False
     verify_source: bool = False
     needs_addresses: bool = False
+    pipeline: str | None = None

@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from accelerator.errors import LockUnavailable, NotFound, UsageProblem
+from accelerator.steps.compare.membership import contradiction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -42,12 +43,16 @@ def find_home(
 
     `targets` has the place of each in its pipeline, `names` those of apps that are known by their
     id. `otherwise` is for a target in no pipeline, or in one with no app at stage development.
-    Raises `UsageProblem` where the targets have several such apps: no deploy looks into two.
+    Raises `UsageProblem` where the targets have several such apps: no deploy looks into two, and
+    `Unreachable` where a pipeline does not list a target that is in it.
     """
     pipelines = sorted({each.pipeline_id for each in targets.values() if each is not None})
     listings = heroku.together(
         *(partial(heroku.couplings.fetch_of_pipeline, pipeline) for pipeline in pipelines)
     )
+    for target, coupling in targets.items():
+        if coupling is not None:
+            _demand_listed(target, coupling, listings[pipelines.index(coupling.pipeline_id)])
     found = {
         pipeline: _name(heroku, home, names)
         for pipeline, listing in zip(pipelines, listings, strict=True)
@@ -66,6 +71,13 @@ def find_home(
             "deploy to them one after the other, or name one place for all with --lock-remote",
         )
     return first
+
+
+def _demand_listed(target: str, coupling: Coupling, listing: Iterable[Coupling]) -> None:
+    """Raise where the target is missing in its pipeline's listing: so may be the app at home."""
+    if coupling.app_id not in {each.app_id for each in listing}:
+        said = f"it is in pipeline {coupling.pipeline_id}, which does not list it"
+        raise contradiction(target, said)
 
 
 def _name(heroku: Heroku, home: Coupling, names: Mapping[str, str]) -> str:

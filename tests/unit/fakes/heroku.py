@@ -20,6 +20,7 @@ from accelerator.models import (
     Coupling,
     Dyno,
     Formation,
+    Pipeline,
     Promotion,
     PromotionTarget,
     Release,
@@ -47,6 +48,8 @@ class FakeApp:
 
     name: str
     coupling: Coupling | None = None
+    hides_coupling: bool = False
+    """Whether it is answered with 404, though the pipeline lists the app."""
     releases: list[Release] = field(default_factory=list)
     builds: list[Build] = field(default_factory=list)
     dynos: list[Dyno] = field(default_factory=list)
@@ -103,6 +106,8 @@ class FakeHeroku:
         self.clock = clock
         self.apps_by_name = {app.name: app for app in apps}
         self.artifacts: dict[str, Artifact] = {}
+        self.pipelines_by_name: dict[str, str] = {}
+        self.listed_too: dict[str, tuple[Coupling, ...]] = {}
         self.calls: list[str] = []
         self.call_seconds = 0.0
         self.failures: dict[str, Exception] = {}
@@ -117,6 +122,7 @@ class FakeHeroku:
         self.log_lines: tuple[str, ...] = ()
         self.uploaded = b""
         self.apps, self.config_vars, self.dynos = _Apps(self), _ConfigVars(self), _Dynos(self)
+        self.pipelines = _Pipelines(self)
         self.couplings, self.promotions = _Couplings(self), _Promotions(self)
         self.builds, self.releases, self.slugs = _Builds(self), _Releases(self), _Slugs(self)
         self.sources, self.streams = _Sources(self), _Streams(self)
@@ -220,15 +226,24 @@ class _Formations(_Noun):
         return tuple(Formation(t, quantity, "Basic") for t, quantity in rows.items())
 
 
+class _Pipelines(_Noun):
+    def find(self, name: str) -> Pipeline | None:
+        self.heroku.told(f"pipelines.find {name}")
+        found = self.heroku.pipelines_by_name.get(name)
+        return Pipeline(found, name) if found else None
+
+
 class _Couplings(_Noun):
     def find_of_app(self, app: str) -> Coupling | None:
         self.heroku.told(f"couplings.find_of_app {app}")
-        return self.heroku.app(app).coupling
+        found = self.heroku.app(app)
+        return None if found.hides_coupling else found.coupling
 
     def fetch_of_pipeline(self, pipeline_id: str) -> tuple[Coupling, ...]:
         self.heroku.told(f"couplings.fetch_of_pipeline {pipeline_id}")
         found = (app.coupling for app in self.heroku.apps_by_name.values())
-        return tuple(c for c in found if c is not None and c.pipeline_id == pipeline_id)
+        listed = (c for c in found if c is not None and c.pipeline_id == pipeline_id)
+        return (*listed, *self.heroku.listed_too.get(pipeline_id, ()))
 
     def fetch_apps(self, ids: list[str]) -> tuple[App, ...]:
         return tuple(_Apps(self.heroku).fetch(app_id) for app_id in ids)
