@@ -385,3 +385,12 @@ def test_a_promotion_that_is_declined_and_yet_shows_is_not_made_again() -> None:
     assert hit.writes() == [PROMOTION]
     assert report.route is Route.PROMOTE
     assert [(e.route, e.status) for e in report.targets] == [("promote", "succeeded")] * 2
+
+
+def test_the_output_of_a_release_command_that_was_over_at_the_first_look_is_shown_once() -> None:
+    short = scene("good", make_app("shop", "old", log_url="https://logs.example/1"))
+    short.stage.heroku.log_lines = ("migrating", "done")
+
+    short.deploy()
+
+    assert short.stage.ear.lines() == ["release shop: migrating", "release shop: done"]

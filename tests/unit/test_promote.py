@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from accelerator.errors import Interrupted, OutcomeUnknown, WrongArtifact
+from accelerator.errors import Interrupted, NotFound, OutcomeUnknown, WrongArtifact
 from accelerator.steps.compare.states import Candidate, SourceState, TargetState
 from accelerator.steps.route.promotion import promote
 from tests.unit.fakes import FakeApp, FakeFence, Stage, make_app, make_coupling, make_stage, slug
@@ -215,6 +215,54 @@ def test_the_log_of_each_release_command_is_shown_once(stage: Stage, candidate: 
 
     assert stage.ear.lines() == ["release shop: migrating", "release shop: done"]
     assert stage.heroku.calls.count("releases.fetch shop shop-v2") == 1
+
+
+@pytest.mark.parametrize("looks", [[], [{"shop": "pending"}]], ids=["at once", "later"])
+def test_an_output_that_no_look_came_in_time_for_is_still_to_be_heard(
+    stage: Stage, candidate: Candidate, looks: list[dict[str, str]]
+) -> None:
+    stage.heroku.promotion_looks = list(looks)
+
+    ends = promote(stage.run, candidate, (SHOP,), FakeFence())
+
+    assert ends["shop"].is_heard is bool(looks)
+
+
+def test_a_release_found_after_a_lost_reply_has_its_output_shown_though_it_was_over(
+    stage: Stage, candidate: Candidate
+) -> None:
+    stage.app("shop").log_url = "https://logs.example/1"
+    stage.heroku.log_lines = ("migrating", "done")
+    stage.heroku.lose_reply("promotions.create shop-prepare-v1 to shop")
+
+    ends = promote(stage.run, candidate, (SHOP,), FakeFence())
+
+    assert stage.ear.lines() == ["release shop: migrating", "release shop: done"]
+    assert ends["shop"].is_heard is True
+
+
+def test_a_failed_release_command_that_was_over_at_the_first_look_has_its_output_shown(
+    stage: Stage, candidate: Candidate
+) -> None:
+    stage.app("shop").failing.add("good")
+    stage.app("shop").log_url = "https://logs.example/1"
+    stage.heroku.log_lines = ("migrating", "no such table")
+    reading = "releases.fetch shop shop-v2"
+    stage.heroku.failures[reading] = NotFound("a read that lags")
+    seen: list[str] = []
+
+    def catch_up() -> None:
+        seen.append(reading)
+        if len(seen) > 1:
+            stage.heroku.failures.clear()
+
+    stage.heroku.always[reading] = catch_up
+
+    promote(stage.run, candidate, (SHOP,), FakeFence())
+
+    assert stage.ear.lines() == ["release shop: migrating", "release shop: no such table"]
+    [told] = stage.ear.evidence()
+    assert told.lines == ("migrating", "no such table")
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,8 @@ class Landing:
 
     ``before`` is the release that was in effect before the deploy: where the way back leads.
     ``release`` is the one in effect now, where that was read already. ``is_adopted``: it was made
-    by a deploy that was cut short, and is ours to take back.
+    by a deploy that was cut short, and is ours to take back. ``is_heard``: the output of its
+    release command was shown, where there is some.
     """
 
     app: str
@@ -79,6 +80,7 @@ class Landing:
     release: Release | None = None
     is_adopted: bool = False
     error: AcceleratorError | None = None
+    is_heard: bool = True
 
     @property
     def ref(self) -> ArtifactRef | None:

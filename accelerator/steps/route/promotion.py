@@ -8,6 +8,7 @@ at all, the artifact is released by its id: the same bytes, by the next best rou
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from accelerator.errors import (
@@ -20,7 +21,7 @@ from accelerator.errors import (
 )
 from accelerator.events import say_nothing
 from accelerator.models import PromotionTarget, Route, StepName
-from accelerator.steps.follow.builds_and_releases import Turn, follow_release
+from accelerator.steps.follow.builds_and_releases import Turn, fetch_release, follow_release
 from accelerator.steps.follow.logs import Logs
 from accelerator.steps.route import slug_release
 from accelerator.steps.route.landing import Landing, Write, pass_again
@@ -43,6 +44,16 @@ def writes(decision: Decision, targets: Sequence[TargetState]) -> tuple[Write, .
     held = decision.candidate.name if decision.candidate else "nothing"
     said = f"promote {held} to {', '.join(target.app for target in targets)}"
     return (Write("POST", "/pipeline-promotions", said),)
+
+
+@dataclass(frozen=True, slots=True)
+class End(PromotionTarget):
+    """How a promotion ended on a target.
+
+    ``is_heard``: the output of its release command, if it has one, was looked for already.
+    """
+
+    is_heard: bool
 
 
 class NotPromoted(Exception):  # becomes releases of the artifact
@@ -79,13 +90,12 @@ def take(
     return landings if ends is not None else slug_release.take(run, decision, targets, fence)
 
 
-def _land(
-    decision: Decision, candidate: Candidate, target: TargetState, end: PromotionTarget
-) -> Landing:
+def _land(decision: Decision, candidate: Candidate, target: TargetState, end: End) -> Landing:
     app, before = target.app, target.current
     if end.status == "succeeded" and end.release_id:
         held = decision.facts.known(candidate.artifact)
-        return Landing(app, Route.PROMOTE, before, held, end.release_id)
+        heard = end.is_heard
+        return Landing(app, Route.PROMOTE, before, held, end.release_id, is_heard=heard)
     failed = PromotionFailed(app, end.error_message or end.status)
     return Landing(app, Route.PROMOTE, before, error=failed)
 
@@ -96,7 +106,7 @@ def promote(
     targets: tuple[TargetState, ...],
     fence: Fence,
     tell: Tell = say_nothing,
-) -> dict[str, PromotionTarget]:
+) -> dict[str, End]:
     """Promote the candidate's release to the targets; return the terminal state of each by app.
 
     The promotion is pinned to the release (`source.release.id`), so whatever lands on the source
@@ -137,7 +147,7 @@ def promote(
 
 def _find_ends(
     run: Run, candidate: Candidate, targets: tuple[TargetState, ...], lost: OutcomeUnknown
-) -> dict[str, PromotionTarget]:
+) -> dict[str, End]:
     """Settle a lost reply by the releases it made; raises it again where nobody can tell.
 
     Heroku lists no promotions, so a target without a new release may still get one: then it is not
@@ -148,16 +158,19 @@ def _find_ends(
         found = find_release(run, trace_of(target, candidate.artifact))
         if found is None:
             raise lost
-        ended = follow_release(run, found)
+        ended = follow_release(run, found, is_new=True)
         failed = None if ended.status == "succeeded" else "release command failed"
         status = "failed" if failed else "succeeded"
-        ends[target.app] = PromotionTarget(target.app_id, status, ended.id, failed)
+        ends[target.app] = End(target.app_id, status, ended.id, failed, is_heard=True)
     return ends
 
 
-def _follow(
-    run: Run, promotion: Promotion, names: dict[str, str], tell: Tell
-) -> tuple[PromotionTarget, ...]:
+def _follow(run: Run, promotion: Promotion, names: dict[str, str], tell: Tell) -> tuple[End, ...]:
+    """Wait for the end on every target, and show the logs of the release commands that ran.
+
+    One that was over and well at the first look has not been shown: reading its release here would
+    hold up every promotion by a request, and the proof that it serves reads it anyway.
+    """
     with Logs(run, run.deadline.within(run.waits.promotion)) as logs:
         following = _Following(run, promotion, names, logs, tell)
         ends = following.wait(is_pending=promotion.status == "pending")
@@ -167,7 +180,10 @@ def _follow(
                 app = names[end.app_id]
                 logs.explain(f"release {app}", f"the last lines of the release command on {app}")
         logs.admit()
-    return ends
+    return tuple(
+        End(e.app_id, e.status, e.release_id, e.error_message, e.release_id in following.followed)
+        for e in ends
+    )
 
 
 def _runs_command(target: PromotionTarget) -> bool:
@@ -231,7 +247,7 @@ class _Following:
             if target.status == "pending":
                 self._wait_for_release_of(target.release_id, self._names[target.app_id])
             if target.release_id not in self.followed:
-                self._show_log(target.release_id, self._names[target.app_id])
+                self._show_log(target, target.release_id)
         return seen
 
     def _describe(self, seen: tuple[PromotionTarget, ...]) -> str:
@@ -253,9 +269,13 @@ class _Following:
         else:
             self._deadline.put_off(limit)
 
-    def _show_log(self, release_id: str, app: str) -> None:
-        with suppress(NotFound):  # a read may lag behind the write; the next look asks again
-            release = self._run.heroku.releases.fetch(app, release_id)
+    def _show_log(self, target: PromotionTarget, release_id: str) -> None:
+        run, app = self._run, self._names[target.app_id]
+        with suppress(NotFound, OutcomeUnknown):  # a read may lag behind the write
+            if target.status == "failed":  # there may be no next look
+                release = fetch_release(run, app, release_id)
+            else:
+                release = run.heroku.releases.fetch(app, release_id)
             self.followed.add(release_id)
             self._logs.follow(release.output_stream_url, f"release {app}")
 

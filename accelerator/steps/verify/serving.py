@@ -53,7 +53,8 @@ class Claim:
     """What is to be proved: this release of the app carries the artifact, and serves.
 
     ``commit`` is what the artifact was built from, where that is known; ``checks`` are the smoke
-    checks that must pass. ``had_web``: web dynos served visitors before it.
+    checks that must pass. ``had_web``: web dynos served visitors before it. ``is_heard``: the
+    output of its release command was shown, where there is some.
     """
 
     app: str
@@ -62,6 +63,7 @@ class Claim:
     commit: Commit | None
     checks: tuple[SmokeCheck, ...] = ()
     had_web: bool = False
+    is_heard: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ def verify(run: Run, claim: Claim) -> Proof:
         begun = run.events.clock.now()
         scene = _look(run, claim)
         # A read may lag behind, and show a release as pending whose end was read before.
-        release = follow_release(run, scene.release, step.tell)
+        release = follow_release(run, scene.release, step.tell, is_new=not claim.is_heard)
         step.detail = f"v{release.version}"
         _demand(release, claim.artifact)
         seen, last = _wait(run, release, scene.look, step.tell)

@@ -153,7 +153,8 @@ class Verifier:
         own = landing.artifact.commit if isinstance(landing.artifact, Artifact) else None
         built = Commit(own or facts.commit_of(ref) or self.decision.commit.sha)
         app, checks = landing.app, self._checks_of(landing.app)
-        return Claim(app, landing.release_id, ref, built, checks, self._had_web(app))
+        had_web, heard = self._had_web(app), landing.is_heard
+        return Claim(app, landing.release_id, ref, built, checks, had_web, is_heard=heard)
 
     def _had_web(self, app: str) -> bool:
         formation = self.decision.facts.target(app).fit.formation or ()
