@@ -480,7 +480,8 @@ class Terminated(KeyboardInterrupt):
 class Interrupted(AcceleratorError):
     """The user or the CI system stopped the run.
 
-    ``going_on`` is what may go on at Heroku, ``resumable`` are apps that can be resumed.
+    ``going_on`` is what may go on at Heroku, ``resumable`` are apps that can be resumed. On
+    ``earlier`` ones that would finish a deploy before this one, of the commit that is named.
     """
 
     code = "interrupted"
@@ -490,12 +491,19 @@ class Interrupted(AcceleratorError):
         terminated: bool = False,
         going_on: tuple[str, ...] = (),
         resumable: tuple[str, ...] = (),
+        earlier: tuple[tuple[str, str], ...] = (),
     ) -> None:
         said = f"; this may go on at Heroku: {', '.join(going_on)}" if going_on else ""
         ways = "".join(f", or `accelerator resume {app}`" for app in resumable)
+        others = "".join(
+            f"; `accelerator resume {app}` finishes the deploy of {commit[:8]} instead, which was "
+            "cut short there before"
+            for app, commit in earlier
+        )
         super().__init__(
             f"{'terminated' if terminated else 'interrupted'}{said}",
-            f"run the same command again{ways}: what was finished is recognised and left alone",
+            f"run the same command again{ways}: what was finished is recognised and left alone"
+            f"{others}",
         )
         self.exit_code = (  # type: ignore[misc]  # two signals, two codes
             ExitCode.TERMINATED if terminated else ExitCode.INTERRUPTED

@@ -93,6 +93,10 @@ class Deadline:
         """End that many seconds from now at the latest: somebody told the run to stop."""
         self.at = min(self.at, self.clock.now() + seconds)
 
+    def wait_along(self, seconds: float) -> None:
+        """End so much later: the seconds that just passed do not count."""
+        self.at += seconds
+
     def within(self, seconds: float) -> Deadline:
         """Return the earlier of this deadline and one that many seconds from now."""
         own = self.clock.now() + seconds

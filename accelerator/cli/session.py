@@ -23,7 +23,7 @@ from accelerator.errors import AcceleratorError, DiskFull, ExitCode, Interrupted
 from accelerator.events import Note, Recorder
 from accelerator.output.door import Door
 from accelerator.output.heartbeat import Heartbeat
-from accelerator.output.outcome import Look, Outcome, StepLog
+from accelerator.output.outcome import Look, Outcome, Pause, StepLog
 from accelerator.output.screen import measure
 from accelerator.output.terminal import make_console
 from accelerator.output.wording import with_times_for_people, wrap_line
@@ -58,6 +58,7 @@ class Session:
         self.events = Recorder(self.clock, [self.steps, self.heartbeat, self._show])
         self.events.listeners += invocation.listeners
         self._connection: Connection | None = None
+        self._pauses: list[Pause] = []
 
     @cached_property
     def settings(self) -> Settings:
@@ -86,9 +87,18 @@ class Session:
         return self._connection
 
     def ask(self, question: str) -> str:
-        """Put a question to the person, with nothing drawn over it; return what was typed."""
+        """Put a question to the person, with nothing drawn over it; return what was typed.
+
+        The time that the person takes is no time of the run's.
+        """
+        at, begun = self.clock.moment(), self.clock.now()
         with self.console.pause():
-            return self.invocation.ask(question)
+            typed = self.invocation.ask(question)
+        seconds = self.clock.now() - begun
+        self._pauses.append(Pause(at, seconds))
+        if self._connection is not None:
+            self._connection.deadline.wait_along(seconds)
+        return typed
 
     def perform(
         self,
@@ -115,7 +125,8 @@ class Session:
             if connection:
                 connection.close()
         self.invocation.ignore_signals()
-        outcome = Outcome(tuple(self.steps.steps), usage, error, self._look)
+        pauses = tuple(self._pauses)
+        outcome = Outcome(tuple(self.steps.steps), usage, error, self._look, pauses)
         has_told = tells_always or bool(outcome.steps) or error is None
         self._write(outcome, document, summary if has_told else lambda _: [])
         return outcome.exit_code
@@ -146,7 +157,9 @@ class Session:
         if self._connection is None:
             return Interrupted(is_terminated)
         under_way = self._connection.under_way
-        return Interrupted(is_terminated, under_way.texts, under_way.resumable)
+        return Interrupted(
+            is_terminated, under_way.texts, under_way.resumable, tuple(under_way.earlier.items())
+        )
 
     def _write(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from accelerator.errors import ExitCode
@@ -11,6 +12,7 @@ from accelerator.output.wording import USUAL_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from accelerator.errors import AcceleratorError
     from accelerator.events import Event
@@ -27,6 +29,14 @@ class StepLog:
         """Keep a finished step."""
         if isinstance(event, StepFinished):
             self.steps.append(event)
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A stretch of time in which the run waited for a person's answer."""
+
+    at: datetime
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +66,29 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The end of a run."""
+    """The end of a run. ``pauses``: a person was asked something meanwhile."""
 
     steps: tuple[StepFinished, ...] = ()
     usage: Usage | None = None
     error: AcceleratorError | None = None
     look: Look = Look()
+    pauses: tuple[Pause, ...] = ()
 
     def naming(self, sources: Iterable[str]) -> Outcome:
         """Return the same for people who have to name these prepare apps, too, in what is next."""
         return replace(self, look=replace(self.look, sources=(*self.look.sources, *sources)))
+
+    @property
+    def worked(self) -> tuple[StepFinished, ...]:
+        """Return the steps as they would have come without the pauses: nothing ran in those."""
+        return tuple(self._without_pauses(step) for step in self.steps)
+
+    def _without_pauses(self, step: StepFinished) -> StepFinished:
+        end = step.started_at + timedelta(seconds=step.seconds)
+        before = sum(each.seconds for each in self.pauses if each.at < step.started_at)
+        during = sum(each.seconds for each in self.pauses if step.started_at <= each.at < end)
+        begun = step.started_at - timedelta(seconds=before)
+        return replace(step, started_at=begun, seconds=step.seconds - during)
 
     @property
     def exit_code(self) -> ExitCode:

@@ -105,13 +105,13 @@ def with_timings(lines: list[str], outcome: Outcome) -> list[str]:
     if look.is_quiet:
         return lines
     has_failed = outcome.error is not None
-    if has_failed and not took_a_while(outcome.steps):
+    if has_failed and not took_a_while(outcome.worked):
         spent: list[str] = []
     elif has_failed or (look.has_seen_steps and not look.wants_details):
-        summed = sum_up(outcome.steps)
+        summed = sum_up(outcome.worked)
         spent = [f"in all {summed}"] if summed else []
     else:
-        spent = ["", *render_timings(outcome.steps, look.columns)]
+        spent = ["", *render_timings(outcome.worked, look.columns)]
     return [*lines, *spent, *usage_lines(outcome)]
 
 

@@ -35,6 +35,7 @@ from accelerator.steps.verify.targets import Verifier
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from accelerator.models import Commit
     from accelerator.steps.compare.decision import Decision
     from accelerator.steps.order import DeployOrder
     from accelerator.steps.report import Report
@@ -53,7 +54,7 @@ def deploy(run: Run, order: DeployOrder, report: Report) -> None:
     with (
         _late_job_allowed(run, order, report),
         TargetLocks.opened(run, order.rules.lock) as locks,
-        _told_if_cut_short(run, locks, report),
+        _told_if_cut_short(run, locks, report, order.commit),
     ):
         guard = Guard(run, order, locks)
         decision = decide(run, order.wanted, report.decided)  # joins the build that runs
@@ -205,8 +206,13 @@ def _late_job_allowed(run: Run, order: DeployOrder, report: Report) -> Iterator[
 
 
 @contextmanager
-def _told_if_cut_short(run: Run, locks: TargetLocks, report: Report) -> Iterator[None]:
-    """Record the targets on which something was begun when the run is interrupted."""
+def _told_if_cut_short(
+    run: Run, locks: TargetLocks, report: Report, commit: Commit
+) -> Iterator[None]:
+    """Record the targets on which something was begun when the run is interrupted.
+
+    By this deploy, or by one before it whose note is handed on.
+    """
     try:
         yield
     except KeyboardInterrupt:
@@ -214,6 +220,7 @@ def _told_if_cut_short(run: Run, locks: TargetLocks, report: Report) -> Iterator
         report.cut_short(begun)
         if locks.are_wanted:  # only a note in the lock remote can be resumed
             run.under_way.keep(begun)
+            run.under_way.hand_on(locks.held.inherited, commit.sha)
         raise
 
 

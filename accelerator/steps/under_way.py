@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING
 from accelerator.errors import Interrupted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 @dataclass
 class UnderWay:
     """What goes on at Heroku now, in words; used from several threads.
 
-    ``resumable`` are the apps whose locks keep a note of what was begun there.
+    ``resumable`` are the apps whose locks keep a note of what was begun there, ``earlier`` those
+    whose locks keep that of a deploy of another commit, which was cut short before: by app.
     """
 
     resumable: tuple[str, ...] = ()
+    earlier: dict[str, str] = field(default_factory=dict)
     _listed: dict[object, str] = field(default_factory=dict)
     _begun: dict[str, object] = field(default_factory=dict)
 
@@ -73,3 +75,12 @@ class UnderWay:
     def keep(self, apps: Iterable[str]) -> None:
         """Note that the locks of these apps tell what was begun there: it can be resumed."""
         self.resumable = tuple(dict.fromkeys((*self.resumable, *apps)))
+
+    def hand_on(self, commits: Mapping[str, str], own: str) -> None:
+        """Note that locks go on telling what deploys of these commits had begun, by app.
+
+        That of our own commit is finished by the same command.
+        """
+        self.keep(app for app, commit in sorted(commits.items()) if commit == own)
+        others = {app: commit for app, commit in commits.items() if commit != own}
+        self.earlier.update(sorted(others.items()))

@@ -115,6 +115,12 @@ WITH_FACTS = [
         "interrupted",
         ["interrupted", "may go on at Heroku: build 7 on shop"],
     ),
+    (
+        Interrupted(earlier=(("shop", "c0ffee" + "0" * 34),)),
+        130,
+        "interrupted",
+        ["interrupted"],
+    ),
 ]
 
 # Failures whose message is given by whoever raises them.

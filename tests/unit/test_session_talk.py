@@ -11,6 +11,10 @@ import pytest
 from accelerator.cli.invocation import Invocation
 from accelerator.cli.options import Talk
 from accelerator.cli.session import Session
+from accelerator.models import StepName
+from accelerator.output.timings import sum_up
+from accelerator.waiting import Deadline
+from tests.unit.fakes import FakeClock
 from tests.unit.test_live import Terminal
 
 if TYPE_CHECKING:
@@ -93,3 +97,29 @@ def test_a_result_tells_moments_as_the_error_below_it_does(tmp_path: Path) -> No
 
     assert "2026-03-01T12:00:00Z" not in stdout.getvalue()
     assert stdout.getvalue().endswith(" ago\n")
+
+
+def test_the_time_a_person_takes_to_answer_is_no_time_of_the_runs(tmp_path: Path) -> None:
+    session, _ = make_session(tmp_path, io.StringIO(), "shop\n")
+    session.clock = clock = FakeClock()  # type: ignore[assignment]
+    session.events.clock = clock
+    session.invocation.stdin.readline = lambda _: clock.pass_seconds(600) or "shop"  # type: ignore
+    left: list[float] = []
+
+    def work() -> None:
+        deadline = session.connection.deadline = Deadline.after(clock, 100)
+        with session.events.brief(StepName.LOCK, "shop"):
+            clock.pass_seconds(1)
+        session.ask("Which app?")
+        left.append(deadline.remaining)
+        with session.events.step(StepName.VERIFY, "Verify shop", "shop"):
+            clock.pass_seconds(2)
+            session.ask("Sure?")
+            clock.pass_seconds(3)
+
+    ends: list[Outcome] = []
+    session.perform(work, lambda _: {}, lambda outcome: [str(ends.append(outcome))])
+
+    assert left == [99]
+    assert sum_up(ends[0].worked) == "6.0 s: verification 5.0 s"
+    assert [step.seconds for step in ends[0].steps] == [1, 605]

@@ -3,9 +3,11 @@ from __future__ import annotations
 import pytest
 
 from accelerator.errors import BuildFailed, Interrupted
+from accelerator.steps.guard.held import look
+from accelerator.steps.guard.notes import lock_ref, render_note
 from accelerator.steps.under_way import UnderWay
 from tests.unit.deployscene import scene
-from tests.unit.fakes import make_app
+from tests.unit.fakes import BEGIN, COMMIT, OTHER, make_app, make_note
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt(), Interrupted()])
@@ -94,3 +96,47 @@ def test_an_interrupted_deploy_knows_what_goes_on_without_it(
     assert under_way.texts == (goes_on or ())
     assert under_way.resumable == (() if goes_on is None else ("shop",))
     assert {step.outcome for step in made.stage.ear.timed()} <= {"ok", "interrupted"}
+
+
+@pytest.mark.parametrize("call", ["releases.fetch_newest shop", "promotions.fetch_targets p7"])
+@pytest.mark.parametrize(
+    ("commit", "resumable", "earlier"),
+    [
+        pytest.param(OTHER.sha, (), {"shop": OTHER.sha}, id="of another commit"),
+        pytest.param(COMMIT.sha, ("shop",), {}, id="of the same commit"),
+    ],
+)
+def test_a_deploy_that_waits_for_what_one_before_it_began_leaves_that_to_be_resumed(
+    call: str, commit: str, resumable: tuple[str, ...], earlier: dict[str, str]
+) -> None:
+    made = scene("good", make_app("shop", "old"))
+    made.lock()
+    extra = {"promotion": "p7"} if "p7" in call else {}
+    about = {"commit": commit, "artifact": "good", "previous_release": 1, "extra": extra}
+    left = make_note(state="interrupted", written_at=BEGIN.isoformat(), **about)
+    made.refs.put(lock_ref("shop"), render_note(left))
+    seen: list[str] = []
+
+    def interrupt() -> None:
+        seen.append(call)
+        if len(seen) == (1 if extra else 2):  # the first one decides, before the lock
+            raise KeyboardInterrupt
+
+    made.stage.heroku.always[call] = interrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        made.deploy()
+
+    under_way, kept = made.stage.run.under_way, look(made.refs, "shop")
+    assert under_way.texts == ("what the deploy before this one began on shop",)
+    assert (under_way.resumable, under_way.earlier) == (resumable, earlier)
+    assert kept is not None
+    assert kept.note is not None
+    assert (kept.note.commit, kept.note.state) == (commit, "interrupted")
+
+
+def test_an_interrupt_names_the_deploy_that_resume_would_finish() -> None:
+    hint = str(Interrupted(earlier=(("shop", OTHER.sha),)).hint)
+
+    assert hint.startswith("run the same command again: ")
+    assert f"`accelerator resume shop` finishes the deploy of {OTHER.sha[:8]} instead" in hint

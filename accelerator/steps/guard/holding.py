@@ -19,12 +19,13 @@ class HeldLocks:
     """The locks of all targets, while they are held; none where nothing is locked.
 
     ``at_stake`` are the targets on which something was begun whose end is not known; ``inherited``
-    those on which a deploy before this one was cut short, and nothing was begun by us so far.
+    those on which a deploy before this one was cut short, and nothing was begun by us so far, each
+    with the commit that it was about.
     """
 
     locks: list[HeldLock] = field(default_factory=list)
     at_stake: set[str] = field(default_factory=set)
-    inherited: set[str] = field(default_factory=set)
+    inherited: dict[str, str] = field(default_factory=dict)
 
     def of(self, apps: Iterable[str] | None = None) -> list[HeldLock]:
         """Return the locks of these targets; all where none is named."""
@@ -43,13 +44,15 @@ class HeldLocks:
 
     def begin(self, apps: Iterable[str]) -> None:
         """Note that something is begun on these targets, whose end is not known from now on."""
-        self.at_stake |= set(apps)
-        self.inherited -= set(apps)
+        for app in apps:
+            self.at_stake.add(app)
+            self.inherited.pop(app, None)
 
     def ended(self, apps: Iterable[str]) -> None:
         """Note that what was begun on these targets is known to have ended."""
-        self.at_stake -= set(apps)
-        self.inherited -= set(apps)
+        for app in apps:
+            self.at_stake.discard(app)
+            self.inherited.pop(app, None)
 
     def turn_back(self, apps: Mapping[str, str | None]) -> None:
         """Let the notes say that these targets go back, each to the commit it had before."""

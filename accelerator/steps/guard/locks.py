@@ -206,7 +206,7 @@ class TargetLocks:
         self.watch.has_seen = True
         if lock.before is not None and lock.before.note is not None and lock.before.note.commit:
             # Until somebody has looked at what was cut short there, the next one has to.
-            self.held.inherited.add(note.app)
+            self.held.inherited[note.app] = lock.before.note.commit
         self.held.locks.append(lock)
 
     def _open_keeper(self, remote: LockRemote) -> Keeper:

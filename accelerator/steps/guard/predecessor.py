@@ -43,7 +43,8 @@ def see_predecessors_out(run: Run, held: HeldLocks) -> tuple[CutShort, ...]:
             continue
         if note.promotion is not None:
             lock.remember(note.promotion)  # as long as we do not know its end ourselves
-        wait_out(run, note, lock.taken_at)
+        with run.under_way.lasting(f"what the deploy before this one began on {note.app}"):
+            wait_out(run, note, lock.taken_at)
         left += [CutShort(note.app, each.commit, each.previous_release) for each in note.claims]
     for app in dict.fromkeys(each.app for each in left):
         let_builds_end(run, app)
