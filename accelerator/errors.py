@@ -335,8 +335,12 @@ class VerificationFailed(AcceleratorError):
         note: str = "",
         *,
         is_unproven: bool = False,
+        has_way_back: bool = True,
     ) -> None:
-        """Take what became of the way back; ``is_unproven``: the old code is live, by the note."""
+        """Take what became of the way back; ``is_unproven``: the old code is live, by the note.
+
+        Without ``has_way_back`` no code is there that anybody could go back to.
+        """
         done = f"v{rolled_back_to} serves again" if rolled_back_to else f"not rolled back{note}"
         if is_unproven:
             done = note.lstrip(": ")
@@ -347,6 +351,11 @@ class VerificationFailed(AcceleratorError):
         )
         if is_unproven:
             self.hint = f"the code of the release before is live: look at {app}, and at its checks"
+        elif rolled_back_to is None and not has_way_back:
+            self.hint = (
+                f"`heroku logs -a {app}` shows what it says; there is no older code to go back to, "
+                "so ship a commit that serves"
+            )
         elif rolled_back_to is None:
             self.hint = (
                 f"`heroku releases -a {app}` shows what is live; "

@@ -187,9 +187,10 @@ class Session:
     @property
     def _look(self) -> Look:
         typed = self.given.get("from") or self.given.get("app") or ()
-        stdout = self.invocation.stdout
+        stdout, verbosity = self.invocation.stdout, self.talk.verbosity
         has_seen = self.console.draws and stdout.isatty()
-        return Look(measure(stdout)[0], self.talk.verbosity, tuple(typed), has_seen)
+        is_beside = stdout.isatty() and self.invocation.stderr.isatty()
+        return Look(measure(stdout)[0], verbosity, tuple(typed), has_seen, is_beside)
 
     def _fit(self, lines: list[str]) -> list[str]:
         """Break lines where a terminal shows them; a pipe gets them whole."""

@@ -48,6 +48,7 @@ _STATUS_PAGE = "https://status.heroku.com says whether Heroku has trouble; then 
 _LOCAL_PLATFORM = "look whether `accelerator local` is running; HEROKU_HOST leads to this machine"
 _PUBLIC_HOSTS = ("devcenter.heroku.com", "help.heroku.com", "status.heroku.com")
 _LONGEST_MESSAGE = 400
+_SAYS_MISSING = re.compile(r"(?i)\b(could ?n[o']t find|not found|no such)\b")
 _MARKS = (b"[", b"{", b",", b":")
 MOST_VALUES = 400_000
 _KEY_HINTS: Mapping[str, str] = {
@@ -205,9 +206,8 @@ def _refusal(
         case 404 | 410:
             resource = body.get("resource")
             resource = None if resource is None else _clean(resource, hide)
-            missing = describe_missing(call.path, resource)
             return NotFound(
-                f"{said}: {missing} was not found, or the key may not see it",
+                _describe_missing(said, describe_missing(call.path, resource)),
                 "check the spelling, and that the key's account has access",
                 resource,
                 find_app(call.path, resource),
@@ -219,6 +219,14 @@ def _refusal(
             return Unprocessable(f"{said} ({call})", "Heroku did nothing")
         case _:
             return RequestInvalid(f"{said} ({call})", "Heroku did nothing")
+
+
+def _describe_missing(said: str, missing: str) -> str:
+    """Name what a 404 was about; that it was not found is said once, by Heroku or by us."""
+    if not _SAYS_MISSING.search(said):
+        return f"{said}: {missing} was not found, or the key may not see it"
+    name = missing.removeprefix(f"{said.rpartition(' ')[2]} ")
+    return f"{said}: {name}, or the key may not see it"
 
 
 def _words(call: Call, response: requests.Response, hide: str) -> str:

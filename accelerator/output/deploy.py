@@ -38,8 +38,9 @@ def render_deploy(report: Report, outcome: Outcome) -> list[str]:
     """Render the result of a deploy: some lines per target, the timing table, what comes next."""
     if report.plan is not None and outcome.error is None:
         return [*_planned(report, report.plan), *usage_lines(outcome)]
-    lines = with_timings(target_lines(report, is_quiet=outcome.look.is_quiet), outcome)
-    return lines if outcome.look.is_quiet else [*lines, *next_lines(report, outcome)]
+    is_quiet = outcome.look.is_quiet
+    lines = with_timings(target_lines(report, is_quiet=is_quiet, told=outcome.told), outcome)
+    return lines if is_quiet else [*lines, *next_lines(report, outcome)]
 
 
 def blank() -> Document:

@@ -46,12 +46,14 @@ class Look:
     ``sources`` are the prepare apps that a command typed next has to name: they were typed, or
     found without settings.
     ``has_seen_steps``: the steps stand right above the result, each with its time.
+    ``is_beside_error``: the result and the error go to one terminal.
     """
 
     columns: int = USUAL_COLUMNS
     verbosity: int = 0
     sources: tuple[str, ...] = ()
     has_seen_steps: bool = False
+    is_beside_error: bool = False
 
     @property
     def is_quiet(self) -> bool:
@@ -77,6 +79,11 @@ class Outcome:
     def naming(self, sources: Iterable[str]) -> Outcome:
         """Return the same for people who have to name these prepare apps, too, in what is next."""
         return replace(self, look=replace(self.look, sources=(*self.look.sources, *sources)))
+
+    @property
+    def told(self) -> str:
+        """Return what the error says right beside the result: that needs not to be said twice."""
+        return self.error.message if self.error is not None and self.look.is_beside_error else ""
 
     @property
     def worked(self) -> tuple[StepFinished, ...]:

@@ -25,11 +25,13 @@ def ship_document(report: ShipReport, outcome: Outcome) -> Document:
 def render_ship(report: ShipReport, outcome: Outcome) -> list[str]:
     """Render the result of a ship, stage by stage."""
     if outcome.look.is_quiet:
-        return [line for _, staged in report.stages for line in target_lines(staged, is_quiet=True)]
+        quiet = (target_lines(each, is_quiet=True, told=outcome.told) for _, each in report.stages)
+        return [line for lines in quiet for line in lines]
     why = " (--no-test)" if report.is_without_tests else ""
     lines = [f"Tests {report.tests.replace('_', ' ')}{why}."]
     for stage, staged in report.stages:
-        lines += [f"Stage {stage}:", *(f"  {line}" for line in target_lines(staged))]
+        staged_lines = target_lines(staged, told=outcome.told)
+        lines += [f"Stage {stage}:", *(f"  {line}" for line in staged_lines)]
     return with_timings(lines, outcome)
 
 

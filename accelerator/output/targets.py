@@ -20,12 +20,15 @@ FAILURES = {TargetStatus.PENDING: "not known", TargetStatus.REFUSED: "refused"}
 FIRST_STAGE, LAST_STAGE = "staging", "production"
 
 
-def target_lines(report: Report, *, is_quiet: bool = False) -> list[str]:
-    """Return what became of each target: the end, then how it got there, then its address."""
+def target_lines(report: Report, *, is_quiet: bool = False, told: str = "") -> list[str]:
+    """Return what became of each target: the end, then how it got there, then its address.
+
+    Why one failed is left out where that is `told` beside it.
+    """
     commit = report.commit.short if report.commit else "?"
     lines = []
     for entry in report.targets:
-        said = f"{entry.app}: {_end(entry, commit)}"
+        said = f"{entry.app}: {_end(entry, commit, told)}"
         how = ", ".join(_how(report, entry))
         if is_quiet:
             lines.append(one_line(f"{said}, {how}" if how else said))
@@ -58,10 +61,14 @@ def after_prepare(commit: Commit, app: str, outcome: Outcome) -> list[str]:
 
 
 def quote_subject(commit: Commit | None) -> str:
-    """Return the subject of a commit in quotes; nothing where it is not known."""
+    """Return the subject of a commit in quotes; nothing where it is not known.
+
+    Quotes inside of it are single ones, so that it is seen where it ends.
+    """
     if commit is None or not commit.subject:
         return ""
-    return f'"{one_line(commit.subject, SUBJECT_LETTERS)}"'
+    subject = one_line(commit.subject, SUBJECT_LETTERS).replace('"', "'")
+    return f'"{subject}"'
 
 
 def _next(command: str, words: Sequence[str], sources: Sequence[str], commit: Commit) -> list[str]:
@@ -73,7 +80,7 @@ def _next(command: str, words: Sequence[str], sources: Sequence[str], commit: Co
     return ["", f"next: `{shlex.join(parts)}`"]
 
 
-def _end(entry: TargetReport, commit: str) -> str:
+def _end(entry: TargetReport, commit: str, told: str) -> str:
     if entry.rolled_back_to is not None:
         taken = "was taken back, as others failed"
         why = taken if entry.status is TargetStatus.COMPENSATED else "failed verification"
@@ -86,7 +93,8 @@ def _end(entry: TargetReport, commit: str) -> str:
     if entry.status is TargetStatus.SKIPPED:
         return _skipped(entry, commit)
     if entry.error is not None:
-        return f"{FAILURES.get(entry.status, 'failed')}: {entry.error}"
+        failed = FAILURES.get(entry.status, "failed")
+        return failed if entry.error in told else f"{failed}: {entry.error}"
     return "not attempted" if entry.status is TargetStatus.PENDING else entry.status
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import date, time
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,21 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """Return ``; did you mean "…"?`` for the nearest known word, or nothing."""
     close = get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f'; did you mean "{close[0]}"?' if close else ""
+
+
+def spell(value: Any) -> str:
+    """Write a value as a file has it: TOML says ``true`` where Python says ``True``."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case list() | tuple():
+            return f"[{', '.join(map(spell, value))}]"
+        case dict():
+            return "a table"
+        case date() | time():
+            return value.isoformat()
+        case _:
+            return repr(value)
 
 
 def parse_text(value: Any) -> str:
@@ -176,4 +192,4 @@ class OneOf:
         if isinstance(value, str) and value.strip() in known:
             return self.words(value.strip())
         hint = nearest(value, known) if isinstance(value, str) else ""
-        raise ValueError(f"must be one of {', '.join(known)}, not {value!r}{hint}")
+        raise ValueError(f"must be one of {', '.join(known)}, not {spell(value)}{hint}")

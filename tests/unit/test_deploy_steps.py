@@ -24,6 +24,7 @@ from accelerator.steps.verify.settled import Verification
 from accelerator.steps.verify.smoke import SmokeCheck
 from tests.unit.deployscene import BUILT, DEAD, PROMOTION, scene
 from tests.unit.fakes import (
+    BEGIN,
     COMMIT,
     OTHER,
     make_app,
@@ -292,6 +293,46 @@ def test_without_a_release_before_there_is_no_way_back() -> None:
     assert error.exit_code == 7
     assert "no release with code before it" in error.message
     assert first.entry("shop").rolled_back_to is None
+
+
+@pytest.mark.parametrize("rolls_back", [True, False])
+@pytest.mark.parametrize(
+    ("before", "is_offered"),
+    [
+        pytest.param(None, False, id="first deploy"),
+        pytest.param("old", True, id="code before"),
+    ],
+)
+def test_a_rollback_by_hand_is_offered_only_where_there_is_code_to_go_back_to(
+    before: str | None, is_offered: bool, rolls_back: bool
+) -> None:
+    first = scene("good", make_app("shop", before, crashing={"good"}))
+    first.stage.heroku.failures["releases.create shop old"] = refuse("not now")
+
+    error = first.fail(VerificationFailed, verification=Verification(rolls_back=rolls_back))
+
+    assert ("heroku rollback" in str(error.hint)) is is_offered
+    assert ("no older code to go back to" in str(error.hint)) is not is_offered
+
+
+def test_code_that_has_expired_is_not_offered_to_go_back_to() -> None:
+    gone = scene("good", make_app("shop", "old", crashing={"good"}))
+    gone.stage.heroku.hold("old", OTHER, deleted_at=BEGIN)
+
+    error = gone.fail(VerificationFailed)
+
+    assert "the code of the release before has expired" in error.message
+    assert "heroku rollback" not in str(error.hint)
+
+
+def test_a_live_target_without_older_code_has_none_to_go_back_to() -> None:
+    only = scene("good", make_app("shop"))
+    only.app("shop").crashing.add("good")
+    only.app("shop").land("good")
+
+    error = only.fail(VerificationFailed)
+
+    assert "no older code to go back to" in str(error.hint)
 
 
 def test_a_way_back_that_fails_is_told_as_such() -> None:

@@ -141,6 +141,29 @@ def test_what_was_not_found_is_named(path: str, body: dict[str, str], expected: 
 
 
 @pytest.mark.parametrize(
+    ("words", "path", "expected"),
+    [
+        pytest.param(
+            "Couldn't find that app.", "/apps/shop", "Couldn't find that app: shop", id="an app"
+        ),
+        pytest.param(
+            "Couldn't find that release.",
+            "/apps/shop/releases/7",
+            "Couldn't find that release: 7 of app shop",
+            id="a part of it",
+        ),
+        pytest.param("Not found.", "/apps/shop", "Not found: app shop", id="in other words"),
+    ],
+)
+def test_that_something_was_not_found_is_said_once(words: str, path: str, expected: str) -> None:
+    call = Call("GET", path, repeatable=True)
+
+    error = refusal(call, answer(404, {"id": "not_found", "message": words}))
+
+    assert error.message == f"{expected}, or the key may not see it"
+
+
+@pytest.mark.parametrize(
     ("message", "expected"),
     [
         pytest.param(

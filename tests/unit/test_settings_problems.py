@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tomllib
 from typing import Any
 
 import pytest
 
 from accelerator.errors import ConfigurationInvalid
+from accelerator.settings import load_settings
 from tests.unit.settingsof import load, problems_of
 
 UUID_KEY = "01234567-89ab-cdef-0123-456789abcdef"
@@ -190,3 +192,21 @@ def test_a_key_in_place_of_its_variables_name_is_refused_and_not_repeated(
 
     assert "variable" in str(raised.value)
     assert value not in str(raised.value) + str(raised.value.hint) + repr(raised.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("text", "spelled"),
+    [
+        pytest.param("true", "true", id="a boolean"),
+        pytest.param('["auto", false]', "['auto', false]", id="a list"),
+        pytest.param("{ mode = 1 }", "a table", id="a table"),
+        pytest.param("2026-03-01", "2026-03-01", id="a day"),
+        pytest.param("12:30:00", "12:30:00", id="an hour"),
+        pytest.param("7", "7", id="a number"),
+    ],
+)
+def test_what_is_wrong_in_the_file_is_repeated_as_the_file_has_it(text: str, spelled: str) -> None:
+    with pytest.raises(ConfigurationInvalid) as caught:
+        load_settings({}, {}, tomllib.loads(f"lock = {text}"))
+
+    assert caught.value.message.endswith(f"must be one of auto, required, off, not {spelled}")

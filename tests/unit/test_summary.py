@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from accelerator.errors import BuildFailed
+from accelerator.errors import BuildFailed, Refused
 from accelerator.events import StepFinished
 from accelerator.heroku import Usage
 from accelerator.models import Endpoint, Reason, Refusal, Route, TargetStatus, Verified
@@ -492,3 +492,31 @@ def test_a_plan_is_told_by_its_checks_and_calls() -> None:
         "  POST /apps/shop/releases: release slug 72bf0535 of shop-prepare",
         "",
     ]
+
+
+@pytest.mark.parametrize(
+    ("is_one_terminal", "error", "expected"),
+    [
+        pytest.param(True, "shop is frozen", "shop: refused", id="in one terminal: said below"),
+        pytest.param(False, "shop is frozen", "shop: refused: shop is frozen", id="in two places"),
+        pytest.param(True, "eu is frozen", "shop: refused: shop is frozen", id="of another app"),
+    ],
+)
+@pytest.mark.parametrize("verbosity", [0, -1], ids=["usual", "quiet"])
+def test_why_a_target_was_refused_is_said_once_in_one_terminal(
+    is_one_terminal: bool, error: str, expected: str, verbosity: int
+) -> None:
+    entry = TargetReport("shop", status=TargetStatus.REFUSED, error="shop is frozen")
+    report = Report(commit=COMMIT, targets=[entry])
+    look = Look(verbosity=verbosity, is_beside_error=is_one_terminal)
+    outcome = Outcome(error=Refused(Refusal.FROZEN, error), look=look)
+    shipped = ShipReport(stages=[("staging", report)])
+
+    assert render_deploy(report, outcome)[0] == expected
+    assert expected in [line.strip() for line in render_ship(shipped, outcome)]
+
+
+def test_quotes_in_a_subject_do_not_end_the_quotes_around_it() -> None:
+    report = PrepareReport("shop-prepare", replace(COMMIT, subject='Revert "Serve it"'))
+
+    assert "\"Revert 'Serve it'\"" in "\n".join(render_prepare(report, Outcome()))

@@ -8,7 +8,7 @@ pipeline only where the app itself can be read, and no pipeline that is known li
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from accelerator.errors import Unreachable
 from accelerator.steps.compare.stages import find_pipeline
@@ -33,7 +33,7 @@ def find_listed(
     pipelines = {each.pipeline_id for each in known if each is not None}
     if named is not None:
         pipelines.add(find_pipeline(heroku, named).id)
-    answers = heroku.together(
+    answers: tuple[Any, ...] = heroku.together(
         *(partial(heroku.apps.fetch, app) for app in apps),
         *(partial(heroku.couplings.fetch_of_pipeline, each) for each in sorted(pipelines)),
     )

@@ -80,7 +80,8 @@ def fetch_states(run: Run, wanted: Wanted, known: Facts = NOTHING_KNOWN) -> Fact
 def _with_listed(run: Run, wanted: Wanted, facts: Facts) -> Facts:
     """Give targets that name no pipeline themselves their place in one that lists them."""
     lone = tuple(target.app for target in facts.targets if target.coupling is None)
-    known = [state.coupling for state in (*facts.sources, *facts.targets)]
+    states: tuple[SourceState | TargetState, ...] = (*facts.sources, *facts.targets)
+    known = [state.coupling for state in states]
     found = find_listed(run.heroku, lone, known, wanted.pipeline)
     places = ((target, found.get(target.app, target.coupling)) for target in facts.targets)
     return replace(facts, targets=tuple(replace(each, coupling=at) for each, at in places))

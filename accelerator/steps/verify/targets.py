@@ -186,8 +186,19 @@ class Verifier:
         gone = replace(settled, went_back=went)
         if isinstance(went, WentBack):
             return gone.failed(VerificationFailed(settled.app, flaw, went.previous.version))
-        error = VerificationFailed(settled.app, flaw, None, went.text, is_unproven=went.is_unproven)
-        return gone.failed(error)
+        unproven, has_way = went.is_unproven, self._has_way_back(landing, went.why)
+        return gone.failed(
+            VerificationFailed(
+                settled.app, flaw, None, went.text, is_unproven=unproven, has_way_back=has_way
+            )
+        )
+
+    def _has_way_back(self, landing: Landing, why: Hindrance) -> bool:
+        """Return whether a person could go back by hand, where this run did not."""
+        before = landing.before
+        if landing.route is Route.LIVE and not landing.is_adopted:
+            before = self.decision.facts.target(landing.app).find_before_current()
+        return before is not None and before.artifact is not None and why is not Hindrance.EXPIRED
 
     def _look_back(self, settled: Settled) -> Settled:
         """Look whether a finished target has a way back; ``went_back`` says where it has none."""
