@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from accelerator.errors import NothingToRun, Refused
+from accelerator.errors import KeyRefused, NothingToRun, Refused
 from accelerator.models import Refusal
 from accelerator.repository import Lineage
 from accelerator.steps.prepare import PrepareOrder, prepare
@@ -15,6 +15,8 @@ from tests.unit.githost import git_environment, run
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from accelerator.models import Commit
 
 WORKER = {"worker": "./work"}
 BOTH = {"web": "./serve", **WORKER}
@@ -105,6 +107,69 @@ def test_before_a_build_on_the_target_the_procfiles_are_compared(
         made.deploy()
 
     assert made.held("shop") == ("old" if is_refused else BUILT)
+
+
+def not_judged(made: Scene) -> list[str]:
+    """Return why losses of process types were not judged, as it was said."""
+    made.deploy()
+    said = "whether shop loses a process type was not judged: "
+    return [t.removeprefix(said) for t in made.stage.ear.warnings() if t.startswith(said)]
+
+
+@pytest.mark.parametrize("prepared", ["good", None], ids=["promoted", "built there"])
+def test_a_formation_that_cannot_be_read_is_said_once(prepared: str | None) -> None:
+    made = running_types("web", has=BOTH, prepared=prepared)
+    made.stage.heroku.failures["formation.fetch shop"] = KeyRefused("not for this key")
+
+    assert not_judged(made) == ["its formation cannot be read"]
+
+
+def test_a_formation_that_cannot_be_read_of_one_that_gets_what_is_built_elsewhere_is_said() -> None:
+    made = scene(None, make_app("eu", "old"), make_app("shop", "old"))
+    made.stage.heroku.failures["formation.fetch shop"] = KeyRefused("not for this key")
+    made.stage.heroku.hold(BUILT, COMMIT, process_types=BOTH)
+
+    assert not_judged(made) == ["its formation cannot be read"]
+
+
+@pytest.mark.parametrize(
+    ("types", "held", "expected"),
+    [
+        pytest.param({OTHER.sha: None}, OTHER, f"what {OTHER.short} decl", id="old"),
+        pytest.param({COMMIT.sha: None}, OTHER, f"what {COMMIT.short} decl", id="new"),
+        pytest.param({}, None, "what v1 holds names no commit", id="what runs is unknown"),
+    ],
+)
+def test_a_commit_that_cannot_be_read_before_a_build_is_said_once(
+    types: dict[str, frozenset[str] | None], held: Commit | None, expected: str
+) -> None:
+    made = running_types("web", has=BOTH, prepared=None)
+    made.stage.clone.types = types
+    made.stage.heroku.hold("old", held)
+
+    [said] = not_judged(made)
+
+    assert said.startswith(expected)
+
+
+@pytest.mark.parametrize("prepared", ["good", None], ids=["promoted", "built there"])
+@pytest.mark.parametrize(
+    ("before", "formation", "is_allowed"),
+    [
+        pytest.param("old", {"web": 0}, False, id="none runs"),
+        pytest.param(None, None, False, id="first deploy"),
+        pytest.param("old", None, True, id="it is allowed"),
+    ],
+)
+def test_where_nothing_can_be_lost_or_it_may_be_nothing_is_said(
+    prepared: str | None, before: str | None, formation: dict[str, int] | None, *, is_allowed: bool
+) -> None:
+    made = scene(prepared, make_app("shop", before, formation=formation))
+    made.change(may_lose_processes=is_allowed)
+    if formation is None:
+        made.stage.heroku.failures["formation.fetch shop"] = KeyRefused("not for this key")
+
+    assert not_judged(made) == []
 
 
 def test_what_was_built_on_one_target_is_judged_before_it_is_released_on_the_others() -> None:

@@ -12,6 +12,7 @@ from accelerator.errors import (
     NotFound,
     OutcomeUnknown,
     ReleaseFailed,
+    RequestInvalid,
     Unreachable,
     UsageProblem,
     WrongArtifact,
@@ -227,11 +228,12 @@ def test_an_app_that_is_scaled_to_nothing_meanwhile_is_not_waited_for(stage: Sta
     assert stage.ear.warnings() == ["shop runs no dynos: nothing serves there"]
 
 
+@pytest.mark.parametrize("error", [KeyRefused("no"), RequestInvalid("none")], ids=repr)
 def test_a_formation_that_cannot_be_read_is_no_ground_for_a_verdict_against_the_code(
-    stage: Stage,
+    stage: Stage, error: Exception
 ) -> None:
     stage.app("shop").dynos.append(Dyno("scheduler.1", "scheduler", "crashed", 1))
-    stage.heroku.failures["formation.fetch shop"] = KeyRefused("no")
+    stage.heroku.failures["formation.fetch shop"] = error
 
     proof = verify(stage.run, claim())
 

@@ -3,7 +3,7 @@
 An artifact names its process types, so what is promoted or released is judged by them. What is
 built on the target itself is released by Heroku as soon as it is built. There the Procfile of the
 commit is compared with that of the commit that runs, before anything is written; a type that
-neither declares may come from the buildpack.
+neither declares may come from the buildpack. What cannot be judged stops nobody, and is said.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from accelerator.models import Artifact, Refusal, Route
 from accelerator.steps.compare.fit import find_lost
-from accelerator.steps.compare.witness import find_running
+from accelerator.steps.compare.witness import NO_CODE, find_running
 from accelerator.steps.guard.findings import Finding
 
 if TYPE_CHECKING:
@@ -38,7 +38,10 @@ class KnowsProcessTypes(Protocol):
 def check_process_types(
     decision: Decision, clone: KnowsProcessTypes, *, is_allowed: bool
 ) -> tuple[Finding, ...]:
-    """Refuse for every target that is written to and would lose a process type that runs there."""
+    """Refuse for every target that is written to and would lose a process type that runs there.
+
+    Where that cannot be judged it is worth saying, unless it is allowed.
+    """
     return tuple(_check(decision, clone, is_allowed=is_allowed))
 
 
@@ -55,7 +58,7 @@ def check_artifact(
         said = f"nothing would run on {target.app}: what is to be released has no process type"
         return _told(target.app, said, is_allowed)
     if not lost or types is None:
-        return Finding(target.app)
+        return _formation_read(target, is_allowed)
     return _lost(target.app, lost, f"what is to be released has {_list(types)}", is_allowed)
 
 
@@ -70,20 +73,43 @@ def _check(decision: Decision, clone: KnowsProcessTypes, *, is_allowed: bool) ->
         elif candidate is not None:
             held = facts.known(candidate.artifact)
             yield check_artifact(target, held, is_allowed=is_allowed)
+        else:  # judged when it is built
+            yield _formation_read(target, is_allowed)
 
 
 def _check_build(
     decision: Decision, target: TargetState, clone: KnowsProcessTypes, *, is_allowed: bool
 ) -> Finding:
-    serving = find_running(decision.facts, target).commit
-    if serving is None or not find_lost(frozenset(), target.fit):
-        return Finding(target.app)
-    ours, theirs = clone.process_types(decision.commit.sha), clone.process_types(serving)
+    running, sha = find_running(decision.facts, target), decision.commit.sha
+    if not _may_lose(target) or running == NO_CODE:
+        return _formation_read(target, is_allowed)
+    if running.commit is None:
+        return _not_judged(target, running.gap or "", is_allowed)
+    ours, theirs = clone.process_types(sha), clone.process_types(running.commit)
     if ours is None or theirs is None:
-        return Finding(target.app)
+        unread = decision.commit.short if ours is None else running.commit[:8]
+        said = f"what {unread} declares cannot be read in this clone"
+        return _not_judged(target, said, is_allowed)
     lost = [each for each in find_lost(ours, target.fit) if each in theirs]
     said = f"the Procfile of {decision.commit.short} declares {_list(ours)}"
     return _lost(target.app, lost, said, is_allowed) if lost else Finding(target.app)
+
+
+def _may_lose(target: TargetState) -> bool:
+    """Return whether a process type is known to run there."""
+    return bool(find_lost(frozenset(), target.fit))
+
+
+def _formation_read(target: TargetState, is_allowed: bool) -> Finding:
+    """Return nothing against a target, but where it has code and nobody knows what of it runs."""
+    if target.fit.formation is None and any(each.artifact for each in target.releases):
+        return _not_judged(target, "its formation cannot be read", is_allowed)
+    return Finding(target.app)
+
+
+def _not_judged(target: TargetState, why: str, is_allowed: bool) -> Finding:
+    said = f"whether {target.app} loses a process type was not judged: {why}"
+    return Finding(target.app, None, "" if is_allowed else said)
 
 
 def _lost(app: str, lost: Iterable[str], said: str, is_allowed: bool) -> Finding:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from accelerator.errors import KeyRefused, NotFound, ReleaseFailed, Unreachable, WrongArtifact
 from accelerator.models import StepName, Verified
+from accelerator.steps.compare.lookups import find_optional
 from accelerator.steps.follow.builds_and_releases import fetch_release, follow_release
 from accelerator.steps.verify.dyno_log import show_dyno_logs
 from accelerator.steps.verify.dynos import Look, Wanted, count, find_failing, wait_for_dynos
@@ -159,10 +160,7 @@ def _find_app(run: Run, app: str) -> App | None:
 
 
 def _find_formation(run: Run, app: str) -> tuple[Formation, ...] | None:
-    try:
-        return run.heroku.formation.fetch(app)
-    except (KeyRefused, NotFound):
-        return None
+    return find_optional(lambda: run.heroku.formation.fetch(app))
 
 
 def _saw(claim: Claim, dynos: Mapping[str, Count], seen: Seen) -> Saw:

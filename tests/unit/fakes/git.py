@@ -144,7 +144,7 @@ class FakeClone:
     types: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
 
     def process_types(self, sha: str) -> frozenset[str] | None:
-        return self.types.get(sha)
+        return self.types.get(sha, frozenset({"web"}))
 
     def find_difference(self, commit: Commit) -> Difference:
         assert commit.sha
