@@ -21,7 +21,7 @@ def describe_mistake(error: click.ClickException, command: str | None) -> UsageP
         said, suggestion = said[: found.start()], f"{_uncapitalised(found[1])} "
     shown = (
         f"`accelerator {command} --help` shows the options"
-        if command
+        if command not in {None, "help"}  # who asks for the help of a command wants their names
         else "`accelerator --help` lists the commands"
     )
     return UsageProblem(_uncapitalised(said).rstrip("."), suggestion + shown)

@@ -23,6 +23,7 @@ def mark_document(report: MarkReport, outcome: Outcome) -> Document:
         "by": report.by,
         "reason": report.reason,
         "at": report.at,
+        "until": report.until,
         "probe": render_probe(report.probe),
         "error": render_error(outcome.error),
     }
@@ -43,7 +44,9 @@ def render_mark(report: MarkReport) -> list[str]:
         return [f"Compare-and-swap held in {held} of {races} races."]
     what = f"{report.commit[:8]} is {report.state} for" if report.commit else ""
     said = f"{what} {report.target}" if what else f"{report.target} is {report.state}"
-    return [one_line(f"{said}{_describe_note(report)}{'' if report.changed else ', as before'}.")]
+    until = f" until {report.until}" if report.until else ""
+    as_before = "" if report.changed else ", as before"
+    return [one_line(f"{said}{until}{_describe_note(report)}{as_before}.")]
 
 
 def _describe_note(report: MarkReport) -> str:

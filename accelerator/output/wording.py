@@ -48,7 +48,7 @@ def render_distance(seconds: float) -> str:
     far = abs(seconds)
     # A unit is used from two of it on: "100 min" says more than "1 h".
     size, unit = next((each for each in UNITS if far >= 2 * each[0]), UNITS[-1])
-    said = f"{int(far / size)} {unit}"
+    said = f"{round(far / size)} {unit}"
     return f"in {said}" if seconds > 0 else f"{said} ago"
 
 

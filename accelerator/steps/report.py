@@ -277,6 +277,7 @@ class MarkReport:
     by: str | None = None
     reason: str | None = None
     at: str | None = None
+    until: str | None = None
     written: Written | None = None
     probe: Probed | None = None
 
@@ -288,7 +289,7 @@ class MarkReport:
         """Record what stands there now."""
         self.state, self.changed = marked.state, marked.changed
         self.by, self.reason, self.at = marked.by, marked.reason, marked.at
-        self.written = marked.written
+        self.until, self.written = marked.until, marked.written
 
 
 def _commit_of(decision: Decision, target: TargetState, before: Release | None) -> str | None:

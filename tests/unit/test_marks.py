@@ -9,10 +9,12 @@ import pytest
 
 from accelerator.errors import LockUnavailable, Refused
 from accelerator.models import Written
+from accelerator.output.marks import render_mark
 from accelerator.steps.guard import marks
 from accelerator.steps.guard.held import look
 from accelerator.steps.guard.marks import Desk, Marked, MarkOrder
 from accelerator.steps.guard.notes import Mark, freeze_ref, lock_ref, reject_ref, render_note
+from accelerator.steps.report import MarkReport
 from tests.unit.fakes import BEGIN, COMMIT, OTHER, MemoryRefs, make_note
 
 if TYPE_CHECKING:
@@ -218,7 +220,11 @@ def test_whoever_is_quicker_by_a_moment_is_seen(refs: MemoryRefs, kind: str) -> 
 
 def test_a_lock_by_hand_lasts_as_long_as_it_is_said(refs: MemoryRefs) -> None:
     report = marks.lock(at(refs), order("lock", "migration"), 3600.0)
+    told = MarkReport("shop", "lock")
+    told.ended(report)
 
+    assert report.until == "2026-03-01T13:00:00+00:00"
+    assert render_mark(told) == [f"shop is locked until {report.until} (migration)."]
     found = look(refs, "shop")
     assert found is not None
     assert found.note is not None

@@ -54,6 +54,13 @@ from accelerator.cli.mistakes import describe_mistake
             "did you mean `deploy`? `accelerator --help` lists the commands",
             id="a command that is none",
         ),
+        pytest.param(
+            ["help", "depoy"],
+            "help",
+            "no such command 'depoy'",
+            "did you mean `deploy`? `accelerator --help` lists the commands",
+            id="the help of a command that is none",
+        ),
     ],
 )
 def test_a_wrong_command_line_is_one_error_and_one_hint(

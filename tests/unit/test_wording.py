@@ -50,7 +50,13 @@ def test_moments_are_told_in_local_time_and_by_how_far_they_are(text: str, expec
 
 @pytest.mark.parametrize(
     ("seconds", "expected"),
-    [(-0.4, "0 s ago"), (-119, "119 s ago"), (-7199, "119 min ago"), (90000, "in 25 h")],
+    [
+        (-0.4, "0 s ago"),
+        (-119, "119 s ago"),
+        (-7199, "120 min ago"),
+        (1799, "in 30 min"),
+        (90000, "in 25 h"),
+    ],
 )
 def test_a_distance_is_told_in_the_unit_that_says_most(seconds: float, expected: str) -> None:
     assert render_distance(seconds) == expected

@@ -50,7 +50,7 @@ class Marked:
 
     ``by``, ``reason`` and ``at`` are those of the note that stands, or that stood until it was
     removed: None where there was none. ``written`` is what became of the note, and None where one
-    was to be removed.
+    was to be removed. ``until`` is when a lock ends by itself.
     """
 
     state: str
@@ -59,6 +59,7 @@ class Marked:
     reason: str | None = None
     at: str | None = None
     written: Written | None = None
+    until: str | None = None
 
     def demand(self) -> None:
         """Raise `LockUnavailable` unless it is certain that the note stands."""
@@ -108,7 +109,8 @@ def lock(desk: Desk, order: MarkOrder, seconds: float) -> Marked:
     if written is Written.STOOD:
         raise _is_locked(order, "somebody who was quicker")
     is_made = written is Written.MADE
-    return Marked("locked", is_made, order.by, order.reason, note.acquired_at, written)
+    at, until = note.acquired_at, note.expires_at
+    return Marked("locked", is_made, order.by, order.reason, at, written, until)
 
 
 def _is_locked(order: MarkOrder, holder: str) -> Refused:
