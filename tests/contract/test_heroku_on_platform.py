@@ -182,7 +182,7 @@ def test_apps_are_made_set_up_found_and_destroyed(scene: Scene) -> None:
     assert "GONE" not in config
     assert heroku.pipelines.find(pipeline.id) == pipeline
     assert heroku.pipelines.find("another") is None
-    with pytest.raises(NotFound, match="app shop was not found"):
+    with pytest.raises(NotFound, match="find that app: shop, or"):
         heroku.apps.fetch("shop")
 
 
