@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -13,7 +15,8 @@ settings.load_profile("busy")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Add the hooks that look at all tests together."""
+    """Add the hooks that look at all tests together; no git of theirs reads this machine's."""
+    os.environ.update(GIT_CONFIG_GLOBAL=os.devnull, GIT_CONFIG_NOSYSTEM="1")
     for module in (recorded, keywatch):
         config.pluginmanager.register(module)
 
