@@ -37,8 +37,8 @@ COMMIT = named_commit("The commit to build: a sha, branch or tag.")
     setting("--same-tree"),
     setting(
         "--verify-source",
-        help="Accept as built only a build of the commit's own archive. Pack that archive so that "
-        "every machine makes the same bytes of it.",
+        help="Accept only a build of the commit's own archive. That archive is packed so that "
+        "every machine gets the same bytes.",
     ),
     "The run",
     TIMEOUT,

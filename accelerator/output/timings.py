@@ -34,7 +34,7 @@ PARTS = {
 # What goes on beside the work is a part only where it was waited for.
 PARTS_BESIDE = {
     "reading": {StepName.LOOK, StepName.COMPARE, StepName.RECONCILE},
-    "locks and guards": {StepName.LOCK, StepName.GUARD, StepName.UNLOCK},
+    "locks": {StepName.LOCK, StepName.GUARD, StepName.UNLOCK},
 }
 
 

@@ -103,4 +103,12 @@ SCENES = (
         ("accelerator unlock foo-staging --from foo-prepare",),
         "test 3",
     ),
+    Scene(
+        "demo",
+        "Watch",
+        "accelerator demo --build-seconds 3 --test-seconds 3",
+        {},
+        (),
+        "push to staging",
+    ),
 )

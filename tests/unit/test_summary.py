@@ -323,7 +323,7 @@ def test_what_failed_at_once_is_not_summed_up() -> None:
 def test_the_sum_names_what_was_waited_for_beside_the_work() -> None:
     steps = (step("look", 0, 0.05), step("lock", 0, 3), step("build", 3, 9), step("guard", 12, 2))
 
-    assert sum_up(steps) == "14.0 s: build 9.0 s, locks and guards 5.0 s"
+    assert sum_up(steps) == "14.0 s: build 9.0 s, locks 5.0 s"
 
 
 def test_right_below_the_steps_only_their_sum_is_told() -> None:
