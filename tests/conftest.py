@@ -12,11 +12,14 @@ from tests import keywatch, recorded
 # How long an example takes says how busy the machine is. `--hypothesis-profile` has the last word.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
+PROXIES = {"http_proxy", "https_proxy", "all_proxy"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Add the hooks that look at all tests together; no git of theirs reads this machine's."""
+    """Add the hooks that look at all tests together; keep this machine's settings from tests."""
     os.environ.update(GIT_CONFIG_GLOBAL=os.devnull, GIT_CONFIG_NOSYSTEM="1")
+    for name in [name for name in os.environ if name.lower() in PROXIES]:
+        del os.environ[name]  # all that tests ask is on loopback
     for module in (recorded, keywatch):
         config.pluginmanager.register(module)
 
