@@ -121,5 +121,5 @@ def test_the_time_a_person_takes_to_answer_is_no_time_of_the_runs(tmp_path: Path
     session.perform(work, lambda _: {}, lambda outcome: [str(ends.append(outcome))])
 
     assert left == [99]
-    assert sum_up(ends[0].worked) == "6.0 s: verification 5.0 s, locks and guards 1.0 s"
+    assert sum_up(ends[0].worked) == "6.0 s: verification 5.0 s, locks 1.0 s"
     assert [step.seconds for step in ends[0].steps] == [1, 605]
