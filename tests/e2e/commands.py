@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any
 
@@ -75,12 +76,16 @@ class Started:
     def finish(self, limit: float = LIMIT_SECONDS) -> Result:
         """Wait for the end. No command may ever show a secret: that is checked here for all."""
         try:
-            exit_code = self.process.wait(limit)
+            with suppress(subprocess.TimeoutExpired):
+                self.process.wait(limit)
+            is_over = self.process.poll() is not None
         finally:
             self.kill()
-        result = Result(self.arguments, exit_code, _all_of(self.stdout), _all_of(self.stderr))
+        said = (_all_of(self.stdout), _all_of(self.stderr))
+        result = Result(self.arguments, self.process.returncode, *said)
         for secret in self.secrets:
             assert secret not in result.stdout + result.stderr
+        assert is_over, f"not over after {limit} s: {result.told}"
         return result
 
 

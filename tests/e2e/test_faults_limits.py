@@ -72,17 +72,24 @@ def test_a_rate_limited_way_back_is_taken_all_the_same(
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "sent", "seconds"),
+    ("method", "path", "tried", "seconds"),
     [
-        pytest.param(READS, API_CALL, 0, 2, id="of every read"),
-        pytest.param("POST", "^/pipeline-promotions$", 1, 9, id="of the promotion", marks=SLOW),
+        pytest.param(READS, API_CALL, set(), 2, id="of every read"),
+        pytest.param(
+            "POST",
+            "^/pipeline-promotions$",
+            {"POST /pipeline-promotions"},  # once or more: a refused one is repeated
+            9,
+            id="of the promotion",
+            marks=SLOW,
+        ),
     ],
 )
 def test_a_rate_limit_past_the_deadline_ends_the_deploy_and_the_next_one_makes_it(
     *,
     method: str,
     path: str,
-    sent: int,
+    tried: set[str],
     seconds: int,
     heroku: Platform,
     pipeline: Pipeline,
@@ -102,7 +109,7 @@ def test_a_rate_limit_past_the_deadline_ends_the_deploy_and_the_next_one_makes_i
 
     assert limited.check(11)["error"]["code"] == "rate_limited"
     assert "Slow down" in limited.document["error"]["message"]
-    assert writes == ["POST /pipeline-promotions"] * sent
+    assert set(writes) == tried
     assert between == before
     assert again.check(0)["route"] == "promote"
     assert (pipeline.staging.commit, count_releases(pipeline.staging)) == (commit, before + 1)
