@@ -124,6 +124,28 @@ def test_locks_are_taken_in_one_order_and_given_back(locks: TargetLocks, refs: M
     assert refs.refs == {}
 
 
+def test_nothing_is_renewed_while_locks_are_given_back_as_that_would_bring_them_back(
+    locks: TargetLocks, refs: MemoryRefs
+) -> None:
+    locks.read()
+    pushed: list[int] = []
+    swap = refs.swap
+
+    def swap_beside_a_renewal(ref: str, old: str | None, new: str | None) -> Swap:
+        refs.swap = swap  # type: ignore[method-assign]
+        assert keeper is not None
+        keeper.renew()
+        pushed.append(refs.pushes + len(refs.swaps))
+        return swap(ref, old, new)
+
+    with locks.hold(NOTES):
+        keeper, made = locks._keeper, refs.pushes + len(refs.swaps)
+        refs.swap = swap_beside_a_renewal  # type: ignore[method-assign]
+
+    assert pushed == [made]
+    assert refs.refs == {}
+
+
 @pytest.mark.parametrize(
     "end", [OutcomeUnknown("lost"), KeyboardInterrupt(), RuntimeError("a bug"), Refused("x", "y")]
 )

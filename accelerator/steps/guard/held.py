@@ -131,7 +131,8 @@ class HeldLock:
         """
         if standing is None and self._remote.is_advisory and not self.is_lost:
             ref = lock_ref(self.note.app)
-            self._remote.swap(ref, None, self._sha)
+            with self.exclusively():  # a renewal at the same time could undo this again
+                self._remote.swap(ref, None, self._sha)
             standing = self._remote.find().get(ref)
         if standing not in self._written:
             self.is_lost = True

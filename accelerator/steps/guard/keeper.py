@@ -43,9 +43,11 @@ class Keeper:
         return lock
 
     def renew(self) -> None:
-        """Renew all locks that are still held, with one push."""
+        """Renew all locks that are still held, with one push; none once they are let go."""
         with ExitStack() as stack:
             due = [lock for lock in self._locks if stack.enter_context(lock.exclusively())]
+            if self._done.is_set():
+                return
             changes = [(lock, lock.propose()) for lock in due]
             if len(changes) == 1:  # makes sure by itself
                 due[0].settle(changes[0][1], None)
@@ -62,7 +64,11 @@ class Keeper:
             lock.hurry()
 
     def close(self) -> None:
-        """Renew nothing any more."""
+        """Renew nothing any more; what is under way ends before a lock can be let go.
+
+        To be called before the first lock is given back: where pushes at once undo each other, as
+        in Heroku's git, a renewal of the others would bring that one back.
+        """
         self._done.set()
         self._woken.set()
 

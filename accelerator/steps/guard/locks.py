@@ -247,14 +247,14 @@ class TargetLocks:
 
     def _let_go_of_all(self) -> None:
         """Let go of every lock, also when somebody loses patience meanwhile."""
+        if self._keeper is not None:
+            self._keeper.close()
         interrupt = None
         while self.held.locks:
             try:
                 self._let_go(self.held.locks.pop(0))
             except KeyboardInterrupt as stop:
                 interrupt = stop
-        if self._keeper is not None:
-            self._keeper.close()
         if interrupt is not None:
             raise interrupt
 
