@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 PR_SET_DUMPABLE = 4  # prctl(2)
 STEPS = "_ACCELERATOR_STEPS"  # by it the demo asks for steps as they end: `output/steps.py`
 COMPLETION = "_ACCELERATOR_COMPLETE"  # click's name: by it a shell asks what may follow
+INSIST_SECONDS = 0.05
 GARBAGE_AFTER = 50_000  # objects: starting makes many that stay, and no garbage
 
 
@@ -76,18 +77,38 @@ def complete(stops: Stops) -> NoReturn:
 class Stops:
     """SIGINT and SIGTERM: the first one ends the run, later ones leave its orderly end alone."""
 
+    NUMBERS = (signal.SIGINT, signal.SIGTERM)
+
     def __init__(self) -> None:
-        self._is_stopping = False
+        self._is_stopping = self._is_ignoring = False
 
     def watch(self) -> None:
         """Turn the first signal into an exception in the main thread."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in self.NUMBERS:
             signal.signal(number, self._stop)
+        hears, tells = os.pipe()
+        os.set_blocking(tells, False)
+        signal.set_wakeup_fd(tells, warn_on_full_buffer=False)
+        threading.Thread(target=self._insist, args=(hears,), name="stops", daemon=True).start()
 
     def ignore(self) -> None:
         """Ignore signals from now on: the result is being written, nothing is left to stop."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        self._is_ignoring = True
+        for number in self.NUMBERS:
             signal.signal(number, signal.SIG_IGN)
+
+    def _insist(self, hears: int) -> None:
+        """Send a signal again until the main thread has heard it.
+
+        One that comes in the moment before it begins to wait, or in another thread, is noted by the
+        interpreter and ends no wait: the run would go on until what it waits for is there.
+        """
+        main, pause = threading.main_thread().ident or 0, threading.Event()
+        while number := os.read(hears, 1):
+            while number[0] in self.NUMBERS and not (self._is_stopping or self._is_ignoring):
+                pause.wait(INSIST_SECONDS)
+                if not self._is_stopping:
+                    signal.pthread_kill(main, number[0])
 
     def _stop(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002  # signal's form
         if not self._is_stopping:

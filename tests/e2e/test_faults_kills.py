@@ -190,7 +190,8 @@ def test_a_cancelled_job_ends_its_smoke_commands_and_takes_their_end_for_no_verd
 
     told = stopped.check(143)
     assert told["error"]["code"] == "interrupted"
-    assert [target["status"] for target in told["targets"]] == ["pending", "pending"]
+    statuses = [target["status"] for target in told["targets"]]
+    assert statuses == ["pending", "pending"], stopped.told
     for target in pipeline.targets:
         assert f"`accelerator resume {target.name}" in stopped.stderr
     eventually(lambda: not [pid for pid in pids.read_text().split() if is_running(int(pid))])
